@@ -1,0 +1,1 @@
+"""What the screens can do, for scripts: `get`, `doctor`."""

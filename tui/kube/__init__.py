@@ -1,0 +1,1 @@
+"""Kubernetes: connecting, watching, reading. Knows no screen and no system."""

@@ -1,0 +1,47 @@
+"""The visible state of each watched resource: a feed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tui.kube.resources import Resource
+from tui.problem import Problem
+
+
+class Phase(StrEnum):
+    """How current a feed's objects are."""
+
+    WAITING = "waiting"        # nothing asked yet
+    LISTING = "listing"        # the first list is arriving; `count` grows
+    LIVE = "live"              # a watch is open and complete
+    POLLING = "polling"        # list is allowed, watch is not: listed again every few seconds
+    STALE = "stale"            # was live; `problem` says what broke; the objects stay
+    FORBIDDEN = "forbidden"    # 403; asked again slowly and on demand
+    ABSENT = "absent"          # the server does not have this resource type
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """The state of one resource in one scope.
+
+    Attributes:
+        resource: what is watched.
+        namespace: one namespace, or None for the whole cluster.
+        phase: how current it is.
+        since: when that phase began, seconds of the wall clock.
+        count: objects held now.
+        problem: why it is stale or forbidden; while LISTING, the last failure if there was one.
+    """
+
+    resource: Resource
+    namespace: str | None
+    phase: Phase = Phase.WAITING
+    since: float = 0.0
+    count: int = 0
+    problem: Problem | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether waiting longer would not complete it: complete, or known to be impossible."""
+        return self.phase in (Phase.LIVE, Phase.POLLING, Phase.FORBIDDEN, Phase.ABSENT)

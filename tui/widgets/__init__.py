@@ -1,0 +1,1 @@
+"""Widgets that draw rows they are given and repaint only what changed."""
