@@ -12,13 +12,13 @@ from tui.problem import Problem
 class Phase(StrEnum):
     """How current a feed's objects are."""
 
-    WAITING = "waiting"        # nothing asked yet
-    LISTING = "listing"        # the first list is arriving; `count` grows
-    LIVE = "live"              # a watch is open and complete
-    POLLING = "polling"        # list is allowed, watch is not: listed again every few seconds
-    STALE = "stale"            # was live; `problem` says what broke; the objects stay
-    FORBIDDEN = "forbidden"    # 403; asked again slowly and on demand
-    ABSENT = "absent"          # the server does not have this resource type
+    WAITING = "waiting"  # nothing asked yet
+    LISTING = "listing"  # the first list is arriving; `count` grows
+    LIVE = "live"  # a watch is open and complete
+    POLLING = "polling"  # list is allowed, watch is not: listed again every few seconds
+    STALE = "stale"  # was live; `problem` says what broke; the objects stay
+    FORBIDDEN = "forbidden"  # 403; asked again slowly and on demand
+    ABSENT = "absent"  # the server does not have this resource type
 
 
 @dataclass(frozen=True, slots=True)

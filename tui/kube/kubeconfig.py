@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from tui import yamlfile
 from tui.kube.places import locate, nearest
 from tui.problem import Cause, Problem, ProblemError
 
@@ -25,9 +26,6 @@ log = logging.getLogger(__name__)
 
 #: What kubectl reads when nothing else is said, below the home directory.
 DEFAULT_FILE = ".kube/config"
-
-#: Levels of nesting; a kubeconfig has six, an extension in it may have more.
-MAX_DEPTH = 100
 
 _KEY = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]|\[\.\.\.\]")
 
@@ -150,7 +148,7 @@ class Kubeconfig:
     origin: dict[tuple[str, str], Path] = field(default_factory=dict)
 
 
-class _Loader(yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(yamlfile.SafeLoader):  # type: ignore[misc]
     """YAML as kubectl takes it: where it wants text, `2024-01-01` and `0123` are text."""
 
 
@@ -206,7 +204,7 @@ def load(named: str | None, environ: Mapping[str, str]) -> Kubeconfig:
 def misspelt(path: Path, section: str, name: str, body: str, wanted: str) -> str:
     """A key in one entry that is unknown and looks like the wanted one, as a sentence; "" when there is none."""
     try:
-        document = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506 (a safe loader)
+        document = yamlfile.load(path.read_bytes(), _Loader)
         entry = next(e for e in document[section] if e.get("name") == name)
         close = nearest(wanted, [key for key in entry[body] if isinstance(key, str) and key != wanted])
     except (OSError, yaml.YAMLError, StopIteration, KeyError, TypeError, AttributeError):
@@ -267,8 +265,7 @@ def _siblings(path: Path) -> list[Path]:
 def _decode(path: Path, content: bytes) -> _Document:
     """Parses one file; every fault is told with its line."""
     try:
-        _check_depth(content)
-        data = yaml.load(content, Loader=_Loader)  # noqa: S506 (a safe loader)
+        data = yamlfile.load(content, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}" if mark else str(path)
@@ -280,7 +277,7 @@ def _decode(path: Path, content: bytes) -> _Document:
                 "Correct that line.",
             )
         ) from error
-    except (yaml.YAMLError, UnicodeError, ValueError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise ProblemError(
             Problem(
                 Cause.CONFIG, "The kubeconfig file is not valid YAML", f"{path}: {' '.join(str(error).split())}", ""
@@ -312,15 +309,6 @@ def _decode(path: Path, content: bytes) -> _Document:
                 "Correct that key.",
             )
         ) from error
-
-
-def _check_depth(content: bytes) -> None:
-    """Refuses what is nested absurdly deep: libyaml builds nodes by recursion and would crash the process."""
-    depth = 0
-    for event in yaml.parse(content, Loader=_Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            raise ValueError("nested too deeply")
 
 
 def _kind(value: object) -> str:

@@ -229,10 +229,18 @@ class LabelSelector(Base, frozen=True, gc=False, rename="camel"):
     match_labels: dict[str, str] = {}
 
 
+class TemplateMeta(Base, frozen=True, gc=False, rename="camel"):
+    """The metadata of a template; old servers write its `creationTimestamp` as null, so it is not read."""
+
+    name: str = ""
+    labels: dict[str, str] = {}
+    annotations: Annotations = Annotations()
+
+
 class PodTemplate(Base, frozen=True, gc=False, rename="camel"):
     """The pods that a controller makes."""
 
-    metadata: ObjectMeta = ObjectMeta()
+    metadata: TemplateMeta = TemplateMeta()
     spec: PodSpec = PodSpec()
 
 
@@ -261,7 +269,7 @@ class ClaimSpec(Base, frozen=True, gc=False, rename="camel"):
 class ClaimTemplate(Base, frozen=True, gc=False, rename="camel"):
     """A claim that a StatefulSet makes for each member, called `<template>-<set>-<ordinal>`."""
 
-    metadata: ObjectMeta = ObjectMeta()
+    metadata: TemplateMeta = TemplateMeta()
     spec: ClaimSpec = ClaimSpec()
 
 

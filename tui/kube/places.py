@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from tui import yamlfile
+
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """The valid name that `name` most looks like, or "" when none does."""
@@ -33,9 +35,8 @@ def locate(path: Path, *keys: str | int) -> str:
     A string looks up a mapping's key, or in a list the entry with that `name`; a number, the entry of a list.
     """
     try:
-        with path.open(encoding="utf-8") as stream:
-            node = yaml.compose(stream, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, UnicodeError, yaml.YAMLError):
+        node = yamlfile.compose(path.read_bytes())
+    except (OSError, yaml.YAMLError):
         return str(path)
     line = None
     for key in keys:

@@ -17,6 +17,10 @@ MAX_OUTPUT = 1 << 20
 MAX_SHOWN = 1000
 
 
+#: Programs that run now, by the process group that each leads.
+_running: set[int] = set()
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """What became of a program.
@@ -55,6 +59,7 @@ async def run(command: str, arguments: Sequence[str], environment: Mapping[str, 
         # screen. It is a process group too, which can be killed as one.
         start_new_session=True,
     )
+    _running.add(process.pid)
     assert process.stdout is not None and process.stderr is not None  # noqa: S101 (both are pipes)
     stdout, stderr = bytearray(), bytearray()
     try:
@@ -67,7 +72,16 @@ async def run(command: str, arguments: Sequence[str], environment: Mapping[str, 
     except BaseException:
         await _kill(process)
         raise
+    finally:
+        _running.discard(process.pid)
     return Finished(process.returncode, bytes(stdout), bytes(stderr))
+
+
+def kill_all() -> None:
+    """Kills whatever still runs, for an end of the program that awaits nothing."""
+    for group in _running:
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
 
 
 async def _read(stream: asyncio.StreamReader, kept: bytearray) -> None:

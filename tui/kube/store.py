@@ -7,7 +7,8 @@ call over as one batch, each object once, however often it changed in between.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +16,11 @@ from tui.kube.objects import Event, Object, Pod
 
 T = TypeVar("T", bound=Object)
 _NONE: Mapping[str, Object] = {}
+
+#: How many events are kept (about 20 MB). Beyond it the oldest of type Normal go first.
+EVENTS_KEPT = 20_000
+#: Objects written between two chances for others to run, when a whole list replaces what is held.
+STRIDE = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +33,16 @@ class Change:
 
 
 class Store:
-    """All watched objects by resource key and uid. Not thread-safe: one event loop owns it."""
+    """All watched objects by resource key and uid. Not thread-safe: one event loop owns it.
 
-    def __init__(self) -> None:
+    Attributes:
+        events_dropped: events that were let go to keep within `EVENTS_KEPT`, since the start.
+    """
+
+    def __init__(self, *, events_kept: int = EVENTS_KEPT) -> None:
+        self.events_dropped = 0
+        self._events_kept = events_kept
+        self._event_order: dict[bool, OrderedDict[str, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._objects: dict[str, dict[str, Object]] = {}
         self._by_name: dict[tuple[str, str, str], Object] = {}
         self._by_namespace: dict[tuple[str, str], dict[str, Object]] = {}
@@ -59,21 +72,34 @@ class Store:
         self._mark(resource, meta.uid, before)
 
     def remove(self, resource: str, uid: str) -> None:
-        """Deletes one object; unknown ones are ignored."""
+        """Deletes one object; unknown ones are ignored. That an event expired is not news: no change is told of it."""
         before = self._objects.get(resource, {}).pop(uid, None)
         if before is not None:
             self._unindex(resource, before)
-            self._mark(resource, uid, before)
+            if not isinstance(before, Event):
+                self._mark(resource, uid, before)
 
     def replace(self, resource: str, namespace: str | None, items: Iterable[Object]) -> None:
         """Makes the store's objects of a resource (in one namespace, or everywhere) equal to a list, by uid."""
+        for _ in self.replacing(resource, namespace, items):
+            pass
+
+    def replacing(self, resource: str, namespace: str | None, items: Iterable[Object]) -> Iterator[None]:
+        """As `replace`, in steps: between two of them others may run, and see some objects new and some old.
+
+        What is new or changed comes before what is gone, so no reader sees less than there is.
+        """
         held = self._by_namespace.get((resource, namespace), {}) if namespace else self._objects.get(resource, {})
-        gone = set(held)
-        for item in items:
-            gone.discard(item.metadata.uid)
+        gone = dict.fromkeys(held)
+        for number, item in enumerate(items, 1):
+            gone.pop(item.metadata.uid, None)
             self.put(resource, item)
-        for uid in gone:
+            if number % STRIDE == 0:
+                yield
+        for number, uid in enumerate(gone, 1):
             self.remove(resource, uid)
+            if number % STRIDE == 0:
+                yield
 
     def _mark(self, resource: str, uid: str, before: Object | None) -> None:
         self._dirty.setdefault((resource, uid), before)
@@ -90,6 +116,15 @@ class Store:
                 self._pods_by_claim.setdefault((meta.namespace, claim), {})[meta.uid] = item
         elif isinstance(item, Event):
             self._events_by_object.setdefault(item.involved_object.uid, {})[meta.uid] = item
+            self._event_order[item.type == "Normal"][meta.uid] = None
+            if len(self._objects[resource]) > self._events_kept:
+                self._drop_event(resource)
+
+    def _drop_event(self, resource: str) -> None:
+        """Lets the oldest event go, a Normal one while there is any: warnings are what people look for."""
+        normal, others = self._event_order[True], self._event_order[False]
+        self.events_dropped += 1
+        self.remove(resource, next(iter(normal or others)))
 
     def _unindex(self, resource: str, item: Object) -> None:
         meta = item.metadata
@@ -104,6 +139,7 @@ class Store:
                 _drop(self._pods_by_claim, (meta.namespace, claim), meta.uid)
         elif isinstance(item, Event):
             _drop(self._events_by_object, item.involved_object.uid, meta.uid)
+            self._event_order[item.type == "Normal"].pop(meta.uid, None)
 
     # --- reading
 
@@ -135,6 +171,11 @@ class Store:
         """The pods whose volumes name this claim."""
         return self._pods_by_claim.get((namespace, claim), {}).values()
 
+    def mounted(self) -> Iterator[tuple[tuple[str, str], Iterable[Pod]]]:
+        """Every claim that some pod names, (namespace, name), with its pods."""
+        for claim, pods in list(self._pods_by_claim.items()):
+            yield claim, pods.values()
+
     def events_of(self, uid: str) -> Iterable[Event]:
         """The events about one object, in no order."""
         return self._events_by_object.get(uid, {}).values()
@@ -159,11 +200,13 @@ class Store:
 
 def claims_of(pod: Pod) -> list[str]:
     """The names of the claims that a pod mounts, ephemeral ones (`<pod>-<volume>`) included."""
-    return [
-        volume.persistent_volume_claim.claim_name if volume.persistent_volume_claim else f"{pod.metadata.name}-{volume.name}"
-        for volume in pod.spec.volumes
-        if volume.persistent_volume_claim or volume.ephemeral is not None
-    ]
+    names = []
+    for volume in pod.spec.volumes:
+        if volume.persistent_volume_claim is not None:
+            names.append(volume.persistent_volume_claim.claim_name)
+        elif volume.ephemeral is not None:
+            names.append(f"{pod.metadata.name}-{volume.name}")
+    return names
 
 
 def _drop(index: dict, key: object, member: object) -> None:  # type: ignore[type-arg]

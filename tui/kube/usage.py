@@ -1,8 +1,8 @@
-"""How full the volumes are, from the kubelets' summaries through the API server."""
+"""How full a volume is: the value that the rest of the program passes around."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Usage:
         inodes: inodes in all, None where not reported.
         shared: True when the figure is that of a file system larger than the claim (a host path or NFS share):
             then `used` is not this claim's own.
-        at: when it was read.
+        at: when it was read; two readings that differ in nothing else are equal.
     """
 
     used: int
@@ -26,7 +26,7 @@ class Usage:
     inodes_used: int | None = None
     inodes: int | None = None
     shared: bool = False
-    at: float = 0.0
+    at: float = field(default=0.0, compare=False)
 
     @property
     def fraction(self) -> float:

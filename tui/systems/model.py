@@ -173,6 +173,25 @@ class Warning:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """A step of the way from an effect to its cause.
+
+    Attributes:
+        depth: 0 for the effect; each cause is one deeper than what it explains.
+        text: the step in words.
+        evidence: who said so, verbatim; empty when it follows from the objects themselves.
+        remedy: what can be done, where that can be said honestly.
+        at: since when, or when the evidence was seen.
+    """
+
+    depth: int
+    text: str
+    evidence: str = ""
+    remedy: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """An object of Kubernetes that belongs to a workload, so that it can be fetched whole."""
 
