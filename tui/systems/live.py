@@ -1,0 +1,194 @@
+"""One opened context, live: the cluster's objects, the workloads derived from them, and word of what changed.
+
+The screens and `statetui get` both stand on this. It owns no truth of its own: reflectors write the store, the
+recogniser derives workloads, and this module decides when: changes are collected for `BATCH` seconds, so that a storm
+of events costs ten derivations a second and no more, while a lone change is passed on at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tui.kube.api import Api
+from tui.kube.cluster import Cluster
+from tui.kube.context import ConnectOptions, Context, load_context
+from tui.problem import Cause, Problem, ProblemError
+from tui.systems.catalogue import Catalogue
+from tui.systems.model import Workload
+from tui.systems.recognise import Delta, Recogniser
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two batches while changes keep coming.
+BATCH = 0.1
+#: Seconds after which members are looked at again though nothing changed: some states (a probe that has failed for
+#: long, a claim pending too long) are a matter of time alone.
+LOOK_AGAIN = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a listener is told.
+
+    Attributes:
+        changed: workloads that are new or look different.
+        gone: keys of workloads that are no more.
+        feeds: whether the connection, the scope or a feed's state changed.
+        complete: whether everything that workloads are derived from has arrived (or is known not to come).
+    """
+
+    changed: tuple[Workload, ...] = ()
+    gone: tuple[str, ...] = ()
+    feeds: bool = False
+    complete: bool = False
+
+
+class Live:
+    """A context that is being watched.
+
+    Attributes:
+        context: what was connected to, None until the kubeconfig has been read.
+        cluster: the watched cluster, None until then.
+        problem: why it could not be opened at all (kubeconfig, credentials); network trouble is the cluster's to tell.
+        listeners: called with each Update, on the event loop.
+    """
+
+    def __init__(
+        self,
+        options: ConnectOptions,
+        catalogue: Catalogue,
+        *,
+        usage: bool = True,
+        read_only: bool = True,
+    ) -> None:
+        self.options = options
+        self.catalogue = catalogue
+        self.context: Context | None = None
+        self.cluster: Cluster | None = None
+        self.problem: Problem | None = None
+        self.listeners: list[Callable[[Update], None]] = []
+        self._read_only = read_only
+        self._usage = usage
+        self._recogniser: Recogniser | None = None
+        self._api: Api | None = None
+        self._feeds_changed = asyncio.Event()
+        self._retry = asyncio.Event()
+
+    @property
+    def workloads(self) -> Mapping[str, Workload]:
+        """What is known now, by workload key."""
+        return self._recogniser.workloads if self._recogniser else {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether the workloads are all there is to see with these rights."""
+        return self.cluster is not None and self.cluster.complete
+
+    @property
+    def api(self) -> Api | None:
+        """Who reads single objects, None until the kubeconfig has been read."""
+        return self._api
+
+    def retry_now(self) -> None:
+        """Tries again at once whatever waits for its next attempt."""
+        self._retry.set()
+        if self.cluster is not None:
+            self.cluster.retry_now()
+
+    async def run(self) -> None:
+        """Opens the context and keeps the workloads true until cancelled. Never raises for trouble outside."""
+        await self._open()
+        assert self.cluster is not None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.cluster.run())
+                tasks.create_task(self._pump(self.cluster))
+        except* Exception as group:
+            log.exception("a task of the live view ended")
+            self._fail(Problem(Cause.INTERNAL, "statetui made a mistake and stopped watching", repr(group.exceptions[0]),
+                               "Press r to connect again; the log file has the details."))
+            raise
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Closes the session; safe to call twice."""
+        api, self._api = self._api, None
+        if api is not None:
+            await api.close()
+
+    async def _open(self) -> None:
+        """Reads the kubeconfig; when that fails, says so and tries again when asked to."""
+        while True:
+            self._retry.clear()
+            try:
+                self.context = await asyncio.to_thread(load_context, self.options)
+            except ProblemError as error:
+                self._fail(error.problem)
+                await self._retry.wait()
+                continue
+            self.problem = None
+            self._api = Api(self.context)
+            self._api.read_only = self._read_only
+            self.cluster = Cluster(
+                self._api,
+                namespace=self.options.namespace,
+                all_namespaces=self.options.all_namespaces,
+                customs=self.catalogue.customs,
+                poll_usage=self._usage,
+            )
+            self.cluster.on_feed.append(self._feeds_changed.set)
+            self._recogniser = Recogniser(self.cluster.store, self.cluster.usage, self.catalogue)
+            self._tell(Update(feeds=True))
+            return
+
+    async def _pump(self, cluster: Cluster) -> None:
+        assert self._recogniser is not None
+        look_again = time.monotonic() + LOOK_AGAIN
+        while True:
+            await self._wait(cluster, look_again - time.monotonic())
+            if not cluster.complete:
+                # Half the objects make wrong workloads (members "not created" whose pods are still on their way), and
+                # each half would be derived anew with the next one: until all is there, only the feeds' states are told.
+                if self._feeds_changed.is_set():
+                    self._feeds_changed.clear()
+                    self._tell(Update(feeds=True))
+                await asyncio.sleep(BATCH / 4)
+                continue
+            changes = cluster.store.drain()
+            usage = cluster.usage.drain()
+            feeds = self._feeds_changed.is_set()
+            self._feeds_changed.clear()
+            delta = self._recogniser.apply(changes, usage) if changes or usage else Delta((), ())
+            if time.monotonic() >= look_again:
+                look_again = time.monotonic() + LOOK_AGAIN
+                delta = _join(delta, self._recogniser.refresh())
+            if delta.changed or delta.gone or feeds:
+                self._tell(Update(delta.changed, delta.gone, feeds, cluster.complete))
+            await asyncio.sleep(BATCH)
+
+    async def _wait(self, cluster: Cluster, seconds: float) -> None:
+        waits = [asyncio.ensure_future(cluster.store.changed()), asyncio.ensure_future(self._feeds_changed.wait()),
+                 asyncio.ensure_future(cluster.usage.changed())]
+        try:
+            await asyncio.wait(waits, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def _fail(self, problem: Problem) -> None:
+        self.problem = problem
+        self._tell(Update(feeds=True))
+
+    def _tell(self, update: Update) -> None:
+        for listener in list(self.listeners):
+            listener(update)
+
+
+def _join(one: Delta, other: Delta) -> Delta:
+    changed = {workload.key: workload for workload in (*one.changed, *other.changed)}
+    return Delta(tuple(changed.values()), (*one.gone, *other.gone))
