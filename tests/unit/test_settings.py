@@ -1,0 +1,172 @@
+"""The settings: origins, precedence, and mistakes that name file, line, key and the nearest valid key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tui import settings
+from tui.settings import Settings, SettingsError
+
+BINDINGS = ("app.quit", "overview.filter")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    folder = tmp_path / "config" / "statetui"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def write(home: Path, text: str) -> Path:
+    file = home / "config.yaml"
+    file.write_text(text)
+    return file
+
+
+def load(**more: object) -> Settings:
+    return settings.load(environ={}, bindings=BINDINGS, **more)  # type: ignore[arg-type]
+
+
+def mistakes(**more: object) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(**more)
+    return caught.value.problem.evidence.splitlines()
+
+
+def test_no_file_gives_the_defaults() -> None:
+    found = load()
+    assert found == Settings()
+    assert not found.chosen("layout")
+
+
+def test_every_key_is_read_with_its_origin(home: Path) -> None:
+    file = write(
+        home,
+        "theme: light\nlayout: table\nmouse: off\n"
+        "keys:\n  app.quit: [q, ctrl+q]\n  overview.filter: slash\n"
+        "read_only: true\nprotected: ['prod-*']\nnamespaces:\n  'prod-*': [db, mq]\n  '*': [default, db]\n"
+        "low_bandwidth: true\nlog_level: debug\n",
+    )
+    found = load()
+    assert (found.theme, found.layout, found.mouse, found.low_bandwidth) == ("light", "table", False, True)
+    assert found.keys == {"app.quit": "q,ctrl+q", "overview.filter": "slash"}
+    assert found.favourites("prod-eu") == ("db", "mq", "default")
+    assert found.favourites("test") == ("default", "db")
+    assert found.log_level == "debug"
+    assert found.origins["mouse"] == f"file {file}:3"
+    assert found.chosen("layout")
+
+
+def test_protection_is_by_pattern_of_context_names(home: Path) -> None:
+    write(home, "protected: [prod-*, 'arn:aws:*']\n")
+    found = load()
+    assert found.protects("prod-eu")
+    assert found.protects("arn:aws:eks:x")
+    assert not found.protects("preprod-eu")
+    assert not found.protects("PROD-eu"), "context names are told apart by case"
+    assert Settings(read_only=True).protects("anything")
+
+
+def test_flag_wins_over_environment_over_file(home: Path) -> None:
+    write(home, "theme: light\nlayout: grid\nmouse: false\n")
+    found = settings.load(
+        environ={"STATETUI_LAYOUT": "table", "STATETUI_THEME": "dark", "STATETUI_PROTECTED": "a*, b"},
+        flags={"theme": "terminal", "layout": None},
+    )
+    assert (found.theme, found.layout, found.mouse, found.protected) == ("terminal", "table", False, ("a*", "b"))
+    assert found.origins["theme"] == "flag --theme"
+    assert found.origins["layout"] == "env STATETUI_LAYOUT"
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", True), ("yes", True), ("OFF", False), ("0", False)])
+def test_booleans_of_the_environment(text: str, value: bool) -> None:
+    assert settings.load(environ={"STATETUI_MOUSE": text}).mouse is value
+
+
+def test_unknown_key_names_file_line_and_nearest(home: Path) -> None:
+    file = write(home, "# mine\ntheme: dark\nprotectd: [prod]\n")
+    assert mistakes() == [f"file {file}:3: protectd: no such key; did you mean protected?"]
+
+
+def test_all_mistakes_are_told_at_once(home: Path) -> None:
+    file = write(home, "theme: drak\nlayout: tabel\nmouse: 1\nread_only: 'yes'\nprotected: prod\nlog_level: loud\n")
+    assert mistakes() == [
+        f"file {file}:1: theme: 'drak' is not known; did you mean dark?",
+        f"file {file}:2: layout: 'tabel' is not known; did you mean table?",
+        f"file {file}:3: mouse: expected true or false, found the number 1",
+        f"file {file}:4: read_only: expected true or false, found 'yes'",
+        f"file {file}:5: protected: expected a list, found 'prod'",
+        f"file {file}:6: log_level: 'loud' is not known; valid: debug, error, info, warning",
+    ]
+
+
+def test_mistakes_below_a_key_name_it_whole(home: Path) -> None:
+    file = write(home, "keys:\n  app.quti: q\nnamespaces:\n  prod:\n  - 1\n")
+    assert mistakes() == [
+        f"file {file}:2: keys.app.quti: no binding has this id; did you mean app.quit?",
+        f"file {file}:5: namespaces.prod: expected text, found the number 1",
+    ]
+
+
+def test_a_doubled_key_is_a_mistake(home: Path) -> None:
+    file = write(home, "protected: [prod]\ntheme: dark\nprotected: []\n")
+    assert mistakes() == [f"file {file}:3: protected: stands twice"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("theme: [dark\n", "it is not YAML"),
+        ("- theme\n", "expected `key: value` lines, found a list"),
+        ("just words\n", "found 'just words'"),
+        ("theme: !!python/object:os.system x\n", "it is not YAML"),
+        ("? [a]\n: b\n", "a key must be text"),
+        ("a: &a [*a]\n", "nested"),
+        ("theme: \x00\n", "it is not YAML"),
+    ],
+)
+def test_what_is_not_settings_is_refused_in_words(home: Path, text: str, message: str) -> None:
+    file = write(home, text)
+    (line,) = mistakes()
+    assert line.startswith(f"file {file}")
+    assert message in line
+
+
+def test_bytes_that_are_not_text_are_refused(home: Path) -> None:
+    (home / "config.yaml").write_bytes(b"theme: \xff\xfe\n")
+    (line,) = mistakes()
+    assert "it is not YAML" in line
+
+
+def test_empty_files_are_fine(home: Path) -> None:
+    write(home, "# nothing yet\n")
+    assert load() == Settings()
+    write(home, "")
+    assert load() == Settings()
+
+
+def test_a_named_file_must_exist_and_the_usual_one_need_not(tmp_path: Path) -> None:
+    missing = tmp_path / "other.yaml"
+    assert mistakes(file=missing) == [f"file {missing}: there is no such file"]
+    assert load(file=Path("/dev/null")) == Settings()
+
+
+def test_a_directory_or_a_huge_file_is_told_in_words(home: Path) -> None:
+    (home / "config.yaml").mkdir()
+    assert "cannot be read" in mistakes()[0]
+    (home / "config.yaml").rmdir()
+    write(home, "#" * (settings.LARGEST_FILE + 1))
+    assert "larger than" in mistakes()[0]
+
+
+def test_the_file_is_never_written(home: Path) -> None:
+    file = write(home, "theme: dark  # my comment\n")
+    file.chmod(0o400)
+    before = file.read_bytes(), file.stat().st_mtime_ns
+    load()
+    assert (file.read_bytes(), file.stat().st_mtime_ns) == before
+    assert [path.name for path in home.iterdir()] == ["config.yaml"]

@@ -1,0 +1,296 @@
+"""The command line: which subcommand, with which options, and what its exit code means.
+
+Imports nothing heavy: `--version` and `--help` load neither Textual nor a Kubernetes client, and a subcommand loads
+only what it needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from tui import __version__
+from tui.commands import exits
+
+if TYPE_CHECKING:
+    from tui.kube.options import ConnectOptions
+    from tui.settings import Settings
+
+_EPILOG = """\
+Without a command the terminal program starts.
+
+exit codes:
+  0  done, and all is well
+  1  something is not well, was not found, or failed
+  2  wrong arguments or settings
+  3  the cluster cannot be reached, or the kubeconfig or its credentials are not good
+  4  the cluster allows this user nothing of what was asked
+  130  interrupted    141  the reader of the output went away
+
+environment:
+  KUBECONFIG, NO_COLOR, XDG_CONFIG_HOME, XDG_STATE_HOME; STATETUI_<KEY> sets any plain value of the settings file
+"""
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs statetui and returns its exit code. Never shows a traceback: that goes to the log file."""
+    try:
+        parser = _parser()
+        words = list(sys.argv[1:] if argv is None else argv)
+        parser.refuse_unknown(words)
+        arguments = parser.parse_args(words)
+        if "namespace" in arguments and "all_namespaces" in arguments:
+            parser.error("argument -A/--all-namespaces: not allowed with argument -n/--namespace")
+        return _dispatch(arguments)
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered has no reader; without this the interpreter complains about it on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return exits.PIPE_CLOSED
+    except Exception as error:  # the last line of defence: a person must never be shown a traceback
+        return _defect(error)
+
+
+# --- arguments
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses wrong words with the nearest right one."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints what is wrong and what was probably meant, and leaves with the code for wrong usage."""
+        hint = self._hint(message)
+        self.exit(exits.USAGE, f"{self.prog}: {message}{hint}\nTry `{self.prog} --help`.\n")
+
+    def refuse_unknown(self, words: Sequence[str]) -> None:
+        """Refuses an option that no command has, before its value is mistaken for a command."""
+        known = self._options()
+        for word in words:
+            if word == "--":
+                return
+            if word.startswith("--") and word.partition("=")[0] not in known:
+                self.error(f"unrecognized arguments: {word}")
+
+    def _options(self) -> set[str]:
+        return {option for parser in self._family() for action in parser._actions for option in action.option_strings}
+
+    def _family(self) -> list[argparse.ArgumentParser]:
+        """This parser and those of its commands."""
+        below = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        return [self, *(parser for choices in below for parser in choices.values())]
+
+    def _hint(self, message: str) -> str:
+        if not (found := re.search(r"(unrecognized arguments|invalid choice): '?([^\s']+)", message)):
+            return ""
+        choices = {str(word) for action in self._actions for word in action.choices or ()}
+        from tui.settings import nearest  # noqa: PLC0415 - for the unlucky only
+
+        near = nearest(found[2].partition("=")[0], self._options() if found[1].startswith("un") else choices)
+        return f"\nDid you mean {near}?" if near else ""
+
+
+def _namespace(text: str) -> str:
+    if not _NAMESPACE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be a namespace (lower case letters, digits and -)")
+    return text
+
+
+def _timeout(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, up to 3600")
+    return seconds
+
+
+def _common(groups: str) -> _Parser:
+    """The options that stand before or after the command. No defaults, so that neither place overwrites the other.
+
+    Args:
+        groups: the name for the collected groups: those of the two places are joined.
+    """
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    cluster = common.add_argument_group("cluster")
+    cluster.add_argument("--kubeconfig", metavar="FILE", help="another kubeconfig than $KUBECONFIG or ~/.kube/config")
+    cluster.add_argument("--context", metavar="NAME", help="another context than the current one")
+    scope = cluster.add_mutually_exclusive_group()
+    scope.add_argument("-n", "--namespace", type=_namespace, metavar="NS", help="this namespace only")
+    scope.add_argument("-A", "--all-namespaces", action="store_true", help="the whole cluster")
+    cluster.add_argument("--as", dest="impersonate", metavar="USER", help="act as this user (impersonation)")
+    cluster.add_argument(
+        "--as-group", dest=groups, action="append", metavar="GROUP", help="… and in this group; repeatable"
+    )
+    cluster.add_argument("--read-only", action="store_true", help="refuse everything that would change the cluster")
+    look = common.add_argument_group("screen")
+    look.add_argument("--theme", metavar="NAME", help="a theme by name")
+    look.add_argument("--layout", metavar="auto|grid|table", help="panes, or one line for each workload")
+    look.add_argument("--no-mouse", dest="mouse", action="store_false", help="do not listen to the mouse")
+    look.add_argument("--low-bandwidth", action="store_true", help="fewer frames, for slow lines")
+    program = common.add_argument_group("program")
+    program.add_argument("--config", metavar="FILE", help="another settings file")
+    program.add_argument("--debug", action="store_true", help="log more to the log file")
+    return common
+
+
+def _parser() -> _Parser:
+    common = _common("groups_after")
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog="statetui", parents=[_common("groups_before")], allow_abbrev=False, formatter_class=shape, epilog=_EPILOG,
+        description="Every stateful workload of a Kubernetes cluster, live in a terminal.",
+    )  # fmt: skip
+    parser.add_argument("-V", "--version", action="version", version=f"statetui {__version__}")
+    commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+
+    get = commands.add_parser(
+        "get", parents=[common], allow_abbrev=False, help="print the workloads",
+        description="Prints what the panes know. Named workloads are printed with their members.",
+    )  # fmt: skip
+    get.add_argument("names", nargs="*", metavar="NAME", help="a workload, NAMESPACE/NAME, or one of its StatefulSets")
+    get.add_argument("-o", "--output", choices=("table", "wide", "json", "yaml"), default="table")
+    get.add_argument("-w", "--watch", action="store_true", help="go on printing what changes")
+    get.add_argument("--no-usage", dest="usage", action="store_false", help="do not ask how full volumes are")
+    get.add_argument("--timeout", type=_timeout, default=30.0, metavar="SECONDS", help="to wait for all (default: 30)")
+
+    doctor = commands.add_parser(
+        "doctor", parents=[common], allow_abbrev=False, help="check what statetui needs, and what is lost",
+        description="Checks kubeconfig, credentials, cluster, rights, metrics, terminal, files and settings.",
+    )  # fmt: skip
+    doctor.add_argument("-o", "--output", choices=("table", "json"), default="table")
+
+    config = commands.add_parser(
+        "config", parents=[common], allow_abbrev=False, help="where the settings file is, and what is in force",
+        description="`path` prints where the settings file is; `show` prints each value and where it comes from.",
+    )  # fmt: skip
+    config.add_argument("action", choices=("path", "show"))
+    return parser
+
+
+def _connect_options(arguments: argparse.Namespace) -> ConnectOptions:
+    from tui.kube.options import ConnectOptions  # noqa: PLC0415 - only where a cluster is meant
+
+    given = vars(arguments)
+    return ConnectOptions(
+        kubeconfig=given.get("kubeconfig"),
+        context=given.get("context"),
+        namespace=given.get("namespace"),
+        all_namespaces=given.get("all_namespaces", False),
+        impersonate=given.get("impersonate"),
+        impersonate_groups=(*given.get("groups_before", ()), *given.get("groups_after", ())),
+    )
+
+
+# --- commands
+
+
+def _dispatch(arguments: argparse.Namespace) -> int:
+    from tui import logfile  # noqa: PLC0415 - not for --version
+    from tui.problem import ProblemError  # noqa: PLC0415
+    from tui.settings import SettingsError  # noqa: PLC0415
+
+    try:
+        if arguments.command == "config":
+            from tui.commands import config  # noqa: PLC0415
+
+            return config.run(arguments.action, _settings_file(arguments), lambda: _settings(arguments))
+        if arguments.command == "doctor":
+            from tui.commands import doctor  # noqa: PLC0415
+
+            logfile.start("debug" if "debug" in arguments else "info")
+            return doctor.run(_connect_options(arguments), lambda: _settings(arguments), arguments.output)
+        settings = _settings(arguments)
+        logfile.start(settings.log_level)
+        if arguments.command == "get":
+            from tui.commands import get  # noqa: PLC0415
+
+            request = get.Request(
+                tuple(arguments.names), arguments.output, arguments.watch, arguments.usage, arguments.timeout
+            )
+            return get.run(_connect_options(arguments), settings, request)
+        return _screen(_connect_options(arguments), settings)
+    except SettingsError as error:
+        exits.complain(error.problem)
+        return exits.USAGE
+    except ProblemError as error:
+        return exits.complain(error.problem)
+
+
+def _settings_file(arguments: argparse.Namespace) -> str | None:
+    return vars(arguments).get("config") or os.environ.get("STATETUI_CONFIG") or None
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """The settings with the command line on top."""
+    from pathlib import Path  # noqa: PLC0415
+
+    from tui import settings  # noqa: PLC0415
+    from tui.screens.keys import BINDINGS  # noqa: PLC0415 - names only, no Textual
+
+    given = vars(arguments)
+    flags = {key: given.get(key) for key in ("theme", "layout", "mouse", "read_only", "low_bandwidth")}
+    flags["log_level"] = "debug" if "debug" in arguments else None
+    file = _settings_file(arguments)
+    return settings.load(file=Path(file) if file else None, environ=os.environ, flags=flags, bindings=BINDINGS)
+
+
+def _screen(options: ConnectOptions, settings: Settings) -> int:
+    """Starts the terminal program."""
+    if not (_is_terminal(0) and _is_terminal(1)):
+        print("statetui: this is not a terminal; `statetui get` prints the workloads without one.", file=sys.stderr)
+        return exits.USAGE
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        print(
+            f"statetui: a terminal of TERM={os.environ['TERM']} cannot show a screen; `statetui get` needs none.",
+            file=sys.stderr,
+        )
+        return exits.USAGE
+    prepare_screen(settings)
+    from tui.screens.app import StatetuiApp  # noqa: PLC0415 - Textual reads the environment when it is imported
+
+    app = StatetuiApp(options, settings)
+    app.run(mouse=settings.mouse)
+    return app.return_code or exits.OK
+
+
+def prepare_screen(settings: Settings) -> None:
+    """Sets what Textual reads from the environment when it is imported; what the person has set stays.
+
+    A frame costs bytes, and over a thin line bytes are what is slow: no animation, whole lines when scrolling, and no
+    more frames a second than can be told apart there.
+    """
+    frames = 10 if settings.low_bandwidth else 15 if os.environ.get("SSH_CONNECTION") else 30
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
+    os.environ.setdefault("TEXTUAL_FPS", str(frames))
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
+
+
+def _defect(error: Exception) -> int:
+    import logging  # noqa: PLC0415
+
+    from tui import logfile, paths  # noqa: PLC0415
+
+    if not logging.getLogger().handlers:
+        logfile.start("info")
+    logging.getLogger("tui").critical("a defect ended the program", exc_info=error)
+    print(
+        f"statetui: a defect of statetui, not of your cluster: {type(error).__name__}: {logfile.mask(str(error))}"
+        f"\nThe details are in {paths.log_file()}",
+        file=sys.stderr,
+    )
+    return exits.FAILED
