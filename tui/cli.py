@@ -258,6 +258,8 @@ def _screen(options: ConnectOptions, settings: Settings) -> int:
 
     app = StatetuiApp(options, settings)
     app.run(mouse=settings.mouse)
+    if app.defect is not None:
+        raise app.defect
     return app.return_code or exits.OK
 
 

@@ -32,6 +32,10 @@ _CREDENTIALS = (
 )
 
 
+#: Control and bidirectional characters but for the line's end and the tab.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 def mask(text: str) -> str:
     """The text with everything that looks like a credential replaced: bearer tokens, passwords, private keys."""
     for pattern in _CREDENTIALS:
@@ -40,10 +44,16 @@ def mask(text: str) -> str:
 
 
 class _Masked(logging.Formatter):
-    """Masks the finished line, so that arguments, exception texts and tracebacks are covered alike."""
+    """Masks the finished line, so that arguments, exception texts and tracebacks are covered alike.
+
+    What a cluster's objects say cannot write lines of its own, nor move the cursor of who reads the file.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return super().formatMessage(record).replace("\n", "\\n")
 
     def format(self, record: logging.LogRecord) -> str:
-        return mask(super().format(record))
+        return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], mask(super().format(record)))
 
 
 class _PrivateFile(RotatingFileHandler):

@@ -9,18 +9,18 @@ from enum import StrEnum
 class Cause(StrEnum):
     """What kind of thing went wrong, for code that must choose what to do next."""
 
-    CONFIG = "config"                # a file of the user's: missing, malformed, contradictory
-    CREDENTIALS = "credentials"      # a plugin, a token or a certificate could not be had, or the server refused it (401)
-    FORBIDDEN = "forbidden"          # known to the server, not allowed (403)
-    UNREACHABLE = "unreachable"      # no connection: name, route, refusal, TLS, proxy
-    TIMEOUT = "timeout"              # connected, no answer in time
-    ABSENT = "absent"                # 404: the object, the resource type or the API group is not there
-    EXPIRED = "expired"              # 410: the resource version is too old
-    THROTTLED = "throttled"          # 429
-    REJECTED = "rejected"            # any other 4xx
-    SERVER = "server"                # 5xx
-    PROTOCOL = "protocol"            # an answer that is not what Kubernetes sends
-    INTERNAL = "internal"            # a defect of statetui's own; the log file has the traceback
+    CONFIG = "config"  # a file of the user's: missing, malformed, contradictory
+    CREDENTIALS = "credentials"  # a plugin, a token or a certificate could not be had, or the server refused it (401)
+    FORBIDDEN = "forbidden"  # known to the server, not allowed (403)
+    UNREACHABLE = "unreachable"  # no connection: name, route, refusal, TLS, proxy
+    TIMEOUT = "timeout"  # connected, no answer in time
+    ABSENT = "absent"  # 404: the object, the resource type or the API group is not there
+    EXPIRED = "expired"  # 410: the resource version is too old
+    THROTTLED = "throttled"  # 429
+    REJECTED = "rejected"  # any other 4xx
+    SERVER = "server"  # 5xx
+    PROTOCOL = "protocol"  # an answer that is not what Kubernetes sends
+    INTERNAL = "internal"  # a defect of statetui's own; the log file has the traceback
 
 
 @dataclass(frozen=True, slots=True)

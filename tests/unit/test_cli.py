@@ -255,6 +255,7 @@ def test_the_app_is_started_in_a_terminal_with_options_and_settings(home: Path) 
     program = (
         "import sys, types\n"
         "class App:\n"
+        "    defect = None\n"
         "    return_code = 7\n"
         "    def __init__(self, options, settings): self.given = options, settings\n"
         "    def run(self, mouse): print('started', self.given[0].context, self.given[1].layout, mouse)\n"

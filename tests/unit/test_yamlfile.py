@@ -21,8 +21,16 @@ from tui.systems.catalogue import load_catalogue
 DEEP = "[" * 100_000
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
 LOOP = "clusters: &a [*a]\n"
-HOSTILE = {"deep": DEEP, "deep-map": "{a: " * 50_000, "bomb": BOMB, "loop": LOOP, "date": "title: 2024-99-99\n",
-           "number": "title: 0b_\n", "control": "a: \x1b[31m\n", "tag": "a: !!python/object/apply:os.abort []\n"}  # fmt: skip
+HOSTILE = {
+    "deep": DEEP,
+    "deep-map": "{a: " * 50_000,
+    "bomb": BOMB,
+    "loop": LOOP,
+    "date": "title: 2024-99-99\n",
+    "number": "title: 0b_\n",
+    "control": "a: \x1b[31m\n",
+    "tag": "a: !!python/object/apply:os.abort []\n",
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -67,9 +75,9 @@ def test_every_reader_of_a_persons_files_answers_with_its_own_error(name: str, t
     file.parent.mkdir()
     file.write_text(HOSTILE[name])
     if name not in ("date", "number"):  # plain text to kubectl
-        with pytest.raises(ProblemError, match="system.yaml"):
+        with pytest.raises(ProblemError, match=r"system\.yaml"):
             kubeconfig.load(str(file), {})
-    with pytest.raises(SettingsError, match="system.yaml"):
+    with pytest.raises(SettingsError, match=r"system\.yaml"):
         load_settings(file=file, environ={}, flags={}, bindings={})
     theme = tmp_path / "odd.yaml"
     theme.write_text(HOSTILE[name])

@@ -138,6 +138,11 @@ class Api:
         return await self._transport.credentials.current()
 
     @property
+    def waiting_for(self) -> str:
+        """Where an identity is being waited for, for people: `the exec plugin aws`; empty when nothing is slow."""
+        return self._transport.credentials.waiting_for
+
+    @property
     def identity_source(self) -> str:
         """Where the identity comes from, for people: `the kubeconfig`, `the plugin aws`."""
         return self._transport.credentials.source.title

@@ -31,6 +31,8 @@ MARGIN = 10.0
 #: Seconds for which a failure, or an answer that the server then refused, is not tried again: many watches come back
 #: at once, and each attempt may start a program.
 COOL_DOWN = 3.0
+#: Seconds after which a renewal is worth a word.
+SLOW = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Credentials:
         self._clock = clock
         self._identity: Identity | None = None
         self._flight: asyncio.Task[Identity] | None = None
+        self._began = 0.0
         self._failure: tuple[float, Problem] | None = None
         self._fetched = float("-inf")
 
@@ -81,6 +84,12 @@ class Credentials:
     def evidence(self) -> str:
         """What the source said on its standard error when it made the present identity."""
         return self._identity.evidence if self._identity else ""
+
+    @property
+    def waiting_for(self) -> str:
+        """The source that takes more than a moment to give an identity, for people; empty when there is none."""
+        slow = self._flight is not None and time.monotonic() - self._began > SLOW
+        return self.source.title if slow else ""
 
     async def current(self) -> Identity:
         """The identity to use now; obtained or renewed first if need be.
@@ -123,6 +132,7 @@ class Credentials:
         if self._flight is None:
             if self._failure is not None and time.monotonic() - self._failure[0] < COOL_DOWN:
                 raise ProblemError(self._failure[1])
+            self._began = time.monotonic()
             self._flight = asyncio.create_task(self._fetch(refused=refused), name="credentials")
             self._flight.add_done_callback(self._landed)
         flight = self._flight

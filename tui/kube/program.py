@@ -79,7 +79,7 @@ async def run(command: str, arguments: Sequence[str], environment: Mapping[str, 
 
 def kill_all() -> None:
     """Kills whatever still runs, for an end of the program that awaits nothing."""
-    for group in _running:
+    for group in list(_running):
         with contextlib.suppress(OSError):
             os.killpg(group, signal.SIGKILL)
 

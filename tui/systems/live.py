@@ -8,9 +8,11 @@ of events costs ten derivations a second and no more, while a lone change is pas
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tui.kube.api import Api
@@ -101,16 +103,21 @@ class Live:
 
     async def run(self) -> None:
         """Opens the context and keeps the workloads true until cancelled. Never raises for trouble outside."""
-        await self._open()
-        assert self.cluster is not None
+        cluster, recogniser = await self._open()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.cluster.run())
-                tasks.create_task(self._pump(self.cluster))
+                tasks.create_task(cluster.run())
+                tasks.create_task(self._pump(cluster, recogniser))
         except* Exception as group:
             log.exception("a task of the live view ended")
-            self._fail(Problem(Cause.INTERNAL, "statetui made a mistake and stopped watching", repr(group.exceptions[0]),
-                               "Press r to connect again; the log file has the details."))
+            self._fail(
+                Problem(
+                    Cause.INTERNAL,
+                    "statetui made a mistake and stopped watching",
+                    repr(group.exceptions[0]),
+                    "Press r to connect again; the log file has the details.",
+                )
+            )
             raise
         finally:
             await self.close()
@@ -121,7 +128,7 @@ class Live:
         if api is not None:
             await api.close()
 
-    async def _open(self) -> None:
+    async def _open(self) -> tuple[Cluster, Recogniser]:
         """Reads the kubeconfig; when that fails, says so and tries again when asked to."""
         while True:
             self._retry.clear()
@@ -144,16 +151,15 @@ class Live:
             self.cluster.on_feed.append(self._feeds_changed.set)
             self._recogniser = Recogniser(self.cluster.store, self.cluster.usage, self.catalogue)
             self._tell(Update(feeds=True))
-            return
+            return self.cluster, self._recogniser
 
-    async def _pump(self, cluster: Cluster) -> None:
-        assert self._recogniser is not None
+    async def _pump(self, cluster: Cluster, recogniser: Recogniser) -> None:
         look_again = time.monotonic() + LOOK_AGAIN
         while True:
             await self._wait(cluster, look_again - time.monotonic())
             if not cluster.complete:
                 # Half the objects make wrong workloads (members "not created" whose pods are still on their way), and
-                # each half would be derived anew with the next one: until all is there, only the feeds' states are told.
+                # each half would be derived anew with the next one: until all is there, only the states are told.
                 if self._feeds_changed.is_set():
                     self._feeds_changed.clear()
                     self._tell(Update(feeds=True))
@@ -163,17 +169,21 @@ class Live:
             usage = cluster.usage.drain()
             feeds = self._feeds_changed.is_set()
             self._feeds_changed.clear()
-            delta = self._recogniser.apply(changes, usage) if changes or usage else Delta((), ())
+            with _uncollected() if not recogniser.workloads else contextlib.nullcontext():
+                delta = recogniser.apply(changes, usage) if changes or usage else Delta((), ())
             if time.monotonic() >= look_again:
                 look_again = time.monotonic() + LOOK_AGAIN
-                delta = _join(delta, self._recogniser.refresh())
+                delta = _join(delta, recogniser.refresh())
             if delta.changed or delta.gone or feeds:
                 self._tell(Update(delta.changed, delta.gone, feeds, cluster.complete))
             await asyncio.sleep(BATCH)
 
     async def _wait(self, cluster: Cluster, seconds: float) -> None:
-        waits = [asyncio.ensure_future(cluster.store.changed()), asyncio.ensure_future(self._feeds_changed.wait()),
-                 asyncio.ensure_future(cluster.usage.changed())]
+        waits = [
+            asyncio.ensure_future(cluster.store.changed()),
+            asyncio.ensure_future(self._feeds_changed.wait()),
+            asyncio.ensure_future(cluster.usage.changed()),
+        ]
         try:
             await asyncio.wait(waits, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -187,6 +197,17 @@ class Live:
     def _tell(self, update: Update) -> None:
         for listener in list(self.listeners):
             listener(update)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """For making many values that live long: keeps the collector from looking at all of them again and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def _join(one: Delta, other: Delta) -> Delta:

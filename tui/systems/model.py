@@ -1,4 +1,4 @@
-"""What statetui knows of a stateful system: workloads, members, claims. Plain immutable values, no objects of Kubernetes.
+"""What statetui knows of a stateful system: workloads, members, claims. Immutable values, no objects of Kubernetes.
 
 Times are seconds of the wall clock (`time.time()`), sizes are bytes. Whatever cannot be known is None together with
 a reason beside it, never a zero.
@@ -24,19 +24,27 @@ class Kind(StrEnum):
 class Health(StrEnum):
     """How a member, a claim or a workload is. The order of `SEVERITY` is from well to worst."""
 
-    READY = "ready"              # ● serving
-    RUNNING = "running"          # ◐ runs, not ready: a probe or a readiness gate fails
-    STARTING = "starting"        # ◌ init containers, pulling an image, creating
-    WAITING = "waiting"          # ○ pending: not scheduled, claim not bound, member not created yet
-    FAILING = "failing"          # ✗ crash loop, error, lost claim
+    READY = "ready"  # ● serving
+    RUNNING = "running"  # ◐ runs, not ready: a probe or a readiness gate fails
+    STARTING = "starting"  # ◌ init containers, pulling an image, creating
+    WAITING = "waiting"  # ○ pending: not scheduled, claim not bound, member not created yet
+    FAILING = "failing"  # ✗ crash loop, error, lost claim
     TERMINATING = "terminating"  # ◍ on its way out
-    STOPPED = "stopped"          # ■ on purpose: scaled to zero, hibernated, fenced
-    UNKNOWN = "unknown"          # ? and `phase` says why
+    STOPPED = "stopped"  # ■ on purpose: scaled to zero, hibernated, fenced
+    UNKNOWN = "unknown"  # ? and `phase` says why
 
 
 #: From well to worst, for "the worst of these".
-SEVERITY = (Health.READY, Health.STOPPED, Health.TERMINATING, Health.STARTING, Health.RUNNING, Health.WAITING,
-            Health.UNKNOWN, Health.FAILING)
+SEVERITY = (
+    Health.READY,
+    Health.STOPPED,
+    Health.TERMINATING,
+    Health.STARTING,
+    Health.RUNNING,
+    Health.WAITING,
+    Health.UNKNOWN,
+    Health.FAILING,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,8 @@ class Claim:
         requested: what it asks for.
         storage_class: the class' name, empty for none.
         volume: the PersistentVolume's name, empty while unbound.
-        volume_source: what is behind it, short: `csi ebs.csi.aws.com`, `hostPath`, `local`, `nfs`; empty when PVs may not be read.
+        volume_source: what is behind it, short: `csi ebs.csi.aws.com`, `hostPath`, `local`, `nfs`; empty when
+            volumes may not be read.
         usage: bytes in use, None when it cannot be known; then `usage_unknown` says why in a few words.
         note: a resize under way, or why it is Pending.
     """
@@ -94,7 +103,8 @@ class Member:
 
     Attributes:
         pod: the pod's name.
-        label: how a pane calls it: the ordinal ("0"), or with several sets what tells them apart ("primary-0", "zone-0-1").
+        label: how a pane calls it: the ordinal ("0"), or with several sets what tells them apart ("primary-0",
+            "zone-0-1").
         set_name: the StatefulSet (or other controller) it belongs to.
         ordinal: its place in the set, None for bare pods.
         phase: what `kubectl get pods` prints in STATUS, with the init container's name added (`Init:1/2 clone-mysql`).

@@ -1,0 +1,142 @@
+"""`statetui get` as a process, against the real cluster and its five workloads."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+KUBECONFIG = os.environ.get("STATETUI_TEST_KUBECONFIG", "")
+NAMESPACE = "stateful"
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+
+def command(*words: str, kubeconfig: str = KUBECONFIG) -> list[str]:
+    return [sys.executable, "-m", "tui", "get", "--kubeconfig", kubeconfig, *words]
+
+
+def run(*words: str, kubeconfig: str = KUBECONFIG) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*words, kubeconfig=kubeconfig), capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def other(name: str) -> str:
+    """The kubeconfig of another user of the same cluster."""
+    file = Path(KUBECONFIG).with_name(f"{name}.conf")
+    if not file.exists():
+        pytest.skip(f"this cluster has no user {name}")
+    return str(file)
+
+
+def workloads(*words: str) -> dict[str, Any]:
+    done = run("-n", NAMESPACE, "-o", "json", *words)
+    assert done.returncode == 0, done.stderr
+    return {item["name"]: item for item in json.loads(done.stdout)["workloads"]}
+
+
+def test_the_five_workloads() -> None:
+    found = workloads()
+    told = {name: (item["title"], item["ready"], item["desired"], item["health"]) for name, item in found.items()}
+    assert told == {
+        "cdb": ("CockroachDB", 3, 3, "ready"),
+        "my-tenant": ("MinIO", 2, 2, "ready"),
+        "mysql": ("MySQL", 3, 3, "ready"),
+        "orders": ("MySQL", 2, 2, "ready"),
+        "rabbitmq": ("RabbitMQ", 3, 3, "ready"),
+    }
+    assert [len(item["claims"]) for item in found["my-tenant"]["members"]] == [2, 2]
+    roles = [member["role"]["name"] for member in found["mysql"]["members"]]
+    assert roles == ["primary", "replica", "replica"]
+    sets = {one["name"] for one in found["orders"]["objects"] if one["resource"] == "statefulsets"}
+    assert sets == {"orders-mysql-primary", "orders-mysql-secondary"}
+
+
+def test_use_of_volumes_or_why_it_is_not_known() -> None:
+    claims = {
+        claim["name"]: claim
+        for item in workloads().values()
+        for member in item["members"]
+        for claim in member["claims"]
+    }
+    sized = [claim for claim in claims.values() if claim["storageClass"] == "sized"]
+    assert len(sized) >= 3
+    for claim in sized:
+        assert 0 < claim["usage"]["usedBytes"] < claim["usage"]["capacityBytes"]
+    others = [claim for claim in claims.values() if claim["storageClass"] != "sized"]
+    assert others
+    assert all(claim["usage"] is None and claim["usageUnknown"] for claim in others)
+
+
+def test_the_table_and_one_workload_with_its_members() -> None:
+    lines = run("-n", NAMESPACE).stdout.splitlines()
+    assert lines[0].split()[:4] == ["NAMESPACE", "NAME", "SYSTEM", "READY"]
+    assert [line.split()[1] for line in lines[1:]] == ["cdb", "my-tenant", "mysql", "orders", "rabbitmq"]
+    shown = run("-n", NAMESPACE, "mysql").stdout
+    assert [line.split()[1] for line in shown.splitlines() if line.startswith("●")] == ["mysql-0", "mysql-1", "mysql-2"]
+
+
+@pytest.mark.parametrize(
+    "name", ["orders", "stateful/orders", "orders-mysql-primary", "stateful/orders-mysql-secondary"]
+)
+def test_a_workload_by_its_own_name_or_that_of_one_of_its_sets(name: str) -> None:
+    assert list(workloads(name)) == ["orders"]
+
+
+def test_a_name_that_is_not_there() -> None:
+    done = run("-n", NAMESPACE, "rabitmq")
+    assert done.returncode == 1
+    assert "did you mean rabbitmq?" in done.stderr
+
+
+def test_a_user_of_one_namespace() -> None:
+    done = run("-n", NAMESPACE, "-o", "json", kubeconfig=other("viewer"))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found["workloads"]) == 5
+    assert "persistentvolumes" in {problem["resource"] for problem in found["problems"]}
+    reasons = {c["usageUnknown"] for w in found["workloads"] for m in w["members"] for c in m["claims"]}
+    assert any("nodes/proxy" in reason for reason in reasons)
+
+
+def test_a_user_with_no_rights() -> None:
+    done = run(kubeconfig=other("nobody"))
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "forbidden" in done.stderr
+
+
+def test_a_deleted_pod_is_seen_going_and_coming_back_with_its_claim() -> None:
+    watch = command("-n", NAMESPACE, "cdb", "-w", "-o", "json")
+    with subprocess.Popen(watch, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            first = json.loads(process.stdout.readline())["workload"]["members"][2]
+            delete = ["delete", "pod", "cdb-cockroachdb-2", "--namespace", NAMESPACE, "--wait=false"]
+            subprocess.run(
+                ["kubectl", "--kubeconfig", KUBECONFIG, *delete], capture_output=True, check=True, timeout=30
+            )
+            healths = []
+            while True:
+                event = json.loads(process.stdout.readline())
+                last = event["workload"]["members"][2]
+                healths.append(last["health"])
+                if last["health"] == "ready" and last["uid"] != first["uid"]:
+                    break
+        finally:
+            process.kill()
+    assert "terminating" in healths
+    assert [claim["uid"] for claim in last["claims"]] == [claim["uid"] for claim in first["claims"]]
+    assert event["workload"]["ready"] == 3

@@ -1,0 +1,399 @@
+"""The program on screen: opens a context, keeps what is shown true, and leads from screen to screen.
+
+On the way to the first frame this imports Textual and little else; whatever talks to Kubernetes is loaded by the
+gateway after that frame stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
+from typing import Any, ClassVar
+
+from rich.color import ColorSystem
+from textual import events
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.binding import Binding, BindingType
+from textual.driver import Driver
+from textual.screen import Screen
+from textual.signal import Signal
+from textual.timer import Timer
+
+from tui import state
+from tui.paths import config_dir
+from tui.problem import Cause, Problem, ProblemError
+from tui.screens import situation, themes
+from tui.screens.ending import EndingApp
+from tui.screens.frames import FrameDiff
+from tui.screens.gateway import ClusterGateway, Gateway
+from tui.screens.overview.order import SORTS, Order
+from tui.screens.overview.screen import LAYOUTS, OverviewScreen
+from tui.systems.model import Workload
+from tui.widgets.statusline import Status, StatusLine
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the ages on screen.
+TICK = 5.0
+#: Seconds without another size after which the terminal is thought to have settled.
+SETTLED = 0.1
+#: Seconds given to the connections to close when the program ends.
+PARTING = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _NoSettings:
+    """Stands in for `tui.settings.Settings` where there are none."""
+
+    theme: str = ""
+    layout: str = "auto"
+    keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def chosen(self, key: str) -> bool:
+        del key
+        return False
+
+    def protects(self, context: str) -> bool:
+        del context
+        return False
+
+    def favourites(self, context: str) -> tuple[str, ...]:
+        del context
+        return ()
+
+
+class StatetuiApp(EndingApp):
+    """statetui.
+
+    Args:
+        options: a `ConnectOptions`: which context to open.
+        settings: a `tui.settings.Settings`.
+        gateway: opens contexts; the default talks to Kubernetes.
+        clock: seconds of the wall clock.
+        monotonic: seconds that never go back, for the time since the last key.
+        driver_class: another way to the terminal, for tests.
+
+    Attributes:
+        live: the opened context, None until there is one.
+        status: what the status line says.
+        ages: published every few seconds, when ages may read differently.
+    """
+
+    TITLE = "statetui"
+    # The default screen's own CSS_PATH would not be read: it is not pushed.
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "overview/overview.tcss"]
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "namespace", "Namespace", id="app.namespace"),
+        Binding("c", "context", "Context", id="app.context"),
+        Binding("r,ctrl+r", "retry", "Try again now", show=False, id="app.retry"),
+        Binding("t", "theme", "Theme", show=False, id="app.theme"),
+        Binding("ctrl+l,R", "redraw", "Redraw the screen", show=False, id="app.redraw"),
+        Binding("question_mark,f1", "help", "Help", id="app.help"),
+        Binding("ctrl+p,colon", "palette", "Everything", id="app.palette"),
+        Binding("q,ctrl+q", "quit", "Quit", id="app.quit"),
+    ]
+
+    def __init__(
+        self,
+        options: Any = None,  # noqa: ANN401
+        settings: Any = None,  # noqa: ANN401
+        *,
+        gateway: Gateway | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        driver_class: type[Driver] | None = None,
+    ) -> None:
+        super().__init__(driver_class=driver_class)
+        self.settings: Any = settings if settings is not None else _NoSettings()
+        self.options = options
+        self.clock = clock
+        self.monotonic = monotonic
+        self.live: Any = None
+        self.status = Status(getattr(options, "context", None) or "")
+        self.animation_level = "none"
+        self.tick = clock()
+        self._remembered = state.recall()
+        self._gateway: Gateway = gateway or ClusterGateway()
+        self._problem: Problem | None = None
+        self._tally = situation.Tally()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
+        self._frames: FrameDiff | None = None
+        self._settling: Timer | None = None
+        self._set_theme()
+        if self.settings.keys:
+            self.set_keymap(dict(self.settings.keys))
+
+    # --- starting and ending
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The overview is the screen below all others."""
+        layout = self.settings.layout
+        if not self.settings.chosen("layout"):
+            layout = self._remembered.get("layout", layout)
+        sort = self._remembered.get("sort", "")
+        order = Order(sort=sort.rstrip("-"), reverse=sort.endswith("-")) if sort.rstrip("-") in SORTS else Order()
+        return OverviewScreen(layout if layout in LAYOUTS else "auto", order)
+
+    def on_mount(self) -> None:
+        """Opens the context once the first frame stands."""
+        self.ages: Signal[float] = Signal(self, "ages")
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
+        self.set_interval(TICK, self._tick)
+        if self._driver is not None and not self.is_headless:
+            self.watch_terminal()
+        self.call_after_refresh(self.connect, self.options)
+
+    async def on_unmount(self) -> None:
+        """Lets connections close, but not for long."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            with contextlib.suppress(Exception):
+                await asyncio.wait(self._tasks, timeout=PARTING)
+
+    def _tick(self) -> None:
+        self.tick = self.clock()
+        self.refresh_view()
+        self.ages.publish(self.tick)
+
+    # --- the opened context
+
+    @property
+    def workloads(self) -> Mapping[str, Workload]:
+        """What is known of the opened context."""
+        return self.live.workloads if self.live is not None else {}
+
+    @property
+    def overview(self) -> OverviewScreen:
+        """The screen below all others."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, OverviewScreen)  # noqa: S101  (get_default_screen made it)
+        return screen
+
+    def connect(self, options: Any) -> None:  # noqa: ANN401
+        """Opens a context in place of the one before, which is left to end by itself: it may be unreachable."""
+        if self._watching is not None:
+            self._watching.cancel()
+        if self.live is not None:
+            self.live.listeners.clear()
+        self.options = options
+        self.live = self._problem = None
+        self._tally.clear()
+        self.overview.show_all({})
+        self._watching = asyncio.create_task(self._watch(options), name="watch")
+        self._tasks.add(self._watching)
+        self._watching.add_done_callback(self._tasks.discard)
+        self.refresh_view()
+
+    async def _watch(self, options: Any) -> None:  # noqa: ANN401
+        try:
+            live = await self._gateway.open(options)
+            if options is not self.options:
+                return
+            self.live = live
+            live.listeners.append(lambda update: self._take(live, update))
+            self._take_all()
+            await live.run()
+        except ProblemError as error:
+            self._fail(options, error.problem)
+        except Exception as error:
+            log.exception("the context could not be opened")
+            self._fail(
+                options,
+                Problem(Cause.INTERNAL, "statetui made a mistake", repr(error), "The log file has the details."),
+            )
+
+    def _fail(self, options: Any, problem: Problem) -> None:  # noqa: ANN401
+        if options is self.options:
+            self.live = None
+            self._problem = problem
+            self.refresh_view()
+
+    def _take_all(self) -> None:
+        self._tally.clear()
+        self._tally.take(self.workloads.values())
+        self.overview.show_all(self.workloads)
+        self.refresh_view()
+
+    def _take(self, live: Any, update: Any) -> None:  # noqa: ANN401
+        """An update of the opened context; those of one that was left are late and mean nothing."""
+        if live is not self.live or not self.is_running:
+            return
+        self._tally.take(update.changed, update.gone)
+        self.overview.apply(update.changed, update.gone, self.workloads)
+        self.refresh_view()
+
+    def refresh_view(self) -> None:
+        """Brings status and overview to what is known; the overview only while it can be seen."""
+        if not self.screen_stack or not self.overview.is_mounted:
+            return
+        overview = self.overview
+        wanted = getattr(self.options, "context", None) or ""
+        if self.live is None:
+            now = situation.opening(wanted, self._problem)
+        else:
+            name = self.live.context.name if self.live.context is not None else wanted
+            seen = situation.Seen(
+                wanted, self._tally.counts, len(overview.shown), overview.view, bool(self.settings.protects(name))
+            )
+            now = situation.judge(self.live, seen)
+        if all(screen is overview or screen.is_modal for screen in self.screen_stack):
+            overview.draw(now.notice, stale=now.stale)
+        if now.status != self.status:
+            self.status = now.status
+            for line in self.screen.query(StatusLine):
+                line.show(now.status)
+
+    def open_workload(self, key: str) -> None:
+        """Shows one workload on a screen of its own."""
+        from tui.screens.workload.screen import WorkloadScreen  # noqa: PLC0415  (not needed to start)
+
+        if self.live is not None and key in self.workloads:
+            self.push_screen(WorkloadScreen(self.live, key, [workload.key for workload in self.overview.shown]))
+
+    def remember(self, key: str, value: str) -> None:
+        """Keeps a choice for the next start."""
+        if self._remembered.get(key) != value:
+            self._remembered[key] = value
+            state.remember(key, value)
+
+    # --- looks
+
+    def _set_theme(self) -> None:
+        """The theme of the settings, else the one chosen last, else the default; no mistake in it keeps us out."""
+        name = self.settings.theme or self._remembered.get("theme", "") or themes.DEFAULT
+        try:
+            theme = themes.load(name, config_dir() / "themes")
+        except ProblemError as error:
+            log.warning("%s", error.problem)
+            theme = themes.load(themes.DEFAULT)
+        self.register_theme(theme)
+        self.theme = theme.name
+
+    def use_theme(self, name: str) -> None:
+        """Changes the theme for now and for the next start."""
+        try:
+            theme = themes.load(name, config_dir() / "themes")
+        except ProblemError as error:
+            self.notify(str(error.problem), severity="error", markup=False)
+            return
+        self.register_theme(theme)
+        self.theme = theme.name
+        self.remember("theme", name)
+        self.overview.restyle()
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """For themes that are not ours."""
+        return {"cursor": "#333333", "frame": "#555555", "frame-focus": "#aaaaaa", "muted": "#888888"}
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:  # noqa: ANN401
+        """Writes what differs from what the terminal shows, and nothing when nothing does."""
+        driver = self._driver
+        if not isinstance(renderable, LayoutUpdate | ChopsUpdate) or self._batch_count or self.is_headless:
+            super()._display(screen, renderable)
+            return
+        try:
+            if self._running and not self._closed and driver is not None:
+                data = self._encode(renderable)
+                if data:
+                    self._begin_update()
+                    driver.write(data)
+                    self._end_update()
+                    driver.flush()
+        finally:
+            self.post_display_hook()
+
+    def _encode(self, update: LayoutUpdate | ChopsUpdate) -> str:
+        if self._frames is None:
+            system = self.console._color_system or ColorSystem.TRUECOLOR
+            self._frames = FrameDiff(system, no_color=bool(os.environ.get("NO_COLOR")))
+        width, height = self.size
+        data = self._frames.encode(update, width, height)
+        x, y = self.cursor_position
+        at = self.screen.outer_size.clamp_offset(self.cursor_position)
+        if data or at != self._previous_cursor_position:
+            self._previous_cursor_position = at
+            data += f"\x1b[{y + 1};{x + 1}H"
+        return data
+
+    def on_resize(self) -> None:
+        """The terminal has moved its lines about, once or many times: when it rests, everything is drawn anew.
+
+        Textual draws nothing when the last of many sizes is the one it knew before, whatever became of the screen.
+        """
+        if self._frames is not None:
+            self._frames.invalidate()
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(SETTLED, self.action_redraw)
+
+    # --- keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """Takes the key that ends a jump before anything else does."""
+        if isinstance(event, events.Key) and self.screen_stack:
+            screen = self.screen
+            if isinstance(screen, OverviewScreen) and screen.take_key(event):
+                return
+        await super().on_event(event)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The switchers are not offered where they are out of place."""
+        if action in ("namespace", "context", "retry", "theme", "help") and getattr(self.screen, "ALONE", False):
+            return False
+        return super().check_action(action, parameters)
+
+    def action_redraw(self) -> None:
+        """Draws everything anew, whatever the terminal shows."""
+        if self._frames is not None:
+            self._frames.invalidate()
+        self.screen.refresh()
+        self.overview.restyle()
+
+    def action_retry(self) -> None:
+        """Tries again at once whatever waits for its next attempt."""
+        if self.live is not None:
+            self.live.retry_now()
+        elif self._problem is not None:
+            self.connect(self.options)
+
+    def action_help(self) -> None:
+        """Help for what has the focus."""
+        from tui.screens.help import HelpScreen, help_of, keys_of  # noqa: PLC0415  (not needed to start)
+
+        if not isinstance(self.screen, HelpScreen):
+            keys = keys_of(active.binding for active in self.screen.active_bindings.values())
+            self.push_screen(HelpScreen(help_of(self.focused or self.screen), keys))
+
+    def action_palette(self) -> None:
+        """Everything that can be done here, by name."""
+        from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
+
+        switchers.palette(self)
+
+    def action_namespace(self) -> None:
+        """Chooses the namespaces to watch."""
+        from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
+
+        switchers.namespaces(self)
+
+    def action_context(self) -> None:
+        """Chooses another context; that works while the present one cannot be reached."""
+        from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
+
+        switchers.contexts(self, self._gateway)
+
+    def action_theme(self) -> None:
+        """Chooses a theme."""
+        from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
+
+        switchers.theme(self)

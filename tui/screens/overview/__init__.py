@@ -1,0 +1,1 @@
+"""The first screen: every workload, as panes or as a table."""

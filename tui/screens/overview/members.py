@@ -1,0 +1,286 @@
+"""The members of a workload and their claims as aligned lines: plain data, for panes and for the table's preview."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tui.kube import quantity
+from tui.kube.times import age
+from tui.systems.model import Claim, Health, Member, Workload
+from tui.text import one_line
+from tui.widgets.columns import fit, width_of
+from tui.widgets.ink import Cell, Piece
+from tui.widgets.signs import bar, sign
+
+#: A member's claims share its line and the ones below it up to this number; more are drawn as one.
+CLAIM_LINES: Final = 2
+#: More lines than this are summed up in one.
+LINES: Final = 12
+#: Cells kept for label, role and phase where panes share their columns, and of these for the role.
+STATE, ROLE = 21, 9
+#: Cells of a bar where there is room, and where there is little; columns of a higher luxury go before the bar does.
+BAR, SHORT_BAR, BAR_LUXURY = 7, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line: a member with its first claim, or another claim of the member above."""
+
+    member: Member | None
+    claim: Claim | None
+    more: tuple[Claim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column; of those that do not fit the one with the highest `luxury` goes first, 0 never."""
+
+    key: str
+    luxury: int
+    least: int = 99
+    align: Literal["left", "right"] = "right"
+
+
+#: In display order. `least` is what a column can be cut to; most are never cut.
+_COLUMNS: Final = (
+    _Column("label", 0, 12, "left"),
+    _Column("sign", 0, align="left"),
+    _Column("state", 0, 26, "left"),
+    _Column("age", 3),
+    _Column("node", 7, 16, "left"),
+    _Column("phase", 9, align="left"),
+    _Column("size", 1),
+    _Column("class", 8, 12, "left"),
+    _Column("used", 6),
+    _Column("use", 1),
+)
+_LABEL, _SIGN, _STATE, _AGE, _USED, _USE = 0, 1, 2, 3, 8, 9
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which columns stand right of the state, and how wide.
+
+    One shape for many panes makes their columns line up; label and state share what is left in each of them.
+    """
+
+    sizes: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How wide each column would like to be, for one workload."""
+
+    widths: tuple[int, ...]
+
+
+def need(workload: Workload) -> Need:
+    """What a workload's lines would like to have just now."""
+    classes = not common_class(workload)
+    table = [_cells(row, 0.0, spelled=False, classes=classes) for row in _rows(workload.members, LINES)]
+    widths = [max((width_of(cells[index]) for cells in table), default=0) for index in range(len(_COLUMNS))]
+    widths[_AGE] = 3 if table else 0  # what it says now is not what it will say in an hour
+    return Need(tuple(widths))
+
+
+def steady(workload: Workload) -> Need:
+    """What a workload's lines would like to have whatever becomes of its members.
+
+    States, restarts and figures of use come and go. Where many panes share their columns, one member that starts
+    must not move what stands in all the others: room is kept for what may come.
+    """
+    widths = list(need(workload).widths)
+    widths[_STATE] = max(ROLE, STATE - min(widths[_LABEL], _COLUMNS[_LABEL].least))
+    widths[_AGE] = 4
+    widths[_USED], widths[_USE] = (6, 5) if any(member.claims for member in workload.members) else (0, 0)
+    return Need(tuple(widths))
+
+
+def shape(needs: Iterable[Need], width: int) -> Shape:
+    """The columns that suit all of these at a width.
+
+    Columns that say nothing are left out, then one luxury after the other, in a fixed order, until the rest fits beside
+    the widest state. What is left over goes to the bar of use.
+    """
+    all_needs = list(needs) or [Need((0,) * len(_COLUMNS))]
+    widest = [max(each.widths[index] for each in all_needs) for index in range(len(_COLUMNS))]
+    left = max(_left(each.widths[_LABEL], each.widths[_STATE]) for each in all_needs)
+    sizes = {at: min(widest[at], _COLUMNS[at].least) for at in range(_STATE + 1, len(_COLUMNS)) if widest[at]}
+
+    figure = widest[_USE] > 1  # more than a question mark: some line has a figure, and may have a bar
+    if figure:
+        sizes[_USE] = SHORT_BAR + 5
+
+    def room() -> int:
+        return width - left - sum(sizes.values()) - len(sizes)
+
+    while room() < 0 and sizes:
+        last = max(sizes, key=lambda at: _COLUMNS[at].luxury)
+        if figure and _COLUMNS[last].luxury < BAR_LUXURY and sizes[_USE] > widest[_USE]:
+            sizes[_USE] = min(widest[_USE], SHORT_BAR + 4)
+        else:
+            del sizes[last]
+    for at, size in list(sizes.items()):
+        sizes[at] = size + max(0, min(widest[at] - size, room()))
+    if sizes.get(_USE, 0) >= SHORT_BAR + 5:
+        sizes[_USE] += max(0, min(BAR + 5 - sizes[_USE], room()))
+    return Shape(tuple(sorted(sizes.items())))
+
+
+def members(
+    workload: Workload, width: int, now: float, limit: int = LINES, shape: Shape | None = None
+) -> list[list[Piece]]:
+    """The lines, each exactly `width` cells; members that do not fit in `limit` lines become one line of signs.
+
+    Args:
+        workload: whose members.
+        width: of each line.
+        now: seconds of the wall clock, for ages.
+        limit: of lines.
+        shape: the columns, None for those that suit this workload best.
+    """
+    rows = _rows(workload.members, limit)
+    left_out = len(workload.members) - sum(1 for row in rows if row.member is not None)
+    form = shape or _shape_alone(workload, width)
+    classes = not common_class(workload)
+    label = max((min(width_of(row.member.label), _COLUMNS[_LABEL].least) for row in rows if row.member), default=1)
+    state = width - label - 3 - sum(size + 1 for _, size in form.sizes)
+    places = ((_LABEL, label), (_SIGN, 1), (_STATE, max(1, state)), *form.sizes)
+    # "Running" is said of a member that is ready only where that cuts nothing.
+    spelled = all(width_of(_state(row.member, spelled=True)) <= state for row in rows if row.member)
+    drawn = []
+    for row in rows:
+        cells = _cells(row, now, spelled=spelled, classes=classes)
+        pieces: list[Piece] = []
+        for index, size in places:
+            if pieces:
+                pieces.append((" ", ""))
+            if index == _STATE and row.member and row.member.restarts:
+                again = _again(row.member)
+                pieces += [*fit(_state(row.member, spelled=spelled, again=False), max(0, size - len(again[0]))), again]
+                continue
+            cell = _use(row, size) if index == _USE else cells[index]
+            pieces += fit(cell, size, _COLUMNS[index].align)
+        drawn.append(fit(tuple(pieces), width))
+    if left_out:
+        rest = tuple(sign(member.health) for member in workload.members[-left_out:])
+        drawn.append(fit((("… ", "dim"), (f"{left_out} more ", "dim"), *rest), width))
+    return drawn
+
+
+def member_lines(workload: Workload) -> int:
+    """How many lines `members` makes without a limit of one's own."""
+    total = sum(_height(member) for member in workload.members)
+    return total if total <= LINES else len(_rows(workload.members, LINES)) + 1
+
+
+def _shape_alone(workload: Workload, width: int) -> Shape:
+    return shape([need(workload)], width)
+
+
+def _left(label: int, state: int) -> int:
+    """Cells for label, sign and state, each cut as far as it may be."""
+    return min(label, _COLUMNS[_LABEL].least) + 3 + max(4, min(state, _COLUMNS[_STATE].least))
+
+
+def _height(member: Member) -> int:
+    return len(member.claims) if 1 < len(member.claims) <= CLAIM_LINES else 1
+
+
+def _rows(all_members: Sequence[Member], limit: int) -> list[_Line]:
+    rows: list[_Line] = []
+    whole = sum(_height(member) for member in all_members) <= limit
+    for member in all_members:
+        if not whole and len(rows) + _height(member) > limit - 1:
+            break
+        claims = member.claims
+        if len(claims) > CLAIM_LINES:
+            fullest = max(
+                claims,
+                key=lambda claim: (claim.health is not Health.READY, claim.usage.fraction if claim.usage else -1),
+            )
+            rows.append(_Line(member, fullest, claims))
+            continue
+        rows.append(_Line(member, claims[0] if claims else None))
+        rows += [_Line(None, claim) for claim in claims[1:]]
+    return rows
+
+
+def common_class(workload: Workload) -> str:
+    """The storage class of all the members' claims, empty when there are none or several."""
+    classes = {claim.storage_class for member in workload.members for claim in member.claims}
+    return one_line(classes.pop()) if len(classes) == 1 else ""
+
+
+def _cells(row: _Line, now: float, *, spelled: bool, classes: bool) -> list[Cell]:
+    """A line's cells, one for each column; the bar of use is drawn when its width is known."""
+    member = row.member
+    if member is None:
+        about = row.claim.template or row.claim.name if row.claim is not None else ""
+        return ["", "", ((f"└ {one_line(about)}", "dim"),), "", "", *_claim(row, classes)]
+    created = member.terminating_since or member.created
+    return [
+        ((one_line(member.label), "strong"),),
+        (sign(member.health),),
+        _state(member, spelled=spelled),
+        ((age(max(0.0, now - created)), "dim"),) if created is not None else "",
+        ((one_line(member.node), "dim"),),
+        *_claim(row, classes),
+    ]
+
+
+def _again(member: Member) -> Piece:
+    return (f" ↻{member.restarts}", "warn")
+
+
+def _state(member: Member, *, spelled: bool, again: bool = True) -> tuple[Piece, ...]:
+    """Role, phase, whether the revision is the old one, and restarts where they follow at once."""
+    pieces: list[Piece] = []
+    if member.role is not None:
+        pieces.append((one_line(member.role.name), ""))
+        if member.role.writes:
+            pieces.append((" ▲", "accent"))
+    plain = member.health is Health.READY and member.phase == "Running"
+    if not plain or spelled:
+        ready = f" {member.ready}" if member.health is Health.RUNNING else ""
+        ink = "dim" if plain else member.health.value
+        pieces += [(" " if pieces else "", ""), (f"{one_line(member.phase)}{ready}", ink)]
+    if not member.current:
+        pieces.append((" ⇡" if pieces else "⇡", "starting"))
+    if again and member.restarts:
+        pieces.append(_again(member))
+    return tuple(pieces)
+
+
+def _claim(row: _Line, classes: bool) -> list[Cell]:
+    """Phase, size, class, bytes in use, and the least that is said of the use: a percentage, or what is wrong."""
+    claim = row.claim
+    if claim is None:
+        return [""] * 5
+    size = claim.capacity if claim.capacity is not None else claim.requested
+    count = f"{len(row.more)}×" if row.more else ""
+    well = claim.health is Health.READY
+    return [
+        ((one_line(claim.phase), "dim"),) if well else "",
+        ((f"{count}{quantity.text(size)}" if size is not None else "?", "dim"),),
+        ((one_line(claim.storage_class), "dim"),) if classes else "",
+        ((quantity.text(claim.usage.used), "dim"),) if well and claim.usage is not None else "",
+        _use(row, 0),
+    ]
+
+
+def _use(row: _Line, width: int) -> tuple[Piece, ...]:
+    """The use of a claim: bar and percentage where there is room, the phase of a claim that is not well."""
+    claim = row.claim
+    if claim is None:
+        return ()
+    if claim.health is not Health.READY:
+        return (sign(claim.health), (f" {one_line(claim.phase)}", claim.health.value))
+    if claim.usage is None:
+        return (("?", "unknown"),)
+    shared = claim.usage.shared
+    text = f"{'~' if shared else ''}{claim.usage.fraction * 100:.0f}%"
+    drawn = bar(claim.usage.fraction, width - 7) if width >= 9 else ()
+    return (*drawn, (f"{text:>5}" if drawn else text, "dim" if shared else ""))
