@@ -14,6 +14,7 @@ import contextlib
 import json
 import secrets
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -30,6 +31,7 @@ WORKERS = 24
 @contextlib.contextmanager
 def server(programs: Path, state: Path, port: int) -> Iterator[Path]:
     """Runs etcd and the API server; yields the admin's kubeconfig. Both end with the block."""
+    free(port)
     state.mkdir(parents=True, exist_ok=True)
     token_file, key = state / "tokens.csv", state / "sa.key"
     if not token_file.exists():
@@ -104,6 +106,20 @@ def server(programs: Path, state: Path, port: int) -> Iterator[Path]:
                     process.kill()
 
 
+def free(port: int) -> None:
+    """Waits until nobody listens on the port: an API server takes a while to end."""
+    end = time.monotonic() + 30
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                return probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                if time.monotonic() > end:
+                    raise SystemExit(f"port {port}: {error.strerror}") from None
+        time.sleep(0.2)
+
+
 def statefulset(index: int, members: int) -> dict[str, object]:
     """A StatefulSet of the shape that a chart makes."""
     name, labels = f"db-{index:04d}", labels_of(index)
@@ -150,8 +166,7 @@ def claim_spec() -> dict[str, object]:
 
 
 def pod_spec(index: int, ordinal: int | None) -> dict[str, object]:
-    """A database and its exporter, with the usual environment, probes and mounts."""
-    environment = [{"name": f"SETTING_{n}", "value": f"value-{n}-of-{index}"} for n in range(3)]
+    """A database with the usual environment, probe and mounts."""
     probe = {
         "exec": {"command": ["/bin/sh", "-c", "exec pg_isready -U postgres -h 127.0.0.1 -p 5432"]},
         "periodSeconds": 10,
@@ -159,19 +174,10 @@ def pod_spec(index: int, ordinal: int | None) -> dict[str, object]:
     spec: dict[str, object] = {
         "terminationGracePeriodSeconds": 30,
         "automountServiceAccountToken": False,
-        "initContainers": [
-            {
-                "name": "init-chmod",
-                "image": "bitnamilegacy/os-shell:12",
-                "command": ["/bin/sh", "-c", "mkdir -p /bitnami/postgresql/data"],
-                "volumeMounts": [{"name": "data", "mountPath": "/bitnami/postgresql"}],
-            }
-        ],
         "containers": [
             {
                 "name": "postgresql",
                 "image": "bitnamilegacy/postgresql:17.6.0",
-                "env": environment,
                 "ports": [{"name": "tcp-postgresql", "containerPort": 5432}],
                 "readinessProbe": probe,
                 "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
@@ -179,11 +185,6 @@ def pod_spec(index: int, ordinal: int | None) -> dict[str, object]:
                     {"name": "data", "mountPath": "/bitnami/postgresql"},
                     {"name": "dshm", "mountPath": "/dev/shm"},
                 ],
-            },
-            {
-                "name": "metrics",
-                "image": "bitnamilegacy/postgres-exporter:0.17.1",
-                "ports": [{"name": "http-metrics", "containerPort": 9187}],
             },
         ],
         "volumes": [{"name": "dshm", "emptyDir": {"medium": "Memory"}}],
@@ -248,20 +249,8 @@ def pod_status(index: int, ordinal: int) -> dict[str, object]:
             {"type": kind, "status": "True", "lastTransitionTime": now}
             for kind in ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
         ],
-        "initContainerStatuses": [
-            {
-                "name": "init-chmod",
-                "image": "bitnamilegacy/os-shell:12",
-                "ready": True,
-                "restartCount": 0,
-                "started": False,
-                "imageID": "sha256:" + "1" * 64,
-                "state": {"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": now}},
-            }
-        ],
         "containerStatuses": [
             {"name": "postgresql", "image": "bitnamilegacy/postgresql:17.6.0", **container},
-            {"name": "metrics", "image": "bitnamilegacy/postgres-exporter:0.17.1", **container},
         ],
         "qosClass": "Burstable",
     }
@@ -332,7 +321,10 @@ async def one_set(http: aiohttp.ClientSession, index: int, members: int) -> None
             {
                 "apiVersion": "v1",
                 "kind": "PersistentVolumeClaim",
-                "metadata": {"name": f"data-db-{index:04d}-{ordinal}", "labels": labels_of(index)},
+                "metadata": {
+                    "name": f"data-db-{index:04d}-{ordinal}",
+                    "labels": {"app.kubernetes.io/instance": f"db-{index:04d}"},
+                },
                 "spec": {**claim_spec(), "volumeName": f"pvc-{index:04d}-{ordinal}"},
             },
         )

@@ -88,7 +88,7 @@ def keys(kubeconfig: str, url: str, seconds: float) -> None:
         late: list[float] = []
         terminal.pump(1.0)
         while storming.is_alive():
-            for key, shown in (("?", "Keys"), ("\x1b", "")):
+            for key, shown in (("?", r"overview\.filter"), ("\x1b", "")):
                 terminal.text, before = "", time.monotonic()
                 written = terminal.bytes
                 terminal.type(key)

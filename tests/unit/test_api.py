@@ -350,7 +350,7 @@ async def test_leaving_a_stream_early_closes_its_connection(server, api):
     async with api.stream(PODS, params=WATCH, read_timeout=5):
         await server.wait_for_watches()
     async with asyncio.timeout(5):
-        while server.watchers:  # noqa: ASYNC110 (the end of a connection is not an event of ours)
+        while server.watchers:
             await asyncio.sleep(0.01)
 
 

@@ -181,7 +181,7 @@ async def test_the_first_requests_share_one_fetch(server):
     source.gate.clear()
     api = api_with(server, source)
     waiting = [asyncio.create_task(api.get(PODS)) for _ in range(10)]
-    while not source.fetched:  # noqa: ASYNC110
+    while not source.fetched:
         await asyncio.sleep(0)
     source.gate.set()
     await asyncio.gather(*waiting)
@@ -194,7 +194,7 @@ async def test_giving_up_one_request_does_not_take_the_renewal_from_the_others(s
     source.gate.clear()
     api = api_with(server, source)
     first, second = asyncio.create_task(api.get(PODS)), asyncio.create_task(api.get(PODS))
-    while not source.fetched:  # noqa: ASYNC110
+    while not source.fetched:
         await asyncio.sleep(0)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -285,7 +285,7 @@ async def test_closing_ends_a_renewal(server):
     source.gate.clear()
     api = api_with(server, source)
     waiting = asyncio.create_task(api.get(PODS))
-    while not source.fetched:  # noqa: ASYNC110
+    while not source.fetched:
         await asyncio.sleep(0)
     await api.close()
     assert (await problem_of(waiting)).cause is Cause.UNREACHABLE

@@ -155,7 +155,7 @@ async def test_it_hangs_and_is_stopped_with_its_children(tmp_path):
     assert "Log in in a shell" in problem.remedy
     child = int((tmp_path / "child").read_text())
     async with asyncio.timeout(5):
-        while is_alive(child):  # noqa: ASYNC110 (the kernel sends no event for a grandchild)
+        while is_alive(child):
             await asyncio.sleep(0.01)
 
 
@@ -165,7 +165,7 @@ async def test_giving_up_stops_it(tmp_path):
     )
     waiting = asyncio.create_task(fetch(source(command)))
     async with asyncio.timeout(10):
-        while not (tmp_path / "pid").exists():  # noqa: ASYNC110
+        while not (tmp_path / "pid").exists():
             await asyncio.sleep(0.01)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

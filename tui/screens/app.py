@@ -32,6 +32,7 @@ from tui.screens import situation, themes
 from tui.screens.ending import EndingApp
 from tui.screens.frames import FrameDiff
 from tui.screens.gateway import ClusterGateway, Gateway
+from tui.screens.keyorder import OrderedKeys
 from tui.screens.overview.order import SORTS, Order
 from tui.screens.overview.screen import LAYOUTS, OverviewScreen
 from tui.systems.model import Workload
@@ -68,7 +69,7 @@ class _NoSettings:
         return ()
 
 
-class StatetuiApp(EndingApp):
+class StatetuiApp(OrderedKeys, EndingApp):
     """statetui.
 
     Args:

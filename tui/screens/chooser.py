@@ -163,7 +163,7 @@ class Chooser(ModalScreen[str | None]):
     def on_mount(self) -> None:
         """All choices, the one in use marked."""
         self.set_choices(self._choices)
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def on_resize(self) -> None:
         """On a small screen it takes all of it."""

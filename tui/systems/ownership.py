@@ -1,9 +1,13 @@
-"""Who made which pods: the way from a pod to its controller and back."""
+"""Who made what: the way from a pod to its controller and back, and from an operator's object to its workload."""
 
 from __future__ import annotations
 
-from tui.kube.objects import Deployment, OwnerReference, Pod, ReplicaSet
+from collections.abc import Mapping
+
+from tui.kube.objects import Deployment, Object, OwnerReference, Pod, ReplicaSet
 from tui.kube.store import Store
+from tui.systems.group import Group
+from tui.systems.placing import GENERIC
 
 
 def maker_of(store: Store, pod: Pod) -> OwnerReference | None:
@@ -38,3 +42,13 @@ def pods_behind_unseen_sets(store: Store, item: Deployment) -> list[Pod]:
         return []
     pods = store.in_namespace("pods", item.namespace, Pod)
     return [pod for pod in pods if (maker := maker_of(store, pod)) is not None and maker.uid == item.uid]
+
+
+def group_of_owned(store: Store, groups: Mapping[str, Group], uid: str) -> Group | None:
+    """The workload of a known system that the controllers or pods of an operator's object belong to."""
+    for plural in ("statefulsets", "deployments", "daemonsets", "pods"):
+        for owned in store.owned(uid, plural, Object):
+            group = groups.get(owned.uid)
+            if group is not None and group.placement.system.id != GENERIC:
+                return group
+    return None

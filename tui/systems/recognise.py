@@ -7,8 +7,9 @@ look different are handed on.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from tui.kube.objects import (
     CustomResource,
@@ -24,11 +25,12 @@ from tui.kube.store import Change, Store, claims_of
 from tui.systems.assemble import Assembler
 from tui.systems.catalogue import Catalogue
 from tui.systems.claims import CLAIMS, ClaimBook, UsageLike
+from tui.systems.delta import Delta, owners_first
 from tui.systems.group import Group, new_key
 from tui.systems.homes import Homes, LabelIndex
 from tui.systems.model import Health, Workload
-from tui.systems.ownership import maker_of, pods_behind_unseen_sets, pods_of
-from tui.systems.placing import GENERIC, Controller, Placement, of_controller, of_custom, of_loose_claims, of_pod
+from tui.systems.ownership import group_of_owned, maker_of, pods_behind_unseen_sets, pods_of
+from tui.systems.placing import Controller, Placement, of_controller, of_custom, of_loose_claims, of_pod
 from tui.systems.surroundings import Surroundings
 
 __all__ = ["Delta", "Recogniser", "UsageLike"]
@@ -37,16 +39,6 @@ _CONTROLLERS = {"statefulsets": "StatefulSet", "deployments": "Deployment", "dae
 _PLURAL = {kind: plural for plural, kind in _CONTROLLERS.items()}
 #: Workloads that one `refresh` looks at.
 LOOKS = 50
-#: Owners first, so that whoever is owned finds them.
-_ORDER = {"deployments": 1, "statefulsets": 1, "daemonsets": 1, "replicasets": 2, "pods": 3, CLAIMS: 4}
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What became different: workloads that are new or changed, and keys of those that are no more."""
-
-    changed: tuple[Workload, ...]
-    gone: tuple[str, ...]
 
 
 class Recogniser:
@@ -77,20 +69,35 @@ class Recogniser:
 
     # --- the two ways in
 
-    def apply(self, changes: Sequence[Change], usage_changed: Collection[tuple[str, str]] = ()) -> Delta:
+    @property
+    def unsettled(self) -> bool:
+        """Whether `apply` ran out of time: call it again, with nothing new if there is nothing."""
+        return bool(self._dirty)
+
+    def apply(
+        self, changes: Sequence[Change], usage_changed: Collection[tuple[str, str]] = (), *, within: float = math.inf
+    ) -> Delta:
         """Follows a batch of changes.
 
         Args:
             changes: what `Store.drain` returned.
             usage_changed: claims (namespace, name) whose use is another now.
+            within: seconds after which deriving stops, for others on the loop; what is left is as it was before.
         """
-        for change in sorted(changes, key=lambda item: _ORDER.get(item.resource, 5 if "." not in item.resource else 0)):
-            self._follow(change)
+        self.take(changes)
         for namespace, name in usage_changed:
             item = self._store.named(CLAIMS, namespace, name, PersistentVolumeClaim)
             if item is not None:
                 self._touch(self._group_of.get(item.uid))
-        return self._settle()
+        return self._settle(time.monotonic() + within)
+
+    def take(self, changes: Sequence[Change]) -> None:
+        """Follows a batch of changes without deriving anything from it yet; the next `apply` does.
+
+        While the first lists arrive there is time for this, and half of them would make wrong workloads.
+        """
+        for change in owners_first(changes):
+            self._follow(change)
 
     def refresh(self) -> Delta:
         """Looks again at some workloads that are not well, at others each time.
@@ -198,23 +205,15 @@ class Recogniser:
                 self._claims_to_place.update(dict.fromkeys(group.claims))
             return
         fresh = uid not in self._group_of
-        group = self._enter(uid, self._custom_placement(resource, new))
+        # It belongs to the workload that its controllers and pods have made, else to its own.
+        made = group_of_owned(self._store, self._group_of, uid)
+        group = self._enter(uid, made.placement if made else of_custom(self._catalogue, resource, new))
         if group is not None:
             group.customs[uid] = (resource, new)
         if fresh:
             self._claims_to_place.update(
                 dict.fromkeys(claim.uid for claim in self._store.owned(uid, CLAIMS, PersistentVolumeClaim))
             )
-
-    def _custom_placement(self, resource: str, item: CustomResource) -> Placement | None:
-        """Where an operator's object belongs: to the workload that its controllers and pods have made, else its own."""
-        placement = of_custom(self._catalogue, resource, item)
-        for plural in (*_CONTROLLERS, "pods"):
-            for owned in self._store.owned(item.uid, plural, Object):
-                group = self._group_of.get(owned.uid)
-                if group is not None and group.placement.system.id != GENERIC:
-                    return group.placement
-        return placement
 
     def _pod(self, old: Object | None, new: Object | None, item: Pod) -> None:
         if not isinstance(new, Pod):
@@ -362,8 +361,8 @@ class Recogniser:
             self._labels.file(group)
         self._relabel.clear()
 
-    def _settle(self) -> Delta:
-        """Places what is left to place, and assembles every group that was touched."""
+    def _settle(self, deadline: float = math.inf) -> Delta:
+        """Places what is left to place, and assembles the groups that were touched, until the deadline."""
         self._index_labels()
         self._place_claims()
         self._index_labels()
@@ -373,7 +372,10 @@ class Recogniser:
         self._dirty.clear()
         # First what is gone, so that its key is free for whoever takes its place.
         alive = [group for group in dirty if not self._retire(group, gone)]
-        for group in alive:
+        for at, group in enumerate(alive):
+            if time.monotonic() > deadline:
+                self._dirty.update(dict.fromkeys(alive[at:]))
+                break
             group.settle()
             if not group.key:
                 group.key = new_key(group.placement, self._keys)

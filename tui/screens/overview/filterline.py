@@ -47,7 +47,7 @@ class FilterLine(Horizontal):
 
     def focus_input(self) -> None:
         """Goes on typing."""
-        self.query_one(Input).focus()
+        self.screen.set_focus(self.query_one(Input))
 
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:

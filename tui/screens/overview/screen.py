@@ -285,15 +285,15 @@ class OverviewScreen(BaseScreen):
         self.filter_text = text.strip()
         self._reorder(self.order.filtered(text))
 
-    def action_filter(self) -> None:
-        """Opens the line to type the filter into."""
+    async def action_filter(self) -> None:
+        """Opens the line to type the filter into; the next key is for it already."""
         from tui.screens.overview.filterline import FilterLine  # noqa: PLC0415  (an input field is not needed to start)
 
         found = self.query(FilterLine)
         if found:
             found.first().focus_input()
         else:
-            self.mount(FilterLine(self.filter_text))
+            await self.mount(FilterLine(self.filter_text))
 
     def action_faults(self) -> None:
         """Shows only what wants attention, or all again."""

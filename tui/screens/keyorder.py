@@ -1,0 +1,65 @@
+"""Keys are answered in the order in which they were pressed, however fast they come.
+
+Over a thin line, from a paste or a macro, `/orders⏎` arrives in one piece. Textual hands each key to the widget that
+has the focus when the key is read, and looks for bindings only when it has come back from there through every queue
+above that widget: the letters would reach the list, and its bindings, before the line that `/` opens exists. Here a
+key is answered before the next one is looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from textual import events
+from textual.app import App
+from textual.message_pump import MessagePump
+
+#: Seconds that one key may hold up the next: a widget that is busy for longer must not stop the keys for ever.
+PATIENCE = 0.5
+
+
+class OrderedKeys(App[None]):
+    """An app that finishes with a key before it takes the next."""
+
+    async def on_event(self, event: events.Event) -> None:
+        """Answers bindings at once, unless text is being typed; then waits until those concerned have taken it in."""
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        await self._until_mounted()
+        focused = self.focused
+        if focused is not None and focused.check_consume_key(event.key, event.character):
+            await super().on_event(event)
+        elif not await self._check_bindings(event.key, priority=True):
+            await self._check_bindings(event.key)
+        await _taken_in(focused or self.screen)
+
+    async def _until_mounted(self) -> None:
+        """A screen that was pushed by the key before may not have its widgets, and its focus, yet."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.screen._mounted_event.wait()
+        except TimeoutError:
+            self.log.warning("a screen takes long to mount; its keys may come too early")
+
+
+async def _taken_in(focused: MessagePump) -> None:
+    """Waits until the widget with the focus, and those above it that it tells, have answered what they were sent."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            for node in (focused, focused, *_above(focused)):
+                answered = asyncio.Event()
+                if not node.call_later(answered.set):
+                    return
+                await answered.wait()
+    except TimeoutError:
+        focused.log.warning("a widget takes long to answer a key")
+
+
+def _above(node: MessagePump) -> list[MessagePump]:
+    found: list[MessagePump] = []
+    parent = node._parent
+    while parent is not None and not isinstance(parent, App):
+        found.append(parent)
+        parent = parent._parent
+    return found
