@@ -45,6 +45,7 @@ def main() -> None:
     first, live, resident, written = [], [], [], []
     kubectl, get = [], []
     for run in range(arguments.runs + 1):
+        time.sleep(2)  # the server, too, tidies up after the last run
         terminal = Terminal([STATETUI, "-A"], (width, height), environment)
         try:
             one = terminal.until("statetui")

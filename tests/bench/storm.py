@@ -23,6 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from terminal import Terminal
+from textual import events
 
 from tui.kube.context import ConnectOptions
 from tui.kube.objects import Pod
@@ -63,16 +64,34 @@ async def into_the_store(kubeconfig: str, url: str, seconds: float) -> None:
         if isinstance(item, Pod) and (at := item.metadata.labels.get("bench/at")):
             late.append(time.time() - float(at))
 
+    async def moves(app: StatetuiApp) -> None:
+        """Moves the cursor; a move is over with the first frame after it stands elsewhere."""
+        while True:
+            before = time.monotonic()
+            stood = app.overview.cursor_key
+            app.post_message(events.Key("down", None))
+            while app.overview.cursor_key == stood:
+                await asyncio.sleep(0.001)
+            drawn = asyncio.Event()
+            app.screen.call_after_refresh(drawn.set)
+            await drawn.wait()
+            moved.append(time.monotonic() - before)
+            await asyncio.sleep(0.2)
+
+    moved: list[float] = []
     app = StatetuiApp(ConnectOptions(kubeconfig=kubeconfig, all_namespaces=True), Settings())
     async with app.run_test(size=(140, 40)):
-        while not (app.live and app.live.complete):
+        while not (app.live and app.live.complete and app.overview.cursor_key):
             await asyncio.sleep(0.05)
         Store.put = timed  # type: ignore[method-assign]
         before = time.process_time()
+        moving = asyncio.create_task(moves(app))
         await asyncio.to_thread(storm, url, seconds)
+        moving.cancel()
         used = time.process_time() - before
         Store.put = put  # type: ignore[method-assign]
     row("event to store", late)
+    row("cursor key to frame", moved)
     print(f"{'processor, without a terminal':34} {used / seconds * 100:6.1f} % of one core")
 
 
@@ -103,7 +122,7 @@ def keys(kubeconfig: str, url: str, seconds: float) -> None:
         used = (terminal.cpu() - cpu) / (time.monotonic() - start)
     finally:
         terminal.end()
-    row("key press to frame", late)
+    row("help key to frame, and back", late)
     print(f"{'processor, in a terminal':34} {used * 100:6.1f} % of one core")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -97,8 +98,10 @@ class Storm:
         if plural == "pods":
             self.watchers.append(queue)
         try:
-            while True:
-                await response.write(await queue.get())
+            with contextlib.suppress(ConnectionError):  # whoever watched has gone
+                while True:
+                    await response.write(await queue.get())
+            return response
         finally:
             if plural == "pods":
                 self.watchers.remove(queue)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
 from tui.kube.feeds import Feed, Phase
+from tui.kube.options import ConnectOptions
 from tui.kube.resources import CLAIMS, PODS, STATEFULSETS
 from tui.kube.store import Store
 from tui.kube.usage import Usage
 from tui.problem import Cause, Problem
 from tui.screens.app import StatetuiApp
+from tui.settings import Settings
 from tui.systems.model import (
     Claim,
     Health,
@@ -28,39 +30,6 @@ from tui.systems.model import (
 
 NOW = 1_800_000_000.0
 Gi, Mi = 2**30, 2**20
-
-
-@dataclass(frozen=True)
-class Options:
-    """The look of ConnectOptions."""
-
-    kubeconfig: str | None = None
-    context: str | None = "real-cluster"
-    namespace: str | None = None
-    all_namespaces: bool = False
-    impersonate: str | None = None
-    impersonate_groups: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The look of tui.settings.Settings."""
-
-    theme: str = "dark"
-    layout: str = "auto"
-    mouse: bool = True
-    keys: dict[str, str] = field(default_factory=dict)
-    protected: bool = False
-    origins: tuple[str, ...] = ("layout", "theme")
-
-    def chosen(self, key: str) -> bool:
-        return key in self.origins
-
-    def protects(self, context: str) -> bool:
-        return self.protected
-
-    def favourites(self, context: str) -> tuple[str, ...]:
-        return ()
 
 
 def claim(name: str = "data-mysql-0", used: float | None = None, **changes: Any) -> Claim:
@@ -423,6 +392,8 @@ class FakeLive:
         self.workloads: dict[str, Workload] = {each.key: each for each in workloads}
         self.listeners: list[Any] = []
         self.problem: Problem | None = facts.get("problem")
+        self.api = None
+        self.catalogue = SimpleNamespace(customs=(), problems=facts.get("left_out", ()))
         self.complete = complete
         self.context = SimpleNamespace(
             name=facts.get("context", "real-cluster"),
@@ -543,11 +514,28 @@ class FakeGateway:
         ]
 
 
-def app_for(*lives: Any, driver_class: Any = None, clock: Any = None, monotonic: Any = None, **settings: Any) -> Any:
-    """The app with these lives behind it and a clock that stands still."""
+def app_for(
+    *lives: Any,
+    driver_class: Any = None,
+    clock: Any = None,
+    monotonic: Any = None,
+    chosen: bool = True,
+    **settings: Any,
+) -> Any:
+    """The app with these lives behind it and a clock that stands still.
+
+    Args:
+        lives: handed out one after the other, the last for ever.
+        driver_class: another way to the terminal.
+        clock: another clock.
+        monotonic: another clock that never goes back.
+        chosen: whether the person set theme and layout, so that what is remembered does not apply.
+        settings: of `Settings`.
+    """
+    origins = dict.fromkeys(("theme", "layout"), "flag") if chosen else {}
     return StatetuiApp(
-        Options(),
-        Settings(**settings),
+        ConnectOptions(context="real-cluster"),
+        Settings(**{"theme": "dark", "origins": origins, **settings}),
         gateway=FakeGateway(*lives),
         clock=clock or (lambda: NOW),
         monotonic=monotonic or (lambda: 0.0),

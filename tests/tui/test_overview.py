@@ -30,7 +30,7 @@ from tui.screens.chooser import Chooser
 from tui.screens.help import HelpScreen
 from tui.screens.overview.grid import GridView
 from tui.screens.overview.screen import OverviewScreen
-from tui.systems.model import Health
+from tui.systems.model import Health, Warning, Workload
 
 
 async def settle(pilot: Pilot[Any]) -> None:
@@ -164,7 +164,7 @@ async def test_stale_panes_stay_and_are_marked() -> None:
 
 
 async def test_the_header_shows_what_must_not_be_overlooked() -> None:
-    app = app_for(FakeLive(sample(), insecure=True, as_user="bob"), protected=True)
+    app = app_for(FakeLive(sample(), insecure=True, as_user="bob"), protected=("real-*",))
     async with app.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
         first = text_of(app).splitlines()[0]
@@ -327,18 +327,24 @@ async def test_many_workloads_become_a_table_with_a_preview() -> None:
         assert "── ● app-0004" in text_of(app)
 
 
-async def test_the_layout_can_be_forced_and_is_remembered() -> None:
-    app = app_for(FakeLive(sample()), origins=())
+async def test_the_layout_changes_with_each_press_and_is_remembered() -> None:
+    app = app_for(FakeLive(sample()), chosen=False)
     async with app.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
-        await pilot.press("v", "v")
-        await settle(pilot)
-        assert app.overview.chosen == "table"
-        assert "WORKLOAD" in text_of(app)
-    again = app_for(FakeLive(sample()), origins=())
+        seen = []
+        for _ in range(3):
+            await pilot.press("v")
+            await settle(pilot)
+            seen.append((app.overview.chosen, "WORKLOAD" in text_of(app)))
+        assert seen == [("table", True), ("auto", False), ("table", True)]
+        assert "table" in text_of(app).splitlines()[0]
+    again = app_for(FakeLive(sample()), chosen=False)
     async with again.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
         assert "WORKLOAD" in text_of(again)
+        await pilot.press("v")
+        await settle(pilot)
+        assert "auto" in text_of(again).splitlines()[0]
 
 
 @pytest.mark.parametrize("layout", ["grid", "table"])
@@ -518,3 +524,44 @@ async def test_the_key_line_tells_whole_hints_and_always_the_way_to_the_rest(wid
     assert set(told) <= hints
     assert ": Everything" in told or width < 16
     assert "⏎ Open" in told or width < 40
+
+
+def noted(*warnings: Warning) -> Workload:
+    return replace(sample()[2], warnings=warnings)
+
+
+NOTE = Warning("the operator warns", "a note", Health.READY)
+
+
+async def test_a_note_of_a_workload_that_is_well_raises_no_alarm() -> None:
+    live = FakeLive([noted(NOTE)])
+    app = app_for(live, layout="grid")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        text = text_of(app)
+        assert "0 ⚠" in text.splitlines()[0]
+        assert "· the operator warns" in text and "⚠ the operator warns" not in text
+        live.put(noted(NOTE, Warning("no endpoints")))
+        await settle(pilot)
+        text = text_of(app)
+        assert "1 ⚠" in text.splitlines()[0]
+        assert "⚠ no endpoints" in text and "· the operator warns" in text
+
+
+async def test_the_first_of_several_claims_is_named_too() -> None:
+    app = app_for(FakeLive(sample()), layout="grid")
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        line = next(line for line in text_of(app).splitlines() if "zone-0-0" in line)
+        assert " data0 " in line
+        below = text_of(app).splitlines()[text_of(app).splitlines().index(line) + 1]
+        assert below.index("data1") == line.index("data0")
+
+
+async def test_system_files_that_were_left_out_are_told() -> None:
+    wrong = Problem(Cause.CONFIG, "/home/me/systems/x/system.yaml is not YAML", "line 3")
+    app = app_for(FakeLive(sample(), left_out=(wrong,)))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settle(pilot)
+        assert "1 system file left out" in text_of(app).splitlines()[0]
+        assert [notification.message for notification in app._notifications] == [str(wrong)]

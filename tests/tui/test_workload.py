@@ -31,6 +31,7 @@ from tui.kube import objects as o
 from tui.kube.feeds import Feed, Phase
 from tui.kube.resources import EVENTS
 from tui.problem import Cause, Problem
+from tui.screens import help as help_module
 from tui.screens.workload import conditions as conditions_module
 from tui.screens.workload.panel import Facts
 from tui.screens.workload.screen import TABS, WorkloadScreen
@@ -514,3 +515,68 @@ def test_picture_without_colour(snap_compare: Any, monkeypatch: pytest.MonkeyPat
 def test_stamps_are_of_this_clock() -> None:
     assert stamp(0) == "2026-11-23T12:45:00Z"
     assert Health.READY.value == "ready"
+
+
+# --- little room
+
+
+async def test_on_five_lines_the_list_or_the_facts_have_what_there_is() -> None:
+    app = host(mysql())
+    async with app.run_test(size=(20, 5)) as pilot:
+        await still(app, pilot)
+        lines = screen_text(app).splitlines()
+        assert lines[0].startswith(" stat") and lines[1].startswith("  1 Members")
+        assert lines[2].startswith(" MEMB") and lines[3].startswith("▌● 0") and "esc Back" in lines[4]
+        assert not screen(app).show_vertical_scrollbar
+        await pilot.press("enter")
+        await still(app, pilot)
+        assert isinstance(app.focused, Facts) and "mysql-0" in screen_text(app).splitlines()[2]
+        await pilot.press("escape")
+        await still(app, pilot)
+        assert isinstance(app.focused, RowTable) and "▌● 0" in screen_text(app)
+
+
+async def test_on_a_low_terminal_the_events_stay_when_the_tabs_are_turned() -> None:
+    app = host(mysql())
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.press("3", "enter")
+        await still(app, pilot)
+        assert "Started container" in screen_text(app)
+        await pilot.press("1", "3")
+        await still(app, pilot)
+        assert isinstance(app.focused, Facts)
+        await pilot.resize_terminal(60, 30)
+        await pilot.press("escape")
+        await still(app, pilot)
+        assert "LAST REASON" in screen_text(app) and isinstance(app.focused, RowTable)
+
+
+async def test_the_message_of_an_event_has_room_at_80_columns() -> None:
+    app = host(mysql())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("3")
+        await still(app, pilot)
+        header = next(line for line in screen_text(app).splitlines() if "REASON" in line)
+        assert header.index("OBJECT") - header.index("REASON") <= 18
+        assert 80 - header.index("MESSAGE") >= 30
+        await pilot.resize_terminal(64, 24)
+        await still(app, pilot)
+        header = next(line for line in screen_text(app).splitlines() if "REASON" in line)
+        assert "OBJECT" not in header and 64 - header.index("MESSAGE") >= 30
+
+
+async def test_an_operator_is_said_to_say_it_once() -> None:
+    app = host(replace(well(), operator_status="Cluster in healthy state"))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("4")
+        await still(app, pilot)
+        text = screen_text(app)
+        assert "Its operator says" in text and "│ Cluster in healthy state" in text
+        assert text.lower().count("operator says") == 2  # the headline, and the section
+
+
+def test_help_is_not_broken_where_its_source_is() -> None:
+    page = help_module._Page(WorkloadScreen.HELP, [])
+    text = ["".join(piece for piece, _ in line).strip() for line in page._set(60)]
+    told = text[3 : text.index("", 3)]
+    assert len(told) > 3 and all(len(line) > 40 for line in told[:-1])

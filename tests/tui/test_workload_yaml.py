@@ -356,3 +356,11 @@ def test_picture(snap_compare: Any, state: str, size: tuple[int, int]) -> None:
         await still(app, pilot)
 
     assert snap_compare(app, run_before=prepare, terminal_size=size)
+
+
+async def test_the_way_back_is_told_at_80_columns() -> None:
+    app = host(mysql())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("5")
+        await still(app, pilot)
+        assert screen_text(app).splitlines()[-1].startswith(" esc Back")

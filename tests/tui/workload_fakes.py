@@ -10,6 +10,7 @@ from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
+from textual.signal import Signal
 
 from tui.kube import objects as o
 from tui.kube.store import Store
@@ -408,7 +409,7 @@ class WorkloadLive:
         self.listeners: list[Callable[[Update], None]] = []
         self.api = FakeApi()
         self.store = Store()
-        self.cluster = SimpleNamespace(store=self.store)
+        self.cluster = SimpleNamespace(store=self.store, feeds={})
         self.catalogue = SimpleNamespace(customs=())
         self.complete = True
         for pod in pods():
@@ -448,6 +449,7 @@ class Host(App[None]):
         return self.now
 
     def on_mount(self) -> None:
+        self.ages: Signal[float] = Signal(self, "ages")
         self.push_screen(WorkloadScreen(self.live, self._key, list(self.live.workloads)))
 
 

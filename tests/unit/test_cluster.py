@@ -63,6 +63,17 @@ async def test_the_whole_cluster(server):
     assert not [request for request in server.requests if "secret" in request.path or "selfsubject" in request.path]
 
 
+async def test_the_many_and_large_come_as_lists_and_the_rest_as_watchlists(server):
+    async with Running(server) as r:
+        await r.complete()
+        await everything_live(r)
+    streamed = {request.path.rpartition("/")[2] for request in server.requests if "sendInitialEvents" in request.query}
+    listed = {request.path.rpartition("/")[2] for request in server.requests if "watch" not in request.query}
+    assert streamed == {resource.plural for resource in BUILT_IN} - {"pods", "persistentvolumeclaims"}
+    assert listed >= {"pods", "persistentvolumeclaims"}
+    assert "statefulsets" not in listed
+
+
 async def test_what_the_first_table_needs_is_asked_for_first(server):
     server.latency = 0.05
     async with Running(server) as r:

@@ -303,3 +303,15 @@ def test_versions(version: str, status: Status) -> None:
 def test_a_problem_without_advice_still_says_what_next() -> None:
     check = Step("g", "n").failed(Problem(Cause.SERVER, "it failed"))
     assert check.remedy
+
+
+def test_a_system_of_ones_own_that_is_wrong_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (check,) = check_machine.systems()
+    assert check.status is Status.OK
+    file = tmp_path / "statetui" / "systems" / "mine" / "system.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("title: [")
+    (check,) = check_machine.systems()
+    assert check.status is Status.WARNING and str(file) in check.text
+    assert check.lost == "this file is left out" and check.remedy

@@ -142,7 +142,7 @@ async def test_json_has_the_documented_fields(server: FakeApi, tmp_path: Path, o
     }
     (audit,) = found["workloads"]
     assert set(audit) == {
-        "key", "namespace", "name", "kind", "system", "title", "packaging", "version", "standIn", "owner", "health",
+        "key", "namespace", "name", "kind", "system", "title", "packaging", "version", "owner", "health",
         "ready", "desired", "why", "operatorStatus", "created", "members", "spareClaims", "rollouts", "warnings",
         "objects",
     }  # fmt: skip

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from worlds import World, claim, event, make, pod_of, stateful_set, whole
 
@@ -364,3 +365,17 @@ def test_who_waits_for_another_is_not_the_reason() -> None:
     made = stateful_set("db", "mysql:8.4")
     world.put(made, pod_of(made, 0), pod_of(made, 1, ready=False))
     assert (world.only.health, world.only.why) == (Health.RUNNING, "db-1: Running: server not ready")
+
+
+def test_the_claims_of_a_member_stand_in_the_order_of_their_names() -> None:
+    # The StatefulSet controller adds the volumes of its claim templates to a pod in no order.
+    world = World()
+    made = stateful_set("db", "mysql:8.4", replicas=1)
+    volumes = [
+        o.Volume(name=f"data{n}", persistent_volume_claim=o.ClaimSource(claim_name=f"data{n}-db-0"))
+        for n in (10, 1, 0, 2)
+    ]
+    pod = pod_of(made, 0)
+    pod = msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, volumes=volumes))
+    world.put(made, pod)
+    assert [claim.template for claim in world.only.members[0].claims] == ["data0", "data1", "data2", "data10"]

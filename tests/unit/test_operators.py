@@ -27,7 +27,7 @@ def test_a_healthy_cluster() -> None:
     shop = recorded(f"{CNPG}/healthy").only
     assert (shop.key, shop.packaging, shop.version) == ("op-cnpg/postgresql/shop", "CloudNativePG", "17.10")
     assert (shop.health, shop.ready, shop.desired, shop.warnings) == (Health.READY, 3, 3, ())
-    assert shop.operator_status == "operator says: Cluster in healthy state"
+    assert shop.operator_status == "Cluster in healthy state"
     assert shop.owner.text == "Cluster shop (CloudNativePG)"
     assert [(m.label, m.role and m.role.name, m.role and m.role.writes) for m in shop.members] == [
         ("1", "primary", True), ("2", "replica", False), ("3", "replica", False),
@@ -69,7 +69,7 @@ def test_a_primary_that_does_not_exist_is_not_healthy() -> None:
 def test_a_failover_has_no_primary_for_a_while() -> None:
     shop = recorded(f"{CNPG}/healthy", f"{CNPG}/primary-deleted-plus-2s").only
     assert shop.health is Health.FAILING
-    assert shop.operator_status == "operator says: Failing over"
+    assert shop.operator_status == "Failing over"
     assert "Service shop-rw has no endpoints: writes have no target" in texts(shop)
     assert not [m for m in shop.members if m.role and m.role.writes]
 
@@ -162,14 +162,14 @@ def test_the_jobs_of_a_cluster_are_not_members() -> None:
 def test_a_rabbitmq_cluster_by_its_operator() -> None:
     orders = recorded(f"{RABBIT}/ready").only
     assert (orders.key, orders.name, orders.health) == ("op-rabbit/rabbitmq/orders", "orders", Health.READY)
-    assert orders.operator_status == "operator says: AllReplicasReady, ClusterAvailable, NoWarnings, ReconcileSuccess"
+    assert orders.operator_status == "AllReplicasReady, ClusterAvailable, NoWarnings, ReconcileSuccess"
 
 
 def test_that_three_nodes_form_one_cluster_is_not_claimed() -> None:
     """R1: three clusters of one node; all conditions True. Kubernetes cannot tell, and that is said."""
     world = recorded(f"{RABBIT}/ready", f"{RABBIT}/never-joined")
     orders = world.only
-    assert "operator says: AllReplicasReady" in orders.operator_status
+    assert "AllReplicasReady" in orders.operator_status
     steps = diagnose(world.store, orders, None)
     assert [step.text for step in steps] == ["not checked: whether the nodes form one cluster"]
     assert "/api/nodes" in steps[0].remedy
@@ -277,7 +277,7 @@ def test_an_object_of_an_operator_may_be_read_later() -> None:
     assert world.only.operator_status == ""
     status = {"conditions": [{"type": "AllReplicasReady", "status": "True"}]}
     world.put(make("RabbitmqCluster", "q", uid="q1", spec={"replicas": 1}, status=status))
-    assert world.only.operator_status == "operator says: AllReplicasReady"
+    assert world.only.operator_status == "AllReplicasReady"
 
 
 def test_the_fixtures_are_small_and_hold_no_secrets() -> None:

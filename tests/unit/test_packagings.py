@@ -106,5 +106,5 @@ def test_a_custom_resource_joins_the_workload_that_its_set_made() -> None:
     tenant = make("Tenant", "t", status={"currentState": "Initialized"})
     made = stateful_set("t-pool-0", "minio/minio:latest", {"v1.min.io/tenant": "t"}, replicas=1, owner=tenant)
     world.put(*whole(made), tenant)
-    assert world.only.operator_status == "operator says: Initialized"
+    assert world.only.operator_status == "Initialized"
     assert {item.resource for item in world.only.objects} == {"statefulsets", "tenants.minio.min.io"}

@@ -12,6 +12,7 @@ from tui.commands.checks import Check, Status
 from tui.commands.table import paper
 from tui.problem import ProblemError
 from tui.settings import Settings
+from tui.systems.catalogue import load_catalogue
 
 GROUP = "this machine"
 #: The size the screens are made for, and the one below which little is left of them.
@@ -33,6 +34,25 @@ def settings(load: Callable[[], Settings]) -> Check:
         f"{written} from the file" if written else f"all defaults; no file {file}" if not file.exists() else "defaults"
     )
     return Check(GROUP, "settings", Status.OK, where)
+
+
+def systems() -> list[Check]:
+    """Whether the descriptions of systems, the person's own among them, can be used."""
+    own = paths.config_dir() / "systems"
+    try:
+        catalogue = load_catalogue([own])
+    except ProblemError as error:
+        problem = error.problem
+        lost = "everything"
+        return [Check(GROUP, "systems", Status.FAILED, problem.what, problem.evidence, lost, problem.remedy)]
+    left_out = [
+        Check(
+            GROUP, "systems", Status.WARNING, problem.what, problem.evidence, "this file is left out",
+            problem.remedy or "Correct it, or remove it.",
+        )
+        for problem in catalogue.problems
+    ]  # fmt: skip
+    return left_out or [Check(GROUP, "systems", Status.OK, f"{len(catalogue.systems)} described; own ones in {own}")]
 
 
 def folders() -> list[Check]:

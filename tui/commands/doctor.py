@@ -50,7 +50,7 @@ def run(options: ConnectOptions, load: Callable[[], Settings], form: str) -> int
             if table:
                 table.print(check)
 
-    tell([check_machine.settings(load), *check_machine.folders(), *check_machine.terminal()])
+    tell([check_machine.settings(load), *check_machine.systems(), *check_machine.folders(), *check_machine.terminal()])
     reached = asyncio.run(_cluster(options, tell))
     healthy = reached and not any(check.status is Status.FAILED for check in checks)
     if table:

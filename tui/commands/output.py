@@ -90,7 +90,6 @@ def workload(item: Workload) -> Document:
         "title": item.title,
         "packaging": item.packaging,
         "version": item.version,
-        "standIn": item.stand_in,
         "owner": {"kind": item.owner.kind, "text": item.owner.text},
         "health": item.health.value,
         "ready": item.ready,

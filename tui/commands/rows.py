@@ -64,8 +64,6 @@ def remarks(item: Workload) -> list[str]:
     lines += [f"{one.text} ({one.evidence})" if one.evidence else one.text for one in item.warnings]
     if item.operator_status:
         lines.append(f"its operator says: {item.operator_status}")
-    if item.stand_in:
-        lines.append(f"what really runs: {item.stand_in}")
     return lines
 
 
@@ -152,7 +150,9 @@ def _why(item: Workload, on: Paper) -> Cell:
     if item.why:
         return [(item.why, "" if item.health.value == "ready" else item.health.value)]
     if item.warnings:
-        return [("⚠ " if on.unicode else "! ", "running"), (item.warnings[0].text, "")]
+        worst = min(item.warnings, key=lambda warning: not warning.alarms)
+        mark = ("⚠ " if on.unicode else "! ", "running") if worst.alarms else ("", "")
+        return [mark, (worst.text, "" if worst.alarms else "dim")]
     return ""
 
 

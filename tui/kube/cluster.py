@@ -77,7 +77,7 @@ class Cluster:
         self._api = api
         self._customs = {resource.key: resource for resource in customs}
         self._namespace = namespace
-        self._habits = Habits()
+        self._habits = Habits(in_one_piece=frozenset((PODS.key, CLAIMS.key)))
         self._reflectors: dict[Key, Reflector] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None

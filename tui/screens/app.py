@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.color import ColorSystem
 from textual import events
@@ -28,7 +27,7 @@ from textual.timer import Timer
 from tui import state
 from tui.paths import config_dir
 from tui.problem import Cause, Problem, ProblemError
-from tui.screens import situation, themes
+from tui.screens import situation, terminal, themes
 from tui.screens.ending import EndingApp
 from tui.screens.frames import FrameDiff
 from tui.screens.gateway import ClusterGateway, Gateway
@@ -36,7 +35,15 @@ from tui.screens.keyorder import OrderedKeys
 from tui.screens.overview.order import SORTS, Order
 from tui.screens.overview.screen import LAYOUTS, OverviewScreen
 from tui.systems.model import Workload
+from tui.text import one_line
 from tui.widgets.statusline import Status, StatusLine
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from tui.kube.options import ConnectOptions
+    from tui.settings import Settings
+    from tui.systems.live import Live, Update
 
 log = logging.getLogger(__name__)
 
@@ -48,33 +55,12 @@ SETTLED = 0.1
 PARTING = 1.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _NoSettings:
-    """Stands in for `tui.settings.Settings` where there are none."""
-
-    theme: str = ""
-    layout: str = "auto"
-    keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-    def chosen(self, key: str) -> bool:
-        del key
-        return False
-
-    def protects(self, context: str) -> bool:
-        del context
-        return False
-
-    def favourites(self, context: str) -> tuple[str, ...]:
-        del context
-        return ()
-
-
 class StatetuiApp(OrderedKeys, EndingApp):
     """statetui.
 
     Args:
-        options: a `ConnectOptions`: which context to open.
-        settings: a `tui.settings.Settings`.
+        options: which context to open.
+        settings: what the person has set.
         gateway: opens contexts; the default talks to Kubernetes.
         clock: seconds of the wall clock.
         monotonic: seconds that never go back, for the time since the last key.
@@ -104,8 +90,8 @@ class StatetuiApp(OrderedKeys, EndingApp):
 
     def __init__(
         self,
-        options: Any = None,  # noqa: ANN401
-        settings: Any = None,  # noqa: ANN401
+        options: ConnectOptions,
+        settings: Settings,
         *,
         gateway: Gateway | None = None,
         clock: Callable[[], float] = time.time,
@@ -113,17 +99,18 @@ class StatetuiApp(OrderedKeys, EndingApp):
         driver_class: type[Driver] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
-        self.settings: Any = settings if settings is not None else _NoSettings()
+        self.settings = settings
         self.options = options
         self.clock = clock
         self.monotonic = monotonic
-        self.live: Any = None
-        self.status = Status(getattr(options, "context", None) or "")
+        self.live: Live | None = None
+        self.status = Status(options.context or "")
         self.animation_level = "none"
         self.tick = clock()
         self._remembered = state.recall()
         self._gateway: Gateway = gateway or ClusterGateway()
         self._problem: Problem | None = None
+        self._told_left_out = False
         self._tally = situation.Tally()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
@@ -135,7 +122,7 @@ class StatetuiApp(OrderedKeys, EndingApp):
 
     # --- starting and ending
 
-    def get_default_screen(self) -> Screen[Any]:
+    def get_default_screen(self) -> OverviewScreen:
         """The overview is the screen below all others."""
         layout = self.settings.layout
         if not self.settings.chosen("layout"):
@@ -180,7 +167,7 @@ class StatetuiApp(OrderedKeys, EndingApp):
         assert isinstance(screen, OverviewScreen)  # noqa: S101  (get_default_screen made it)
         return screen
 
-    def connect(self, options: Any) -> None:  # noqa: ANN401
+    def connect(self, options: ConnectOptions) -> None:
         """Opens a context in place of the one before, which is left to end by itself: it may be unreachable."""
         if self._watching is not None:
             self._watching.cancel()
@@ -195,13 +182,14 @@ class StatetuiApp(OrderedKeys, EndingApp):
         self._watching.add_done_callback(self._tasks.discard)
         self.refresh_view()
 
-    async def _watch(self, options: Any) -> None:  # noqa: ANN401
+    async def _watch(self, options: ConnectOptions) -> None:
         try:
             live = await self._gateway.open(options)
             if options is not self.options:
                 return
             self.live = live
             live.listeners.append(lambda update: self._take(live, update))
+            self._tell_left_out(live.catalogue.problems)
             self._take_all()
             await live.run()
         except ProblemError as error:
@@ -213,7 +201,15 @@ class StatetuiApp(OrderedKeys, EndingApp):
                 Problem(Cause.INTERNAL, "statetui made a mistake", repr(error), "The log file has the details."),
             )
 
-    def _fail(self, options: Any, problem: Problem) -> None:  # noqa: ANN401
+    def _tell_left_out(self, problems: Sequence[Problem]) -> None:
+        """Tells once of system files that cannot be used; the status line counts them as long as the program runs."""
+        if not self._told_left_out:
+            for problem in problems:
+                text = one_line(str(problem))
+                self.notify(text, title="A system file was left out", severity="warning", markup=False)
+        self._told_left_out = True
+
+    def _fail(self, options: ConnectOptions, problem: Problem) -> None:
         if options is self.options:
             self.live = None
             self._problem = problem
@@ -225,7 +221,7 @@ class StatetuiApp(OrderedKeys, EndingApp):
         self.overview.show_all(self.workloads)
         self.refresh_view()
 
-    def _take(self, live: Any, update: Any) -> None:  # noqa: ANN401
+    def _take(self, live: Live, update: Update) -> None:
         """An update of the opened context; those of one that was left are late and mean nothing."""
         if live is not self.live or not self.is_running:
             return
@@ -238,13 +234,13 @@ class StatetuiApp(OrderedKeys, EndingApp):
         if not self.screen_stack or not self.overview.is_mounted:
             return
         overview = self.overview
-        wanted = getattr(self.options, "context", None) or ""
+        wanted = self.options.context or ""
         if self.live is None:
             now = situation.opening(wanted, self._problem)
         else:
             name = self.live.context.name if self.live.context is not None else wanted
             seen = situation.Seen(
-                wanted, self._tally.counts, len(overview.shown), overview.view, bool(self.settings.protects(name))
+                wanted, self._tally.counts, len(overview.shown), overview.view, self.settings.protects(name)
             )
             now = situation.judge(self.live, seen)
         if all(screen is overview or screen.is_modal for screen in self.screen_stack):
@@ -296,7 +292,7 @@ class StatetuiApp(OrderedKeys, EndingApp):
         """For themes that are not ours."""
         return {"cursor": "#333333", "frame": "#555555", "frame-focus": "#aaaaaa", "muted": "#888888"}
 
-    def _display(self, screen: Screen[Any], renderable: Any) -> None:  # noqa: ANN401
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Writes what differs from what the terminal shows, and nothing when nothing does."""
         driver = self._driver
         if not isinstance(renderable, LayoutUpdate | ChopsUpdate) or self._batch_count or self.is_headless:
@@ -354,7 +350,9 @@ class StatetuiApp(OrderedKeys, EndingApp):
         return super().check_action(action, parameters)
 
     def action_redraw(self) -> None:
-        """Draws everything anew, whatever the terminal shows."""
+        """Draws everything anew, whatever the terminal shows, at the size that it has."""
+        if not self.is_headless and (size := terminal.size(self.size)) != self.size:
+            self.post_message(events.Resize(size, size))
         if self._frames is not None:
             self._frames.invalidate()
         self.screen.refresh()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from rich.color import Color
 from rich.style import Style
 from textual import events, on
 from textual.app import ComposeResult
@@ -86,13 +87,12 @@ class _List(Widget):
         return max(0, min(self.at - self.size.height // 2, len(self.choices) - self.size.height))
 
     def render_line(self, y: int) -> Strip:
-        app: Any = self.app
         width = self.size.width
         ground = Style(bgcolor=self.background_colors[1].rich_color)
         at = self.top + y
         if at >= len(self.choices):
             text = fit(((f"  {self.empty}", "dim"),), width) if y == 0 else []
-            return strip_of(text, dict(inks(app)), ground, width)
+            return strip_of(text, inks(self.app), ground, width)
         choice = self.choices[at]
         marked = at == self.at
         left: list[Piece] = [
@@ -106,9 +106,9 @@ class _List(Widget):
         pieces = [*fit(tuple(left), width - sum(width_of(text) for text, _ in right)), *right]
         if marked:
             ground += Style(bgcolor=self._cursor_ground())
-        return strip_of(pieces, dict(inks(app)), ground, width)
+        return strip_of(pieces, inks(self.app), ground, width)
 
-    def _cursor_ground(self) -> Any:  # noqa: ANN401
+    def _cursor_ground(self) -> Color | None:
         return self.get_component_rich_style("chooser--cursor").bgcolor
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"chooser--cursor"}
@@ -117,8 +117,8 @@ class _List(Widget):
         at = self.top + event.y
         if at < len(self.choices):
             self.at = at
-            screen: Any = self.screen
-            screen.action_choose()
+            if isinstance(screen := self.screen, Chooser):
+                screen.action_choose()
 
 
 class Chooser(ModalScreen[str | None]):

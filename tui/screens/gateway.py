@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from tui.paths import config_dir
+
+if TYPE_CHECKING:
+    from tui.kube.context import ContextSummary
+    from tui.kube.options import ConnectOptions
+    from tui.systems.catalogue import Catalogue
+    from tui.systems.live import Live
 
 
 class Gateway(Protocol):
     """Opens contexts. Tests hand the app one that needs no cluster."""
 
-    async def open(self, options: Any) -> Any:  # noqa: ANN401
+    async def open(self, options: ConnectOptions) -> Live:
         """A `Live` for these options, not yet running."""
 
-    async def contexts(self, options: Any) -> Sequence[Any]:  # noqa: ANN401
+    async def contexts(self, options: ConnectOptions) -> Sequence[ContextSummary]:
         """The contexts to choose from."""
 
 
@@ -22,32 +29,44 @@ class ClusterGateway:
     """The real one."""
 
     def __init__(self) -> None:
-        self._catalogue: Any = None
+        self._catalogue: Catalogue | None = None
 
-    async def open(self, options: Any) -> Any:  # noqa: ANN401
+    async def open(self, options: ConnectOptions) -> Live:
         """Loads what is needed in a thread, the first time, and makes a `Live`.
 
         Raises:
             ProblemError: the catalogue of systems has a mistake.
         """
-        live = await asyncio.to_thread(importlib.import_module, "tui.systems.live")
+        live = await asyncio.to_thread(_live)
         if self._catalogue is None:
             self._catalogue = await asyncio.to_thread(_catalogue)
-        return live.Live(options, self._catalogue)
+        return live(options, self._catalogue)
 
-    async def contexts(self, options: Any) -> Sequence[Any]:  # noqa: ANN401
+    async def contexts(self, options: ConnectOptions) -> Sequence[ContextSummary]:
         """Reads the kubeconfig anew.
 
         Raises:
             ProblemError: it cannot be read.
         """
-        context = await asyncio.to_thread(importlib.import_module, "tui.kube.context")
-        found: Sequence[Any] = await asyncio.to_thread(context.list_contexts, options)
-        return found
+        return await asyncio.to_thread(_contexts, options)
 
 
-def _catalogue() -> Any:  # noqa: ANN401
-    catalogue = importlib.import_module("tui.systems.catalogue")
-    paths = importlib.import_module("tui.paths")
-    own = paths.config_dir() / "systems"
-    return catalogue.load_catalogue([own] if own.is_dir() else [])
+# Imports of a tenth of a second or more: each of these runs in a thread, while the first frame stands.
+
+
+def _live() -> type[Live]:
+    from tui.systems.live import Live  # noqa: PLC0415
+
+    return Live
+
+
+def _catalogue() -> Catalogue:
+    from tui.systems.catalogue import load_catalogue  # noqa: PLC0415
+
+    return load_catalogue([config_dir() / "systems"])
+
+
+def _contexts(options: ConnectOptions) -> Sequence[ContextSummary]:
+    from tui.kube.context import list_contexts  # noqa: PLC0415
+
+    return list_contexts(options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.style import Style
 from textual.app import ComposeResult
@@ -77,14 +77,15 @@ class _Page(ScrollView, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        app: Any = self.app
         ground = Style(bgcolor=self.background_colors[1].rich_color)
         at = self.scroll_offset.y + y
-        return strip_of(self._lines[at] if at < len(self._lines) else [], dict(inks(app)), ground, self.size.width)
+        return strip_of(self._lines[at] if at < len(self._lines) else [], inks(self.app), ground, self.size.width)
 
     def _set(self, width: int) -> list[list[Piece]]:
         title, _, text = self._text.partition("\n")
         lines: list[list[Piece]] = [[], [("  ", ""), (title, "title")], []]
+        # Where the source breaks its lines means nothing here.
+        text = " ".join(text.split())
         lines += [[("  ", ""), (line, "")] for line in wrap(text, min(92, width - 4))] if text else []
         signs = [[(f"  {glyph}  ", name), (MEANINGS[name], "")] for name, glyph in SIGNS.items()]
         signs += [[(f"  {glyph}  ", ink), (words, "")] for glyph, ink, words in _MARKS]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tui.kube.times import clock
 from tui.problem import Cause, Problem
@@ -14,6 +14,11 @@ from tui.text import one_line
 from tui.widgets.ink import Piece
 from tui.widgets.notice import Text
 from tui.widgets.statusline import Status
+
+if TYPE_CHECKING:
+    from tui.kube.cluster import Cluster
+    from tui.kube.scope import Scope
+    from tui.systems.live import Live
 
 #: Keys that help in most situations.
 _RETRY, _CONTEXT, _NAMESPACE, _HELP, _QUIT = (
@@ -126,11 +131,11 @@ class Seen:
     protected: bool = False
 
 
-def judge(live: Any, seen: Seen) -> Situation:  # noqa: ANN401
+def judge(live: Live, seen: Seen) -> Situation:
     """How an opened context stands.
 
     Args:
-        live: a `tui.systems.live.Live`, or what looks like one.
+        live: what is watched.
         seen: what the app knows besides.
     """
     context, counts, view = live.context, seen.counts, seen.view
@@ -141,12 +146,12 @@ def judge(live: Any, seen: Seen) -> Situation:  # noqa: ANN401
     if cluster is None:
         return opening(name)
     connection, scope = cluster.connection, cluster.scope
-    status = _status(name, live, seen)
+    status = _status(name, live, cluster, seen)
     if connection.state == "failed" and not counts[0]:
         problem = connection.problem or Problem(Cause.INTERNAL, "The cluster cannot be read", connection.detail)
         return Situation(status, explain(_without_rights(problem, scope)))
     if not live.complete:
-        return Situation(status, _listing(live, name))
+        return Situation(status, _listing(live, cluster, name))
     if not counts[0]:
         return Situation(status, _empty(scope, connection.detail), connection.state == "stale")
     if not seen.shown:
@@ -157,7 +162,7 @@ def judge(live: Any, seen: Seen) -> Situation:  # noqa: ANN401
     return Situation(status, None, connection.state in ("stale", "failed"))
 
 
-def _without_rights(problem: Problem, scope: Any) -> Problem:  # noqa: ANN401
+def _without_rights(problem: Problem, scope: Scope) -> Problem:
     """A refused request, told as what it means here. The server's own words stay."""
     if problem.cause is not Cause.FORBIDDEN:
         return problem
@@ -169,8 +174,7 @@ def _without_rights(problem: Problem, scope: Any) -> Problem:  # noqa: ANN401
     )
 
 
-def _status(name: str, live: Any, seen: Seen) -> Status:  # noqa: ANN401
-    cluster = live.cluster
+def _status(name: str, live: Live, cluster: Cluster, seen: Seen) -> Status:
     connection = cluster.connection
     problem = connection.problem
     detail = one_line((problem.evidence or problem.what) if problem is not None else connection.detail)
@@ -187,21 +191,22 @@ def _status(name: str, live: Any, seen: Seen) -> Status:  # noqa: ANN401
         ink,
         state,
         detail,
-        _flags(live.context, seen.protected),
+        _flags(live, seen.protected),
         seen.counts if live.complete and (seen.counts[0] or connection.state != "failed") else None,
         seen.view,
     )
 
 
-def _flags(context: Any, protected: bool) -> tuple[str, ...]:  # noqa: ANN401
+def _flags(live: Live, protected: bool) -> tuple[str, ...]:
     flags = []
     if protected:
         flags.append("read-only")
-    if getattr(context, "insecure", False):
+    if live.context is not None and live.context.insecure:
         flags.append("TLS unverified")
-    acting = getattr(context, "impersonation", None)
-    if acting is not None and acting.user:
-        flags.append(f"as {acting.user}")
+    if live.context is not None and live.context.impersonation is not None and live.context.impersonation.user:
+        flags.append(f"as {live.context.impersonation.user}")
+    if left_out := len(live.catalogue.problems):
+        flags.append(f"{left_out} system file{'s' if left_out > 1 else ''} left out")
     return tuple(flags)
 
 
@@ -215,12 +220,11 @@ def _word(problem: Problem) -> str:
     }.get(problem.cause, "failed")
 
 
-def _listing(live: Any, name: str) -> Text:  # noqa: ANN401
+def _listing(live: Live, cluster: Cluster, name: str) -> Text:
     """Reading what there is: one line for each resource, with what has arrived."""
-    feeds: Mapping[Any, Any] = live.cluster.feeds
     server = live.context.server if live.context is not None else ""
     totals: dict[str, tuple[str, int, str]] = {}
-    for feed in feeds.values():
+    for feed in cluster.feeds.values():
         key = feed.resource.plural
         phase, count = feed.phase.value, feed.count
         before = totals.get(key)
@@ -228,7 +232,7 @@ def _listing(live: Any, name: str) -> Text:  # noqa: ANN401
         totals[key] = (phase, count + (before[1] if before else 0), refused or (before[2] if before else ""))
     width = max((len(key) for key in totals), default=0)
     lines: list[Piece] = [(f"{server}", "dim"), ("", "")] if server else []
-    if waiting := getattr(getattr(live, "api", None), "waiting_for", ""):
+    if waiting := live.api.waiting_for if live.api is not None else "":
         lines += [(f"Waiting for {one_line(waiting)}…", "warn"), ("", "")]
     for key, (phase, count, problem) in list(totals.items())[:8]:
         ink = "" if phase in ("live", "polling") else "dim"
@@ -236,7 +240,7 @@ def _listing(live: Any, name: str) -> Text:  # noqa: ANN401
     return Text("◌", "starting", f"Reading {one_line(name)}…", tuple(lines), (_CONTEXT, _HELP, _QUIT))
 
 
-def _empty(scope: Any, detail: str) -> Text:  # noqa: ANN401
+def _empty(scope: Scope, detail: str) -> Text:
     where = "this cluster" if scope.namespaces is None else scope.text
     paragraphs: list[Piece] = [
         ("Nothing here holds claims or belongs to a system that statetui knows. What appears is shown at once.", "")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.dom import DOMNode
 
@@ -17,6 +17,7 @@ from tui.screens.chooser import Choice, Chooser
 from tui.widgets.keyline import key_name
 
 if TYPE_CHECKING:
+    from tui.kube.cluster import Cluster
     from tui.screens.app import StatetuiApp
     from tui.screens.gateway import Gateway
 
@@ -80,10 +81,11 @@ def namespaces(app: StatetuiApp) -> None:
     live = app.live
     if live is None or live.context is None:
         return
-    options, name = app.options, live.context.name
+    context, cluster, options = live.context, live.cluster, app.options
+    name = context.name
     favourites = app.settings.favourites(name)
-    known = {workload.namespace for workload in app.workloads.values()} | {live.context.namespace}
-    if options is not None and options.namespace:
+    known = {workload.namespace for workload in app.workloads.values()} | {context.namespace}
+    if options.namespace:
         known.add(options.namespace)
 
     def listed(found: Iterable[str]) -> list[Choice]:
@@ -93,7 +95,7 @@ def namespaces(app: StatetuiApp) -> None:
         rest = sorted(
             set(found) | set(favourites), key=lambda each: (each not in favourites, -present.get(each, 0), each)
         )
-        current = None if options is None or options.all_namespaces else options.namespace
+        current = None if options.all_namespaces else options.namespace
         return [
             Choice(ALL, "all namespaces", current=current is None),
             *(Choice(each, each, _count(present.get(each, 0)), each == current) for each in rest),
@@ -103,7 +105,7 @@ def namespaces(app: StatetuiApp) -> None:
         app.connect(
             replace(
                 app.options,
-                context=name if not live.context.in_cluster else None,
+                context=name if not context.in_cluster else None,
                 namespace=None if value == ALL else value,
                 all_namespaces=value == ALL,
             )
@@ -112,17 +114,17 @@ def namespaces(app: StatetuiApp) -> None:
     chooser = Chooser(f"Namespace in {name}", listed(known))
     app.push_screen(chooser, _unless_none(chosen))
 
-    async def more() -> None:
+    async def more(cluster: Cluster) -> None:
         try:
-            found = await asyncio.wait_for(live.cluster.namespaces(), PATIENCE)
+            found = await asyncio.wait_for(cluster.namespaces(), PATIENCE)
         except Exception as error:  # whatever it was, the known ones stand there
             log.info("the namespaces did not come: %s", error)
             return
         if chooser.is_current:
             chooser.set_choices(listed([*found, *known]))
 
-    if live.cluster is not None:
-        chooser.run_worker(more(), exit_on_error=False)
+    if cluster is not None:
+        chooser.run_worker(more(cluster), exit_on_error=False)
 
 
 def contexts(app: StatetuiApp, gateway: Gateway) -> None:
@@ -149,7 +151,7 @@ def contexts(app: StatetuiApp, gateway: Gateway) -> None:
 
 
 def _unless_none(then: Callable[[str], None]) -> Callable[[str | None], None]:
-    def chosen(value: Any) -> None:  # noqa: ANN401
+    def chosen(value: str | None) -> None:
         if value is not None:
             then(value)
 

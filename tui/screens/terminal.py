@@ -11,11 +11,14 @@ import errno
 import logging
 import os
 import select
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable
 from typing import NoReturn
+
+from textual.geometry import Size
 
 log = logging.getLogger(__name__)
 
@@ -95,3 +98,12 @@ def _descriptors() -> list[int]:
         except (OSError, ValueError):
             continue
     return found
+
+
+def size(told: Size) -> Size:
+    """The size of the terminal, or the one that was told where there is no way to ask.
+
+    A signal that arrives while another one is being handled is told first: of many sizes in a moment an older one may
+    have been told last.
+    """
+    return Size(*shutil.get_terminal_size((told.width, told.height)))

@@ -145,7 +145,8 @@ def _absent(store: Store, workload: Workload, member: Member, depth: int) -> Ite
     yield Reason(depth, f"{member.pod} does not exist")
     stateful_set = store.named("statefulsets", workload.namespace, member.set_name, StatefulSet)
     if stateful_set is None:
-        yield Reason(depth + 1, "its operator has not made it", workload.operator_status, _operator_remedy(workload))
+        said = f"operator says: {workload.operator_status}" if workload.operator_status else ""
+        yield Reason(depth + 1, "its operator has not made it", said, _operator_remedy(workload))
         return
     failed = create_failure(store, stateful_set.uid, member.pod)
     if failed is not None:

@@ -30,6 +30,10 @@ BATCH = 0.1
 #: Seconds of deriving after which the watches and the screen get their turn, and how long that is. A key needs several
 #: turns of the event loop to become a frame.
 SLICE, TURN = 0.004, 0.001
+#: The same while there is nothing on the screen yet that a key could move.
+FIRST_SLICE = 0.03
+#: Seconds between two words of how far the first lists have come.
+PROGRESS = 0.2
 #: In a storm the next batch waits for so many times what the last one cost, at most `LONGEST` seconds: a workload that
 #: changes again and again is then derived less often, and half of the processor stays free.
 EASE, LONGEST = 2.0, 0.5
@@ -160,16 +164,17 @@ class Live:
             return self.cluster, self._recogniser
 
     async def _pump(self, cluster: Cluster, recogniser: Recogniser) -> None:
-        look_again, told = time.monotonic() + LOOK_AGAIN, False
+        look_again, tell_again, told = time.monotonic() + LOOK_AGAIN, 0.0, False
         while True:
             await self._wait(cluster, look_again - time.monotonic())
             if not cluster.complete:
                 # Half the objects make wrong workloads (members "not created" whose pods are still on their way), and
                 # each half would be derived anew with the next one: until all is there, only the states are told.
                 recogniser.take(cluster.store.drain())
-                if self._feeds_changed.is_set():
+                if self._feeds_changed.is_set() and time.monotonic() >= tell_again:
                     self._feeds_changed.clear()
                     self._tell(Update(feeds=True))
+                    tell_again = time.monotonic() + PROGRESS
                 await asyncio.sleep(BATCH / 4)
                 continue
             began = time.monotonic()
@@ -178,10 +183,11 @@ class Live:
             feeds = self._feeds_changed.is_set()
             self._feeds_changed.clear()
             with contextlib.nullcontext() if told else _uncollected():
-                delta = recogniser.apply(changes, usage, within=SLICE)
+                slice_ = SLICE if told else FIRST_SLICE
+                delta = recogniser.apply(changes, usage, within=slice_)
                 while recogniser.unsettled:
                     await asyncio.sleep(TURN)
-                    delta = delta.then(recogniser.apply((), within=SLICE))
+                    delta = delta.then(recogniser.apply((), within=slice_))
             if time.monotonic() >= look_again:
                 look_again = time.monotonic() + LOOK_AGAIN
                 delta = delta.then(recogniser.refresh())
@@ -225,4 +231,4 @@ def _uncollected() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
-        gc.set_threshold(5_000, 20, 100)
+        gc.set_threshold(5_000, 5, 400)

@@ -82,7 +82,10 @@ class MemberBook:
 
     def of_pod(self, pod: Pod, context: Context) -> Member:
         """The member that a pod is."""
-        claims = tuple(self._claim(pod, name) for name in claims_of(pod))
+        names = claims_of(pod)
+        if len(names) > 1:  # the StatefulSet controller adds a pod's volumes in no order
+            names.sort(key=natural)
+        claims = tuple(self._claim(pod, name) for name in names)
         node = self._store.named("nodes", "", pod.spec.node_name, Node) if pod.spec.node_name else None
         memo = self._memo.get(pod.metadata.uid)
         if memo is not None:

@@ -181,6 +181,11 @@ class Warning:
     evidence: str = ""
     health: Health = Health.FAILING
 
+    @property
+    def alarms(self) -> bool:
+        """Whether it wants attention; what is said of a workload in good health is only a note."""
+        return self.health is not Health.READY
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -221,7 +226,6 @@ class Workload:
         title: the system's name as people write it ("MySQL").
         packaging: how it was installed ("StatefulSet", "chart mysql 14.0.3", "CloudNativePG", "operator tenant").
         version: from the image tag or the packaging, empty when it cannot be told.
-        stand_in: what really runs when the image's name says otherwise, empty where it is not known.
         ready, desired: members; `desired` is what the specification asks for.
         members: in order of set and ordinal; places that should exist but do not are among them.
         spare_claims: claims of the workload that no member uses (left by a scale-down).
@@ -250,7 +254,6 @@ class Workload:
     operator_status: str
     objects: tuple[Reference, ...]
     created: float | None
-    stand_in: str = ""
 
     @property
     def claims(self) -> tuple[Claim, ...]:

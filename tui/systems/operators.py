@@ -71,15 +71,14 @@ def look(packaging_id: str, scene: Scene) -> Findings:
 
 
 def says(custom: Custom | None, item: CustomResource | None) -> str:
-    """The operator's own verdict, marked as such; empty when it gives none."""
+    """The operator's own verdict in its own words; empty when it gives none."""
     if custom is None or item is None or not custom.says:
         return ""
     value = dig(item, custom.says)
     if isinstance(value, str) and value:
-        return f"operator says: {value}"
+        return value
     if isinstance(value, list):
-        words = [word for word in map(_condition, value) if word]
-        return f"operator says: {', '.join(words)}" if words else ""
+        return ", ".join(word for word in map(_condition, value) if word)
     return ""
 
 

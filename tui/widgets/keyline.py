@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.style import Style
 from textual.strip import Strip
@@ -39,6 +39,9 @@ _NAMES = {
     "plus": "+",
     "equals_sign": "=",
 }
+
+#: Actions that lead back to where one came from.
+_WAYS_OUT = ("leave", "back", "app.pop_screen")
 
 
 def key_name(key: str) -> str:
@@ -83,6 +86,9 @@ class KeyLine(Widget):
             # Of several keys the shortest is told.
             if binding.show and active.enabled and len(key) < len(shown.get(binding.action, (" " * 99, ""))[0]):
                 shown[binding.action] = (key, binding.description)
+        # The way out stands first: it must not be what a narrow line leaves out.
+        ways = {action: shown.pop(action) for action in _WAYS_OUT if action in shown}
+        shown = {**ways, **shown}
         if "quit" in shown:
             shown["quit"] = shown.pop("quit")
         # The way to everything else is always told; what stands before it gives way.
@@ -105,9 +111,8 @@ class KeyLine(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The line."""
-        app: Any = self.app
         ground = Style(bgcolor=self.background_colors[1].rich_color)
-        return strip_of(self._pieces, dict(inks(app)), ground, self.size.width)
+        return strip_of(self._pieces, inks(self.app), ground, self.size.width)
 
 
 def _size(key: str, description: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -122,7 +122,6 @@ class Notice(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line of it."""
-        app: Any = self.app
         ground = Style(bgcolor=self.background_colors[1].rich_color)
         line = self._lines[y] if y < len(self._lines) else []
-        return strip_of(line, dict(inks(app)), ground, self.size.width)
+        return strip_of(line, inks(self.app), ground, self.size.width)

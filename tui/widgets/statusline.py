@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.style import Style
 from textual.strip import Strip
@@ -109,6 +109,5 @@ class StatusLine(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The line."""
-        app: Any = self.app
         ground = Style(bgcolor=self.background_colors[1].rich_color)
-        return strip_of(pieces(self._status, self.size.width), dict(inks(app)), ground, self.size.width)
+        return strip_of(pieces(self._status, self.size.width), inks(self.app), ground, self.size.width)

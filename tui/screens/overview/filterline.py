@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widgets import Input, Label
+
+if TYPE_CHECKING:
+    from tui.screens.overview.screen import OverviewScreen
 
 
 class FilterLine(Horizontal):
@@ -49,23 +52,22 @@ class FilterLine(Horizontal):
         """Goes on typing."""
         self.screen.set_focus(self.query_one(Input))
 
+    @property
+    def _overview(self) -> OverviewScreen:
+        return cast("OverviewScreen", self.screen)
+
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:
         message.stop()
-        screen: Any = self.screen
-        screen.set_filter(message.value)
+        self._overview.set_filter(message.value)
 
     def action_keep(self) -> None:
         """Back to the workloads, with the filter."""
+        host = self._overview.host
         self.remove()
-        self.app.call_later(self._back)
+        host.call_later(host.refresh_view)
 
     def action_drop(self) -> None:
         """Back to all workloads."""
-        screen: Any = self.screen
-        screen.set_filter("")
+        self._overview.set_filter("")
         self.action_keep()
-
-    def _back(self) -> None:
-        host: Any = self.app
-        host.refresh_view()

@@ -290,7 +290,7 @@ class GridView(ScrollView, can_focus=True):
         ground = Style(bgcolor=self.background_colors[1].rich_color)
         if not pieces:
             return Strip.blank(self.size.width, ground)
-        return strip_of(pieces, dict(inks(self.app)), ground, self.size.width)
+        return strip_of(pieces, inks(self.app), ground, self.size.width)
 
     def on_resize(self) -> None:
         """Another width: the panes flow anew."""

@@ -148,8 +148,14 @@ def members(
     label = max((min(width_of(row.member.label), _COLUMNS[_LABEL].least) for row in rows if row.member), default=1)
     state = width - label - 3 - sum(size + 1 for _, size in form.sizes)
     places = ((_LABEL, label), (_SIGN, 1), (_STATE, max(1, state)), *form.sizes)
-    # "Running" is said of a member that is ready only where that cuts nothing.
-    spelled = all(width_of(_state(row.member, spelled=True)) <= state for row in rows if row.member)
+    # Where that cuts nothing: which of several claims stands beside the member, and "Running" of one that is ready.
+    several = [row for row in rows if _which(row)]
+    named = all(width_of(_state(row.member, spelled=False)) + _tail(row) <= state for row in several if row.member)
+    spelled = all(
+        width_of(_state(row.member, spelled=True)) + (_tail(row) if named else 0) <= state
+        for row in rows
+        if row.member and _plain(row.member)
+    )
     drawn = []
     for row in rows:
         cells = _cells(row, now, spelled=spelled, classes=classes)
@@ -157,9 +163,8 @@ def members(
         for index, size in places:
             if pieces:
                 pieces.append((" ", ""))
-            if index == _STATE and row.member and row.member.restarts:
-                again = _again(row.member)
-                pieces += [*fit(_state(row.member, spelled=spelled, again=False), max(0, size - len(again[0]))), again]
+            if index == _STATE:
+                pieces += _stated(row, size, spelled=spelled, named=named)
                 continue
             cell = _use(row, size) if index == _USE else cells[index]
             pieces += fit(cell, size, _COLUMNS[index].align)
@@ -231,6 +236,37 @@ def _cells(row: _Line, now: float, *, spelled: bool, classes: bool) -> list[Cell
     ]
 
 
+def _stated(row: _Line, width: int, *, spelled: bool, named: bool) -> list[Piece]:
+    """The state of a member: what it is at the left, at the right its restarts and which of its claims follows."""
+    member = row.member
+    if member is None:
+        about = one_line(row.claim.template or row.claim.name) if row.claim is not None else ""
+        return fit(((f"└ {about}", "dim"),), width, "right" if named else "left")
+    right: list[Piece] = [_again(member)] if member.restarts else []
+    if named and (which := _which(row)):
+        right.append((f" {which}", "dim"))
+    left = _state(member, spelled=spelled, again=False)
+    return [*fit(left, max(0, width - sum(width_of(text) for text, _ in right))), *right]
+
+
+def _which(row: _Line) -> str:
+    """The template of the claim beside a member that has others below; empty when there is nothing to tell apart."""
+    if row.member is None or row.claim is None or row.more or len(row.member.claims) < 2:
+        return ""
+    return one_line(row.claim.template or row.claim.name)
+
+
+def _tail(row: _Line) -> int:
+    """Cells for `_which`, with the space before it."""
+    which = _which(row)
+    return width_of(which) + 1 if which else 0
+
+
+def _plain(member: Member) -> bool:
+    """Whether its sign says all there is to say of its phase."""
+    return member.health is Health.READY and member.phase == "Running"
+
+
 def _again(member: Member) -> Piece:
     return (f" ↻{member.restarts}", "warn")
 
@@ -242,7 +278,7 @@ def _state(member: Member, *, spelled: bool, again: bool = True) -> tuple[Piece,
         pieces.append((one_line(member.role.name), ""))
         if member.role.writes:
             pieces.append((" ▲", "accent"))
-    plain = member.health is Health.READY and member.phase == "Running"
+    plain = _plain(member)
     if not plain or spelled:
         ready = f" {member.ready}" if member.health is Health.RUNNING else ""
         ink = "dim" if plain else member.health.value

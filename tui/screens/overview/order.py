@@ -33,7 +33,8 @@ def faulty(workload: Workload) -> bool:
     """Whether anything about it wants attention."""
     return (
         workload.health not in (Health.READY, Health.STOPPED)
-        or bool(workload.warnings or workload.why)
+        or bool(workload.why)
+        or any(warning.alarms for warning in workload.warnings)
         or any(
             member.health is not Health.READY for member in workload.members if workload.health is not Health.STOPPED
         )

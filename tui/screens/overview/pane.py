@@ -86,10 +86,16 @@ def lines(workload: Workload, look: Look, now: float) -> tuple[tuple[Piece, ...]
 
 def notes(workload: Workload) -> list[tuple[Piece, ...]]:
     """What stays until somebody does something: warnings, and claims that no member uses."""
-    told = [(one_line(warning.text), warning.health.value) for warning in workload.warnings]
-    cells: list[tuple[Piece, ...]] = [(("⚠ ", ink), (text, "")) for text, ink in told[:WARNINGS]]
-    if len(told) > WARNINGS:
-        cells.append((("⚠ ", "warn"), (f"{len(told) - WARNINGS} more", "dim")))
+    told = sorted(workload.warnings, key=lambda warning: not warning.alarms)
+    cells: list[tuple[Piece, ...]] = [
+        (("⚠ ", warning.health.value), (one_line(warning.text), ""))
+        if warning.alarms
+        else (("· ", "dim"), (one_line(warning.text), "dim"))
+        for warning in told[:WARNINGS]
+    ]
+    if rest := told[WARNINGS:]:
+        mark: Piece = ("⚠ ", "warn") if rest[0].alarms else ("· ", "dim")
+        cells.append((mark, (f"{len(rest)} more", "dim")))
     if workload.spare_claims:
         size = sum(claim.capacity or claim.requested or 0 for claim in workload.spare_claims)
         one = len(workload.spare_claims) == 1
@@ -130,8 +136,7 @@ def unknown_use(workload: Workload) -> str:
 def packaging(workload: Workload) -> str:
     """How it was installed and which version, in one phrase."""
     version = workload.version if workload.version not in workload.packaging else ""
-    text = " · ".join(part for part in (version, workload.packaging) if part)
-    return f"{text} (really {workload.stand_in})" if workload.stand_in else text
+    return " · ".join(part for part in (version, workload.packaging) if part)
 
 
 # --- the frame

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.style import Style
 from textual.strip import Strip
@@ -78,7 +78,6 @@ class Preview(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line."""
-        app: Any = self.app
         ground = Style(bgcolor=self.background_colors[1].rich_color)
         line = self._lines[y] if y < len(self._lines) else []
-        return strip_of(line, dict(inks(app)), ground, self.size.width)
+        return strip_of(line, inks(self.app), ground, self.size.width)

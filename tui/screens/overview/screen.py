@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -21,6 +21,9 @@ from tui.widgets.keyline import KeyLine
 from tui.widgets.notice import Notice, Text
 from tui.widgets.rows import Row, RowTable
 from tui.widgets.statusline import StatusLine
+
+if TYPE_CHECKING:
+    from tui.screens.app import StatetuiApp
 
 Layout = Literal["auto", "grid", "table"]
 LAYOUTS: Final[tuple[Layout, ...]] = ("auto", "grid", "table")
@@ -71,6 +74,7 @@ class OverviewScreen(BaseScreen):
         self._rows: dict[str, tuple[Workload, object, Row]] = {}
         self._keys: frozenset[str] = frozenset()
         self._is_table = False
+        self._switched = False
         self._stale = False
         self._letters: dict[str, str] = {}
         self._last_key = 0.0
@@ -79,9 +83,9 @@ class OverviewScreen(BaseScreen):
         self._dirty = False
 
     @property
-    def host(self) -> Any:  # noqa: ANN401
-        """The app: `tui.screens.app.StatetuiApp`, which imports this module."""
-        return self.app
+    def host(self) -> StatetuiApp:
+        """The app, by its own type; its module imports this one."""
+        return cast("StatetuiApp", self.app)
 
     def compose(self) -> ComposeResult:
         """Everything is there from the start; what is not in use is not displayed."""
@@ -111,7 +115,7 @@ class OverviewScreen(BaseScreen):
             )
         if self.order.sort != "kind" or self.order.reverse:
             parts.append(f"by {self.order.text}")
-        if self.chosen != "auto":
+        if self.chosen != "auto" or self._switched:
             parts.append(self.chosen)
         return "  ".join(parts)
 
@@ -205,19 +209,19 @@ class OverviewScreen(BaseScreen):
         return True
 
     def _choose(self) -> None:
-        """Grid or table. Automatic: by width and number, and by height with some play, so that it does not flap."""
-        if self.chosen != "auto":
-            self._is_table = self.chosen == "table"
-            return
+        """Grid or table."""
+        self._is_table = self._suits_table() if self.chosen == "auto" else self.chosen == "table"
+
+    def _suits_table(self) -> bool:
+        """The automatic choice: by width and number, and by height with some play, so that it does not flap."""
         everything = self.host.workloads
         if self.size.width < GRID_WIDTH or len(everything) > GRID_WORKLOADS:
-            self._is_table = True
-            return
+            return True
         columns = column_counts(len(everything), self.size.width)[-1]
         width = pane_width(columns, self.size.width)
         lines = sum(pane.height(workload, width) for workload in everything.values()) / columns
         screens = lines / max(1, self.size.height - 2)
-        self._is_table = screens > (1.5 if self._is_table else 2.0)
+        return screens > (1.5 if self._is_table else 2.0)
 
     def _draw_table(self) -> None:
         widget = self.query_one(_Table)
@@ -316,9 +320,11 @@ class OverviewScreen(BaseScreen):
             self._reorder(Order((), False, self.order.sort, self.order.reverse))
 
     def action_layout(self) -> None:
-        """Automatic, grid, table, automatic …; remembered."""
+        """The other form than the one shown; automatic again where that comes to the same. Remembered."""
         key = self.cursor_key
-        self.chosen = LAYOUTS[(LAYOUTS.index(self.chosen) + 1) % len(LAYOUTS)]
+        other: Layout = "grid" if self._is_table else "table"
+        self.chosen = "auto" if self._suits_table() == (other == "table") else other
+        self._switched = True
         self.host.remember("layout", self.chosen)
         self.host.refresh_view()
         if key is not None:

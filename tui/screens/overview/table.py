@@ -87,10 +87,11 @@ def _why(workload: Workload) -> Cell:
     pieces: list[Piece] = []
     if workload.why:
         pieces.append((one_line(workload.why), ""))
-    texts = [one_line(warning.text) for warning in workload.warnings]
-    for text in texts:
+    for warning in sorted(workload.warnings, key=lambda warning: not warning.alarms):
+        text = one_line(warning.text)
         if text not in workload.why:
-            pieces.append((("  " if pieces else "") + "⚠ " + text, "warn"))
+            mark, ink = ("⚠ ", "warn") if warning.alarms else ("· ", "dim")
+            pieces.append((("  " if pieces else "") + mark + text, ink))
     if not pieces and workload.rollouts:
         rollout = workload.rollouts[0]
         pieces.append((f"⇡ rolling out, {rollout.updated}/{rollout.total}", "starting"))

@@ -63,7 +63,7 @@ def conditions(view: View) -> Iterator[Line]:
         yield Line()
         yield Line((("Warnings", "title"),))
         for warning in workload.warnings:
-            yield Line((("⚠ ", warning.health.value), (warning.text, "")), hang=2)
+            yield Line((("⚠ ", warning.health.value) if warning.alarms else ("· ", "dim"), (warning.text, "")), hang=2)
             yield from _evidence(warning.evidence, 2)
     for rollout in workload.rollouts:
         yield Line()

@@ -31,10 +31,10 @@ What Kubernetes reported of the workload's objects, newest first; the API server
 enter goes to the whole message (esc comes back), y shows the object as YAML."""
     COLUMNS = (
         Column("last", "LAST", min_width=4, align="right"),
-        Column("reason", "REASON", min_width=12, max_width=26, cut=True),
+        Column("reason", "REASON", min_width=12, max_width=16, cut=True),
         Column("object", "OBJECT", min_width=18, max_width=40, priority=1, cut=True, keep="end"),
         Column("count", "×", min_width=3, align="right", priority=3),
-        Column("message", "MESSAGE", min_width=16, priority=1, grow=1),
+        Column("message", "MESSAGE", min_width=30, priority=1, grow=1),
     )
     EMPTY = "no events: nothing was reported in the last hour"
     RESOURCE = EVENTS.key

@@ -79,14 +79,7 @@ def headline(view: View) -> tuple[Sides, Sides]:
             ("   ", ""),
             (workload.namespace, "accent"),
             ("   ", ""),
-            *listed(
-                [
-                    (packaging, ""),
-                    (workload.stand_in and f"({workload.stand_in})", "dim"),
-                    (workload.owner.text, "dim"),
-                ],
-                "   ",
-            ),
+            *listed([(packaging, ""), (workload.owner.text, "dim")], "   "),
         ),
         ((f"{workload.ready}/{workload.desired} ready ", workload.health.value),),
     )
@@ -105,7 +98,9 @@ def _second(view: View) -> Cell:
             pieces.append((f"stuck: {rollout.stuck}", "failing"))
     if workload.warnings:
         count = len(workload.warnings)
-        pieces.append((f"⚠ {workload.warnings[0].text}" + (f" and {count - 1} more" if count > 1 else ""), "warn"))
+        worst = min(workload.warnings, key=lambda warning: not warning.alarms)
+        mark, ink = ("⚠", "warn") if worst.alarms else ("·", "dim")
+        pieces.append((f"{mark} {worst.text}" + (f" and {count - 1} more" if count > 1 else ""), ink))
     if workload.operator_status:
         pieces.append((f"its operator says “{workload.operator_status}”", "dim"))
     return (("  ", ""), *listed(pieces, "   "))

@@ -20,6 +20,10 @@ from tui.widgets.rows import Row, RowTable
 
 #: From this width on, in cells, the facts stand beside the list.
 WIDE = 110
+#: On a terminal of fewer lines there is no room for the facts below the list: they take its place while they are read.
+LOW = 15
+#: On a terminal of fewer lines the head gives way, too.
+SHORT = 8
 
 
 class Tab(Container):
@@ -68,6 +72,7 @@ class ListTab(Tab):
         self._view: View | None = None
         self._shown: str | None = None
         self._compact = True
+        self._reading = False
 
     def rows(self, view: View) -> list[Row]:
         """The rows of a workload."""
@@ -89,8 +94,9 @@ class ListTab(Tab):
         yield Facts()
 
     def main(self) -> Widget:
-        """The list."""
-        return self.query_one(RowTable)
+        """The list, or the facts where they have taken its place."""
+        table = self.query_one(RowTable)
+        return table if table.display else self.query_one(Facts)
 
     def show(self, view: View) -> None:
         """Draws the rows, and the facts of the one under the cursor."""
@@ -107,7 +113,9 @@ class ListTab(Tab):
     def _show_facts(self) -> None:
         view, key = self._view, self.query_one(RowTable).cursor_key
         facts = self.query_one(Facts)
-        facts.display = key is not None
+        low = self._compact and self.screen.size.height < LOW
+        facts.display = key is not None and (self._reading or not low)
+        self.query_one(RowTable).display = not (low and facts.display)
         if view is None or key is None:
             return
         facts.set_lines(self.facts(view, key, self._compact), top=key != self._shown)
@@ -117,9 +125,9 @@ class ListTab(Tab):
         """Turns the facts from below to beside."""
         compact = event.size.width < WIDE
         self.set_class(not compact, "-wide")
-        if compact != self._compact:
-            self._compact = compact
-            self._show_facts()
+        self._compact = compact
+        self._reading = self.query_one(Facts).has_focus
+        self._show_facts()
 
     @on(RowTable.Highlighted)
     def _another_row(self) -> None:
@@ -129,8 +137,12 @@ class ListTab(Tab):
     def action_facts(self) -> None:
         """Goes to the facts, which get more room while they are read."""
         if self.query_one(RowTable).cursor_key is not None:
+            self._reading = True
+            self._show_facts()
             self.screen.set_focus(self.query_one(Facts))
 
     @on(Facts.Left)
     def _leave_facts(self) -> None:
+        self._reading = False
+        self._show_facts()
         self.screen.set_focus(self.query_one(RowTable))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
-from textual.signal import Signal
 
 from tui.kube.resources import BUILT_IN
 from tui.kube.times import clock
@@ -20,33 +18,21 @@ from tui.screens.workload.conditions import ConditionsTab
 from tui.screens.workload.events import EventsTab
 from tui.screens.workload.headline import Sheet, Sides, TabLine, headline
 from tui.screens.workload.members import MembersTab
-from tui.screens.workload.panel import Tab
+from tui.screens.workload.panel import SHORT, Tab
 from tui.screens.workload.view import View
 from tui.screens.workload.yaml_tab import YamlTab
 from tui.systems.model import Health, Workload
 from tui.widgets.keyline import KeyLine
 from tui.widgets.statusline import StatusLine
 
+if TYPE_CHECKING:
+    from tui.screens.app import StatetuiApp
+    from tui.systems.live import Live, Update
+
 #: The tabs in the order of their keys.
 TABS = ("Members", "Claims", "Events", "Conditions", "YAML")
 #: Seconds between two looks at what no workload tells of: new events, what the kubelet said of a probe.
 LOOK = 1.0
-
-
-class LiveLike(Protocol):
-    """The part of `tui.systems.live.Live` that this screen needs."""
-
-    listeners: list[Callable[[Any], None]]
-
-    @property
-    def workloads(self) -> Mapping[str, Workload]:
-        """What is known now."""
-        ...
-
-    @property
-    def cluster(self) -> Any:  # noqa: ANN401  (the real one brings half of Kubernetes along)
-        """The watched cluster, None until there is one."""
-        ...
 
 
 class WorkloadScreen(BaseScreen):
@@ -76,7 +62,7 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
         Binding("right_square_bracket", "neighbour(1)", "Next workload", id="workload.next"),
     ]
 
-    def __init__(self, live: LiveLike, key: str, keys: Sequence[str] = ()) -> None:
+    def __init__(self, live: Live, key: str, keys: Sequence[str] = ()) -> None:
         super().__init__()
         self._live = live
         self._key = key
@@ -110,9 +96,7 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
         """Begins to follow the workload."""
         self._live.listeners.append(self._follow)
         self.set_interval(LOOK, self._look)
-        ages = getattr(self.app, "ages", None)
-        if isinstance(ages, Signal):
-            ages.subscribe(self, lambda _: self._look())
+        self._host.ages.subscribe(self, lambda _: self._look())
         await self._turn_to(0)
 
     def on_unmount(self) -> None:
@@ -125,17 +109,21 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
         super().on_screen_resume()
         self._show()
 
-    def on_resize(self) -> None:
-        """The tabs' names are shorter on a narrow terminal."""
+    def on_resize(self, event: events.Resize) -> None:
+        """The tabs' names are shorter on a narrow terminal; on a low one what is asked for comes before the head."""
+        self.set_class(event.size.height < SHORT, "-short")
         self._show_head()
 
     # --- following
 
-    def _now(self) -> float:
-        told: Callable[[], float] = getattr(self.app, "clock", time.time)
-        return told()
+    @property
+    def _host(self) -> StatetuiApp:
+        return cast("StatetuiApp", self.app)
 
-    def _follow(self, update: Any) -> None:  # noqa: ANN401  (Update)
+    def _now(self) -> float:
+        return self._host.clock()
+
+    def _follow(self, update: Update) -> None:
         if self._key in self._live.workloads:
             changed = self._live.workloads[self._key] is not self._workload or self._gone_at is not None
             self._workload, self._gone_at = self._live.workloads[self._key], None
@@ -149,7 +137,7 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
         """Draws again: ages, events and probes move without the workload moving. What is the same costs no byte."""
         if not self.is_current:
             return
-        if getattr(self.app, "live", self._live) is not self._live:
+        if self._host.live is not self._live:
             # Another context was opened: nothing that stands here will ever change again.
             self.dismiss()
             return
@@ -159,13 +147,9 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
         if self._workload is None:
             return None
         cluster = self._live.cluster
-        return View(
-            self._workload,
-            getattr(cluster, "store", None),
-            self._now(),
-            self._gone_at,
-            getattr(cluster, "feeds", {}),
-        )
+        if cluster is None:
+            return View(self._workload, None, self._now(), self._gone_at)
+        return View(self._workload, cluster.store, self._now(), self._gone_at, cluster.feeds)
 
     def _show(self) -> None:
         if not self.is_mounted or not self.is_current:
@@ -174,7 +158,7 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
         view, tab = self._view(), self._tabs.get(self._tab)
         if view is not None and tab is not None and tab.is_mounted:
             if isinstance(tab, YamlTab):
-                tab.connect(getattr(self._live, "api", None))
+                tab.connect(self._live.api)
             tab.show(view)
 
     def _show_head(self) -> None:
@@ -205,8 +189,7 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
 
     def _make(self, index: int) -> Tab:
         if TABS[index] == "YAML":
-            customs = getattr(getattr(self._live, "catalogue", None), "customs", ())
-            return YamlTab({resource.key: resource for resource in (*BUILT_IN, *customs)})
+            return YamlTab({resource.key: resource for resource in (*BUILT_IN, *self._live.catalogue.customs)})
         return (MembersTab, ClaimsTab, EventsTab, ConditionsTab)[index]()
 
     async def action_tab(self, index: int) -> None:
@@ -258,5 +241,5 @@ def _note(name: str, view: View) -> str:
         return str(len(workload.claims))
     if name == "Conditions":
         unwell = any(member.health is not Health.READY for member in workload.members)
-        return "⚠" if unwell or workload.warnings or workload.why else ""
+        return "⚠" if unwell or workload.why or any(warning.alarms for warning in workload.warnings) else ""
     return ""
