@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from fakes import FakeLive, app_for, sample
 from textual import events
 from textual.pilot import Pilot
 
-from tests.tui.fakes import FakeLive, app_for, sample
 from tui.screens.chooser import Chooser
 from tui.screens.overview.filterline import FilterLine
 from tui.screens.workload.yaml_tab import YamlText
