@@ -34,7 +34,7 @@ SLICE, TURN = 0.004, 0.001
 FIRST_SLICE = 0.03
 #: Seconds between two words of how far the first lists have come.
 PROGRESS = 0.2
-#: In a storm the next batch waits for so many times what the last one cost, at most `LONGEST` seconds: a workload that
+#: In a storm the next batch waits for so many times what the last one took, at most `LONGEST` seconds: a workload that
 #: changes again and again is then derived less often, and half of the processor stays free.
 EASE, LONGEST = 2.0, 0.5
 #: Seconds after which members are looked at again though nothing changed: some states (a probe that has failed for
@@ -231,4 +231,4 @@ def _uncollected() -> Iterator[None]:
     finally:
         gc.enable()
         gc.freeze()
-        gc.set_threshold(5_000, 5, 400)
+        gc.set_threshold(2_000, 5, 1_000)
