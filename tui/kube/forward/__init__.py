@@ -1,0 +1,1 @@
+"""Port-forwarding: the protocols of the wire, and what runs over them."""

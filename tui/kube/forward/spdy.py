@@ -1,0 +1,411 @@
+"""SPDY/3.1 for one forwarded connection: bytes in, events out, no IO.
+
+An API server tunnels SPDY through a websocket (subprotocol `SPDY/3.1+portforward.k8s.io`, KEP-4006). What is in one
+message is no unit of anything: the messages, one after the other, are the byte stream that is read here. At the far end
+stands github.com/moby/spdystream (in the container runtime), which counts where it differs from the SPDY draft:
+
+- It has no flow control: it neither obeys nor sends WINDOW_UPDATE. We do the same, like every client of Kubernetes; a
+  server that insisted on windows would stall them all after 64 KiB.
+- It may write to a stream after the frame that ended it, when a copy is still running while the streams are closed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+#: Bytes of a control frame that are collected. Data frames are handed on as they come, so the 24 bits of their length
+#: bound nothing that is kept.
+MAX_CONTROL: Final = 128 * 1024
+#: Bytes that a block of headers may have, decompressed. Those of a port-forward are empty or nearly so.
+MAX_HEADERS: Final = 64 * 1024
+#: Bytes of the error stream's text that are waited for and kept.
+MAX_TEXT: Final = 64 * 1024
+#: What a data frame can carry is below this: its length has 24 bits.
+MAX_LENGTH: Final = 1 << 24
+
+_ERROR_STREAM: Final = 1  # a client's streams are odd and ascend: the error stream is opened first
+_DATA_STREAM: Final = 3
+
+_SYN_STREAM, _SYN_REPLY, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _HEADERS, _WINDOW_UPDATE = 1, 2, 3, 4, 6, 7, 8, 9
+_KNOWN: Final = frozenset(
+    (_SYN_STREAM, _SYN_REPLY, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _HEADERS, _WINDOW_UPDATE)
+)  # others, that is 5 and 10 of older and newer drafts, must be skipped
+_CONTROL: Final = 0x80000000
+_VERSION: Final = 3  # of SPDY/3.1 too
+_FIN: Final = 0x01
+
+_HEAD: Final = struct.Struct(">II")
+_WORD: Final = struct.Struct(">I")
+
+# What both ends' compressors are primed with, from the draft (2.6.10.1): words, each after its length in 32 bits, and
+# then plain text.
+_WORDS: Final = (
+    "options|head|post|put|delete|trace|accept|accept-charset|accept-encoding|accept-language|accept-ranges|age|allow|"
+    "authorization|cache-control|connection|content-base|content-encoding|content-language|content-length|"
+    "content-location|content-md5|content-range|content-type|date|etag|expect|expires|from|host|if-match|"
+    "if-modified-since|if-none-match|if-range|if-unmodified-since|last-modified|location|max-forwards|pragma|"
+    "proxy-authenticate|proxy-authorization|range|referer|retry-after|server|te|trailer|transfer-encoding|upgrade|"
+    "user-agent|vary|via|warning|www-authenticate|method|get|status|200 OK|version|HTTP/1.1|url|public|set-cookie|"
+    "keep-alive|origin"
+)
+_TAIL: Final = (
+    "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505"
+    "203 Non-Authoritative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized"
+    "403 Forbidden404 Not Found500 Internal Server Error501 Not Implemented503 Service Unavailable"
+    "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec 00:00:00 Mon, Tue, Wed, Thu, Fri, Sat, Sun, GMT"
+    "chunked,text/html,image/png,image/jpg,image/gif,application/xml,application/xhtml+xml,text/plain,"
+    "text/javascript,publicprivatemax-age=gzip,deflate,sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0."
+)
+_DICTIONARY: Final = b"".join(_WORD.pack(len(word)) + word.encode() for word in _WORDS.split("|")) + _TAIL.encode()
+
+_RESETS: Final = {
+    1: "protocol error",
+    2: "no such stream",
+    3: "stream refused",
+    4: "version not supported",
+    5: "cancelled",
+    6: "internal error",
+    7: "flow control error",
+    8: "stream in use",
+    9: "stream already closed",
+    10: "invalid credentials",
+    11: "frame too large",
+}
+_GOODBYES: Final = {0: "going away", 1: "protocol error", 2: "internal error"}
+
+
+class SpdyError(Exception):
+    """What arrived is no SPDY/3.1, or not what a port-forward's server may send; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The server accepted the data stream, which says nothing about the port: it is dialled later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The server has closed its half of the data stream: no more data comes, and no `Refused` either.
+
+    The websocket stays open until we close it.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The connection failed, at its start or later; told once, and before `Ended`.
+
+    Attributes:
+        message: the text of the error stream, or in words that a stream was reset or that the server goes away.
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The server has answered a ping of ours."""
+
+
+#: What has happened; a memoryview is data of the stream, never empty.
+Event = Accepted | Ended | Refused | Pong | memoryview
+
+
+class PortStreams:
+    """The error stream and the data stream of one forwarded connection.
+
+    Both streams are opened at once, without waiting for an answer: the server pairs them by their request id, and keeps
+    the order of what belongs to one stream. For the same reason data may be sent behind the opening frames, before
+    `Accepted`. There is no way to close our half of the data stream, because a runtime (containerd, CRI-O) that
+    sees it closed cuts the other half off a second later.
+
+    Args:
+        port: the pod's port.
+        request_id: what pairs the two streams; any number will do, as there is no other pair here.
+    """
+
+    def __init__(self, port: int, request_id: int = 0) -> None:
+        self._out = bytearray(_opening(port, request_id))
+        self._unpacker = zlib.decompressobj(zdict=_DICTIONARY)
+        self._head = bytearray()  # of a frame whose first 8 bytes are not all here
+        self._left = 0  # payload bytes of the current frame that are still to come
+        self._stream = 0  # of the current data frame; 0 for a control frame
+        self._type = 0  # of the current control frame; 0 for one that is skipped
+        self._flags = 0
+        self._control = bytearray()
+        self._answered: set[int] = set()
+        self._ended: set[int] = set()
+        self._text = bytearray()
+        self._refused = False
+        self._next_ping = 1
+        self._broken = ""
+
+    def take(self) -> bytes:
+        """What is to be sent now: the opening frames the first time, later pings and answers; often nothing.
+
+        Returns:
+            Whole frames. They may be sent before or after a data frame, not inside one.
+        """
+        out = bytes(self._out)
+        self._out.clear()
+        return out
+
+    def frame(self, length: int) -> bytes:
+        """What is to be sent before so many bytes of data.
+
+        Args:
+            length: bytes that follow, below `MAX_LENGTH`.
+
+        Raises:
+            ValueError: so many bytes do not fit a frame.
+        """
+        if not 0 <= length < MAX_LENGTH:
+            raise ValueError(f"a frame cannot carry {length} bytes")
+        return _HEAD.pack(_DATA_STREAM, length)
+
+    def ping(self) -> None:
+        """Puts a ping into what `take` returns; a `Pong` comes when the server has read up to it.
+
+        A server whose app does not read stops reading too, so a missing answer is no sign of a dead connection.
+        """
+        self._out += _control(_PING, _WORD.pack(self._next_ping))
+        self._next_ping += 2
+
+    def receive(self, data: bytes | memoryview) -> list[Event]:
+        """Reads the next bytes, wherever they are cut.
+
+        Args:
+            data: bytes as they arrived. The data among the events are slices of it, not copies: it must not be changed
+                while they are in use.
+
+        Returns:
+            What happened, in order.
+
+        Raises:
+            SpdyError: the bytes make no sense. Nothing can be read any more: every further call raises the same.
+        """
+        if self._broken:
+            raise SpdyError(self._broken)
+        events: list[Event] = []
+        try:
+            self._read(memoryview(data), events)
+        except SpdyError as error:
+            self._broken = str(error)
+            raise
+        return events
+
+    def _read(self, view: memoryview, events: list[Event]) -> None:
+        at, end = 0, len(view)
+        while at < end:
+            if self._left:
+                piece = view[at : at + self._left]
+                at += len(piece)
+                self._left -= len(piece)
+                self._payload(piece, events)
+            elif not self._head and end - at >= 8:
+                first, second = _HEAD.unpack_from(view, at)
+                at += 8
+                self._begin(first, second)
+            else:
+                piece = view[at : at + 8 - len(self._head)]
+                at += len(piece)
+                self._head += piece
+                if len(self._head) < 8:
+                    return
+                first, second = _HEAD.unpack(self._head)
+                self._head.clear()
+                self._begin(first, second)
+            if not self._left:
+                self._finish(events)
+
+    def _begin(self, first: int, second: int) -> None:
+        """A frame's first 8 bytes."""
+        self._flags, self._left = second >> 24, second & 0xFFFFFF
+        if not first & _CONTROL:
+            self._stream = first
+            self._check_stream(first, "data")
+            if first not in self._answered:
+                raise SpdyError(f"data on stream {first}, which was not answered yet")
+            return
+        version, kind = first >> 16 & 0x7FFF, first & 0xFFFF
+        if version != _VERSION:
+            raise SpdyError(f"a frame of SPDY version {version}, not {_VERSION}")
+        self._stream = 0
+        self._type = kind if kind in _KNOWN else 0
+        if self._type and self._left > MAX_CONTROL:
+            raise SpdyError(f"a control frame (type {kind}) of {self._left} bytes")
+
+    def _payload(self, piece: memoryview, events: list[Event]) -> None:
+        """A part of a frame's payload."""
+        if self._stream in self._ended:
+            return  # written by a copy that still ran; the end was told
+        if self._stream == _DATA_STREAM:
+            events.append(piece)
+        elif self._stream == _ERROR_STREAM:
+            if not self._refused:
+                self._text += piece[: MAX_TEXT - len(self._text)]
+                if len(self._text) == MAX_TEXT:
+                    self._say(events)
+        elif self._type:
+            self._control += piece
+
+    def _finish(self, events: list[Event]) -> None:
+        """The current frame is complete."""
+        if self._stream:
+            if self._flags & _FIN:
+                self._end(self._stream, events)
+        elif self._type:
+            payload = bytes(self._control)
+            self._control.clear()
+            if self._type in (_SYN_REPLY, _HEADERS):
+                self._headers(payload, events)
+            elif self._type == _SYN_STREAM:
+                raise SpdyError("the server opened a stream, which it has no reason to")
+            else:
+                self._fixed(payload, events)
+
+    def _headers(self, payload: bytes, events: list[Event]) -> None:
+        """SYN_REPLY and HEADERS; nothing that matters here is in the headers, but the decompressor must see them."""
+        if len(payload) < 4:
+            raise SpdyError("a frame with headers has no stream")
+        stream = _WORD.unpack_from(payload)[0] & ~_CONTROL
+        self._check_stream(stream, "headers")
+        _check_headers(self._unpack(payload[4:]))
+        if self._type == _SYN_REPLY:
+            if stream in self._answered:
+                raise SpdyError(f"stream {stream} was answered twice")
+            self._answered.add(stream)
+            if stream == _DATA_STREAM:
+                events.append(Accepted())
+        if self._flags & _FIN:
+            self._end(stream, events)
+
+    def _fixed(self, payload: bytes, events: list[Event]) -> None:
+        """The frames that consist of numbers only."""
+        size = len(payload)
+        words = struct.unpack(f">{size // 4}I", payload[: size // 4 * 4])
+        wanted = 4 if self._type == _PING else 8
+        if self._type == _SETTINGS:  # a count, and so many pairs
+            wanted = 4 + 8 * words[0] if words else 4
+        if size != wanted:
+            raise SpdyError(f"a control frame (type {self._type}) of {size} bytes, not {wanted}")
+        if self._type == _PING:
+            self._pinged(words[0], events)
+        elif self._type == _RST_STREAM:
+            stream = words[0] & ~_CONTROL
+            self._check_stream(stream, "a reset")
+            self._reset(stream, words[1], events)
+        elif self._type == _GOAWAY and (words[1] or words[0] & ~_CONTROL < _DATA_STREAM):
+            # Otherwise streams up to the named one live on: what becomes of ours is told by their own frames.
+            self._refuse(f"the server closed the connection ({_GOODBYES.get(words[1], f'status {words[1]}')})", events)
+
+    def _pinged(self, number: int, events: list[Event]) -> None:
+        if not number & 1:
+            self._out += _control(_PING, _WORD.pack(number))
+        elif number < self._next_ping:  # an odd one that we did not send must be ignored
+            events.append(Pong())
+
+    def _reset(self, stream: int, status: int, events: list[Event]) -> None:
+        said = _RESETS.get(status, f"status {status}")
+        name = "data" if stream == _DATA_STREAM else "error"
+        self._refuse(f"the server reset the {name} stream ({said})", events)
+        self._end(stream, events)
+
+    def _refuse(self, message: str, events: list[Event]) -> None:
+        """Tells a refusal in our words, unless the server's own are there, or all is over anyway."""
+        self._say(events)
+        if not self._refused and _DATA_STREAM not in self._ended:
+            self._refused = True
+            events.append(Refused(message))
+
+    def _end(self, stream: int, events: list[Event]) -> None:
+        """The server's half of a stream is closed.
+
+        containerd ends the data stream, writes why the connection failed, and only then ends the error stream. So the
+        end is told when both have ended; kubectl waits for the error stream too.
+        """
+        if stream in self._ended:
+            return
+        self._ended.add(stream)
+        if stream == _ERROR_STREAM:
+            self._say(events)
+        if len(self._ended) == 2:
+            events.append(Ended())
+
+    def _say(self, events: list[Event]) -> None:
+        """Tells what the error stream has carried, if anything."""
+        if self._text and not self._refused:
+            self._refused = True
+            events.append(Refused(_message(bytes(self._text))))
+            self._text.clear()
+
+    def _check_stream(self, stream: int, what: str) -> None:
+        if stream not in (_ERROR_STREAM, _DATA_STREAM):
+            raise SpdyError(f"{what} on stream {stream}, which was never opened")
+
+    def _unpack(self, block: bytes) -> bytes:
+        """A block of headers, decompressed; one stream of zlib runs through all of them."""
+        try:
+            headers = self._unpacker.decompress(block, MAX_HEADERS + 1)
+        except zlib.error as error:
+            raise SpdyError(f"headers cannot be decompressed: {error}") from None
+        if len(headers) > MAX_HEADERS:
+            raise SpdyError(f"headers of more than {MAX_HEADERS} bytes")
+        if self._unpacker.eof:
+            raise SpdyError("the compression of headers was ended")
+        return headers
+
+
+def _opening(port: int, request_id: int) -> bytes:
+    """Opens both streams.
+
+    The error stream's half of ours is closed as it is opened: nothing is ever sent on it.
+    """
+    packer = zlib.compressobj(zdict=_DICTIONARY)
+    frames = b""
+    for stream, kind, flags in ((_ERROR_STREAM, b"error", _FIN), (_DATA_STREAM, b"data", 0)):
+        headers = ((b"streamtype", kind), (b"port", b"%d" % port), (b"requestid", b"%d" % request_id))
+        block = _WORD.pack(len(headers)) + b"".join(
+            _WORD.pack(len(text)) + text for header in headers for text in header
+        )
+        packed = packer.compress(block) + packer.flush(zlib.Z_SYNC_FLUSH)
+        # Associated with no stream, and of the highest priority, like all that moby/spdystream opens.
+        frames += _control(_SYN_STREAM, struct.pack(">IIH", stream, 0, 0) + packed, flags)
+    return frames
+
+
+def _control(kind: int, payload: bytes, flags: int = 0) -> bytes:
+    return _HEAD.pack(_CONTROL | _VERSION << 16 | kind, flags << 24 | len(payload)) + payload
+
+
+def _check_headers(block: bytes) -> None:
+    """A count, and so many names and values, each after its length."""
+    try:
+        (texts,), at = _WORD.unpack_from(block), 4
+        for _ in range(2 * texts):
+            (length,) = _WORD.unpack_from(block, at)
+            at += 4 + length
+    except struct.error:
+        at = -1
+    if at != len(block):
+        raise SpdyError("headers are cut off, or longer than they say")
+
+
+class _Failure(msgspec.Struct):
+    """An error as JSON; whether the connection goes on is not asked, as there is only one."""
+
+    message: str = ""
+
+
+def _message(text: bytes) -> str:
+    """What the error stream says: the message of a JSON object, or else the text as it stands."""
+    said = text.decode(errors="replace")  # here, because msgspec raises something else for bytes that are no UTF-8
+    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+        return msgspec.json.decode(said, type=_Failure).message or said
+    return said.strip()
