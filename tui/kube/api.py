@@ -8,8 +8,12 @@ into msgspec structs a tenth of a second.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 import aiohttp
@@ -31,8 +35,25 @@ MAX_LINE = 64 << 20
 #: Bytes of an error's body that are read.
 MAX_ERROR = 64 << 10
 
+_WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+
 #: What may be posted while the gate is closed: questions, which change nothing.
 _QUESTIONS = ("/selfsubjectaccessreviews", "/selfsubjectrulesreviews")
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """A connection that became a websocket.
+
+    Attributes:
+        transport: the connection. Closing the session closes it too.
+        early: what arrived behind the handshake's answer.
+        release: to be called once the connection is over, so that the session forgets it.
+    """
+
+    transport: asyncio.Transport
+    early: bytes
+    release: Callable[[], None]
 
 
 class _Version(msgspec.Struct, frozen=True, rename="camel"):
@@ -122,6 +143,41 @@ class Api:
                 PROTOCOL when the stream ends in the middle of a line. Part of a line is never yielded.
         """
         return self._stream(path, params, read_timeout)
+
+    async def upgrade(self, path: str, *, params: Mapping[str, str], protocol: str, timeout: float) -> Upgraded:
+        """Turns a request into a websocket of one subprotocol (RFC 6455), without extensions.
+
+        What may then be sent is for whoever uses the connection to decide: the gate does not see it.
+
+        Args:
+            path: below the server's URL.
+            params: query parameters.
+            protocol: the subprotocol; a server that does not answer with it has refused.
+            timeout: seconds for the handshake.
+
+        Raises:
+            ProblemError: as `get`; PROTOCOL when the server answers with anything but the websocket asked for.
+        """
+        key = base64.b64encode(os.urandom(16)).decode()
+        headers = {
+            "Upgrade": "websocket",
+            "Connection": "Upgrade",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": key,
+            "Sec-WebSocket-Protocol": protocol,
+        }
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT)
+        answer = await self._transport.send("GET", path, params=params, headers=headers, body=None, limits=limits)
+        asked = f"GET {path}"
+        if answer.status != 101:
+            raise ProblemError(await self._refusal(answer, asked))
+        accepted = base64.b64encode(hashlib.sha1(key.encode() + _WEBSOCKET, usedforsecurity=False).digest()).decode()
+        spoken = answer.headers.get("Sec-WebSocket-Protocol", "")
+        if answer.headers.get("Sec-WebSocket-Accept") != accepted or spoken != protocol:
+            answer.close()
+            said = f"it speaks {spoken!r}" if spoken != protocol else "its Sec-WebSocket-Accept is wrong"
+            raise ProblemError(Problem(Cause.PROTOCOL, f"{asked} did not become a websocket of {protocol}", said))
+        return _taken_over(answer)
 
     async def version(self) -> str:
         """The server's version (`v1.36.3`); asked once."""
@@ -261,14 +317,19 @@ class Api:
         content_type = answer.headers.get("Content-Type", "")
         if 200 <= answer.status < 300 and ("json" not in accept or "json" in content_type):
             return answer
+        raise ProblemError(await self._refusal(answer, f"{method} {path}"))
+
+    async def _refusal(self, answer: aiohttp.ClientResponse, asked: str) -> Problem:
+        """What an answer means that is not the one hoped for; it is closed."""
         try:
             beginning = await self._beginning(answer)
         finally:
             answer.close()
         if 200 <= answer.status < 300:
-            raise ProblemError(failures.not_json(answer.status, content_type, beginning, f"{method} {path}"))
-        problem = failures.of_answer(answer.status, answer.headers, beginning, f"{method} {path}", self.context.server)
-        raise ProblemError(self._transport.refused(problem) if answer.status == 401 else problem)
+            content_type = answer.headers.get("Content-Type", "")
+            return failures.not_json(answer.status, content_type, beginning, asked)
+        problem = failures.of_answer(answer.status, answer.headers, beginning, asked, self.context.server)
+        return self._transport.refused(problem) if answer.status == 401 else problem
 
     async def _beginning(self, answer: aiohttp.ClientResponse) -> bytes:
         """The first bytes of an error's body; a body that does not come does not hide the error."""
@@ -278,6 +339,30 @@ class Api:
                 while len(collected) < MAX_ERROR and (chunk := await answer.content.readany()):
                     collected += chunk
         return collected[:MAX_ERROR]
+
+
+def _taken_over(answer: aiohttp.ClientResponse) -> Upgraded:
+    """Takes the connection of a 101 out of aiohttp's hands."""
+    protocol = answer.connection.protocol if answer.connection is not None else None
+    transport = protocol.transport if protocol is not None else None
+    if protocol is None or not isinstance(transport, asyncio.Transport):
+        answer.close()
+        raise ProblemError(Problem(Cause.UNREACHABLE, "The connection was lost during the websocket's handshake"))
+    early = _Early()
+    protocol.set_parser(early, early)
+    return Upgraded(transport, bytes(early.data), answer.close)
+
+
+class _Early:
+    """Takes what aiohttp has read behind the headers, as its websocket reader would."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Aiohttp's interface of a parser."""
+        self.data += data
+        return False, b""
 
 
 def _decode(body: bytes | bytearray, kind: type[T], asked: str) -> T:

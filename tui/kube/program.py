@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
+import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 #: Bytes of each output that are kept.
@@ -82,6 +84,31 @@ def kill_all() -> None:
     for group in list(_running):
         with contextlib.suppress(OSError):
             os.killpg(group, signal.SIGKILL)
+
+
+def started(group: int) -> None:
+    """Notes a program that leads a process group and is to be killed when we end."""
+    _running.add(group)
+
+
+def ended(group: int) -> None:
+    """Forgets a program that has ended."""
+    _running.discard(group)
+
+
+def die_with_parent() -> Callable[[], None] | None:
+    """What a child does before it becomes another program, so that it is killed even when we are (Linux only)."""
+    if not sys.platform.startswith("linux"):
+        return None
+    parent = os.getpid()
+    prctl = ctypes.CDLL(None, use_errno=True).prctl  # looked up here: a child between fork and exec must do little
+
+    def before_exec() -> None:
+        prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:  # it died in between
+            os._exit(1)
+
+    return before_exec
 
 
 async def _read(stream: asyncio.StreamReader, kept: bytearray) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,10 +37,13 @@ class Store:
 
     Attributes:
         events_dropped: events that were let go to keep within `EVENTS_KEPT`, since the start.
+        on_write: called with a resource's key at each write, for who must not wait for the next batch; it is to do
+            nothing but note it.
     """
 
     def __init__(self, *, events_kept: int = EVENTS_KEPT) -> None:
         self.events_dropped = 0
+        self.on_write: list[Callable[[str], None]] = []
         self._events_kept = events_kept
         self._event_order: dict[bool, OrderedDict[str, None]] = {True: OrderedDict(), False: OrderedDict()}
         self._objects: dict[str, dict[str, Object]] = {}
@@ -104,6 +107,8 @@ class Store:
     def _mark(self, resource: str, uid: str, before: Object | None) -> None:
         self._dirty.setdefault((resource, uid), before)
         self._changed.set()
+        for told in self.on_write:
+            told(resource)
 
     def _index(self, resource: str, item: Object) -> None:
         meta = item.metadata

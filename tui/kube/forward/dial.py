@@ -1,0 +1,132 @@
+"""Opens the far end of a tunnel: the protocols in their order, what each refusal means, and what worked before.
+
+A server that takes no websocket at all (a proxy in between may not) is reached through a `kubectl port-forward` of the
+same machine, where there is one. What worked first is remembered for the context: whoever needs SPDY needs it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import quote
+
+from tui.kube.api import Api
+from tui.kube.forward import liveness
+from tui.kube.forward.kubectl import KubectlForwards
+from tui.kube.forward.remote import SPDY, V4, ChannelRemote, Remote, Sink, SpdyRemote
+from tui.kube.forward.targets import PodPort
+from tui.problem import Cause, Problem, ProblemError
+
+log = logging.getLogger(__name__)
+
+#: Handshakes at the same time: thirty forwards that come back together must not stampede an API server.
+AT_ONCE = 32
+#: Seconds for one handshake.
+TIMEOUT = 10.0
+
+#: Words of a refusal that is about the protocol, not about the pod or the rights.
+_PROTOCOL_REFUSED = re.compile(
+    r"upgrade|protocol|negotiate|websocket|subprotocol|bad handshake|method not allowed", re.IGNORECASE
+)
+
+
+class Dialer:
+    """Opens far ends in one context.
+
+    Attributes:
+        protocol: what worked last, None before anything did.
+    """
+
+    def __init__(self, api: Api, kubectl: KubectlForwards) -> None:
+        self.protocol: str | None = None
+        self._api = api
+        self._kubectl = kubectl
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._ways: dict[str, Callable[[PodPort, Sink], asyncio.Future[Remote] | object]] = {}
+
+    async def dial(self, at: PodPort, sink: Sink) -> Remote:
+        """Opens a port of a pod.
+
+        That it opens does not mean that something listens there: a refusal inside the pod comes later, as
+        `remote_refused`.
+
+        Raises:
+            ProblemError: FORBIDDEN with verb and resource, ABSENT when the pod is not there any more, or whatever kept
+                the connection from coming about.
+        """
+        refusals: list[Problem] = []
+        for protocol in self._order():
+            try:
+                async with self._gate:
+                    remote = await self._open(protocol, at, sink)
+            except ProblemError as error:
+                if not _refuses_protocol(error.problem):
+                    raise
+                log.info("%s by %s: %s", at, protocol, error.problem)
+                refusals.append(error.problem)
+                continue
+            if self.protocol != protocol:
+                log.info("forwards of this context use %s", protocol)
+                self.protocol = protocol
+            return remote
+        self.protocol = None
+        raise ProblemError(
+            Problem(
+                Cause.REJECTED,
+                "No protocol for port-forwards works here",
+                "; ".join(dict.fromkeys(str(problem) for problem in refusals)),
+                "A proxy between here and the API server may not pass websockets. With kubectl on PATH, statetui uses "
+                "that as the last resort.",
+            )
+        )
+
+    def _order(self) -> list[str]:
+        order = [V4, SPDY]
+        if self._kubectl.available:
+            order.append("kubectl")
+        if self.protocol in order:
+            order.remove(self.protocol)
+            order.insert(0, self.protocol)
+        return order
+
+    async def _open(self, protocol: str, at: PodPort, sink: Sink) -> Remote:
+        if protocol == "kubectl":
+            return await self._kubectl.open(at, sink)
+        path = f"/api/v1/namespaces/{quote(at.namespace, safe='')}/pods/{quote(at.pod, safe='')}/portforward"
+        params = {"ports": str(at.port)} if protocol == V4 else {}
+        try:
+            upgraded = await self._api.upgrade(path, params=params, protocol=protocol, timeout=TIMEOUT)
+        except ProblemError as error:
+            raise ProblemError(_explained(error.problem, at)) from error
+        liveness.without_user_timeout(upgraded.transport.get_extra_info("socket"))
+        remote = ChannelRemote(sink) if protocol == V4 else SpdyRemote(sink, at.port)
+        remote.adopt(upgraded)
+        return remote
+
+
+def _refuses_protocol(problem: Problem) -> bool:
+    """Whether another protocol may do better."""
+    if problem.cause is Cause.PROTOCOL:
+        return True
+    if problem.cause is Cause.FORBIDDEN:  # 1.20 answers a protocol that it does not know so, without a word of rights
+        return "pods/portforward" not in problem.evidence
+    return problem.cause in (Cause.REJECTED, Cause.SERVER, Cause.ABSENT) and bool(
+        _PROTOCOL_REFUSED.search(problem.evidence)
+    )
+
+
+def _explained(problem: Problem, at: PodPort) -> Problem:
+    """A refusal in terms of forwards."""
+    if problem.cause is Cause.FORBIDDEN and "pods/portforward" in problem.evidence:
+        verb = "create" if re.search(r"cannot create resource", problem.evidence) else "get"
+        return replace(
+            problem,
+            what=f"You may not {verb} pods/portforward in namespace {at.namespace}",
+            remedy="Ask for the verbs get and create on pods/portforward; since Kubernetes 1.35 both are needed.",
+        )
+    if problem.cause is Cause.ABSENT and not _PROTOCOL_REFUSED.search(problem.evidence):
+        return replace(problem, what=f"Pod {at.pod} is not there any more")
+    return problem

@@ -1,0 +1,469 @@
+"""A forward: a target, its state, and the tunnels that lead through it.
+
+The port that programs connect to, where one was asked for, never goes away while the forward stands; what is promised
+of connections is that each one fails cleanly and that the next one finds the pod that is ready then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from tui.kube import times
+from tui.kube.forward import janitor
+from tui.kube.forward.dial import Dialer
+from tui.kube.forward.listener import Address, Listener, UnixAddress
+from tui.kube.forward.local import LocalEnd
+from tui.kube.forward.remote import Remote, Sink
+from tui.kube.forward.targets import PodPort, Target, Waiting, preferred
+from tui.kube.forward.tunnel import Opener, Phase, Tunnel, TunnelView
+from tui.kube.objects import Pod
+from tui.kube.resources import PODS
+from tui.kube.store import Store
+from tui.problem import Cause, Problem, ProblemError
+
+#: Seconds that a program which connects is made to wait for a pod to become ready.
+PATIENCE = 10.0
+#: Seconds that connections get to finish when a forward is stopped.
+DRAIN = 2.0
+#: A connection without a byte for so many seconds is not in the middle of anything.
+IDLE = 0.2
+#: Seconds after its start for which a pod that refuses may just not be listening yet.
+YOUNG = 20.0
+#: Closed tunnels that are remembered.
+REMEMBERED = 50
+#: Seconds of throughput that are remembered.
+HISTORY = 120
+
+
+class State(StrEnum):
+    """What can be expected of the next connection."""
+
+    RESOLVING = "resolving"  # the pods are not known yet
+    WAITING = "waiting"  # there is no ready pod; connections are held for a while
+    READY = "ready"
+    DEGRADED = "degraded"  # there is a pod, and the last connection to it failed
+    DRAINING = "draining"  # being stopped; open connections may finish
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardView:
+    """A forward as it is shown. Times are of the wall clock, sizes bytes.
+
+    Attributes:
+        number: counts the forwards of a context.
+        name: as it was defined, else what it leads to.
+        target: what it leads to.
+        port: the remote port, by number or name.
+        address: where programs connect, empty without a listener.
+        pod: where the next connection goes, None while that is not known.
+        protocol: how pods are reached.
+        state: see `State`.
+        reason: why it is in that state, empty when there is nothing to say.
+        evidence: the other side's words for it.
+        since: when it came into that state.
+        tunnels: those that are open, oldest first.
+        recent: those that closed last, newest first.
+        sent, received: bytes of all tunnels so far.
+        connections: tunnels so far.
+        failures: those that did not end in order.
+        rates: bytes sent and received in each of the last seconds, oldest first.
+    """
+
+    number: int
+    name: str
+    namespace: str
+    target: str
+    port: int | str
+    address: str
+    pod: PodPort | None
+    protocol: str
+    state: State
+    reason: str
+    evidence: str
+    since: float
+    tunnels: tuple[TunnelView, ...]
+    recent: tuple[TunnelView, ...]
+    sent: int
+    received: int
+    connections: int
+    failures: int
+    rates: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection for our own clients: one end of a socket pair, which no other program can reach.
+
+    Attributes:
+        socket: non-blocking; whoever takes it closes it.
+        tunnel: what is behind it.
+    """
+
+    socket: socket.socket
+    tunnel: Tunnel
+
+    async def streams(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The connection as a pair of streams."""
+        return await asyncio.open_connection(sock=self.socket)
+
+
+class Forward:
+    """One forward. See `ForwardView` for what it knows."""
+
+    def __init__(
+        self,
+        number: int,
+        target: Target,
+        dialer: Dialer,
+        store: Store,
+        *,
+        name: str = "",
+        sticky: bool = True,
+        patience: float = PATIENCE,
+        pods_known: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Leads to a target; nothing is opened yet.
+
+        Args:
+            number: see `ForwardView`.
+            target: what it leads to.
+            dialer: opens far ends.
+            store: what the cluster holds.
+            name: see `ForwardView`.
+            sticky: whether a connection goes where the one before went, as long as that pod is ready; else they are
+                spread over all pods.
+            patience: see `PATIENCE`.
+            pods_known: whether the store holds all pods, so that one that it lacks does not exist.
+        """
+        self.pods_known = pods_known
+        self.number = number
+        self.target = target
+        self.name = name or f"{target.text}:{target.port}"
+        self.sticky = sticky
+        self.patience = patience
+        self.state, self.reason, self.evidence, self.since = State.RESOLVING, "", "", time.time()
+        self.listener: Listener | None = None
+        self.on_change: list[Callable[[], None]] = []
+        self._dialer = dialer
+        self._store = store
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._tunnels: dict[int, Tunnel] = {}
+        self._recent: deque[TunnelView] = deque(maxlen=REMEMBERED)
+        self._rates: deque[tuple[int, int]] = deque(maxlen=HISTORY)
+        self._sampled = (0, 0)
+        self._past = [0, 0]  # bytes of closed tunnels: sent, received
+        self._connections = self._failures = 0
+        self._last: PodPort | None = None
+        self._trouble: Problem | None = None
+        self._troubled_with: frozenset[str] = frozenset()
+        self._ready_pods: frozenset[str] = frozenset()
+
+    # --- reading
+
+    def view(self) -> ForwardView:
+        """The forward as it is now."""
+        sent, received = self.totals
+        return ForwardView(
+            number=self.number,
+            name=self.name,
+            namespace=self.target.namespace,
+            target=self.target.text,
+            port=self.target.port,
+            address=self.listener.address if self.listener is not None else "",
+            pod=self._last,
+            protocol=self._dialer.protocol or "",
+            state=self.state,
+            reason=self.reason,
+            evidence=self.evidence,
+            since=self.since,
+            tunnels=tuple(tunnel.view() for tunnel in self._tunnels.values()),
+            recent=tuple(self._recent),
+            sent=sent,
+            received=received,
+            connections=self._connections,
+            failures=self._failures,
+            rates=tuple(self._rates),
+        )
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """Bytes sent and received so far."""
+        tunnels = self._tunnels.values()
+        return (
+            self._past[0] + sum(tunnel.sent for tunnel in tunnels),
+            self._past[1] + sum(tunnel.received for tunnel in tunnels),
+        )
+
+    # --- using
+
+    async def connect(self) -> Connection:
+        """Opens a connection for a client of ours, without any listener.
+
+        Raises:
+            ProblemError: no pod is ready in time, or it cannot be reached; the reason is the forward's.
+        """
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        tunnel = self.accept()
+        try:
+            await self._loop.connect_accepted_socket(lambda: LocalEnd(tunnel), ours)
+            await tunnel.attached()
+        except BaseException:
+            theirs.close()
+            raise
+        return Connection(theirs, tunnel)
+
+    async def listen(self, wanted: Address) -> None:
+        """Opens the address for other programs; in place of the one before, if there was one.
+
+        Raises:
+            ProblemError: it cannot be had.
+        """
+        listener = Listener(self.accept)
+        await listener.open(wanted)
+        if self.listener is not None:
+            self.listener.close()
+        self.listener = listener
+        self._changed()
+
+    @contextlib.asynccontextmanager
+    async def pinned(self, file_name: str) -> AsyncIterator[Path]:
+        """A Unix socket that leads to one pod and never to another, for drivers that insist on an address.
+
+        What such a driver opens beside its connection (asyncpg's cancel request) reaches the same pod. The socket
+        stands in a directory of its own that only this user may enter.
+
+        Args:
+            file_name: the socket's name in its directory, as the driver wants it (`.s.PGSQL.5432`).
+
+        Yields:
+            The directory. The socket goes with the context; connections through it are ended.
+
+        Raises:
+            ProblemError: no pod is ready in time.
+        """
+        at = await self.find(self._loop.time() + self.patience, set())
+        pin = _Pin(self, at)
+        listener = Listener(lambda: self.accept(pin))
+        directory = janitor.private_directory()
+        try:
+            await listener.open(UnixAddress(directory / file_name, directory))
+            yield directory
+        finally:
+            listener.close()
+            for tunnel in list(pin.tunnels):
+                tunnel.close("the connection was given up")
+            janitor.remove_directory(directory)
+
+    def retarget(self, target: Target) -> None:
+        """Leads elsewhere from the next connection on; those that are open stay where they are."""
+        self.target = target
+        self._last = None
+        self._trouble = None
+        self.look()
+
+    async def stop(self, *, drain: float = DRAIN) -> None:
+        """Accepts no more, lets connections finish for a moment, and ends those that do not."""
+        if self.state in (State.DRAINING, State.STOPPED):
+            return
+        if self.listener is not None:
+            self.listener.close()
+        self._set(State.DRAINING, "stopped by you")
+        self._tell_waiters()
+        deadline = self._loop.time() + drain
+        while self._tunnels and self._loop.time() < deadline:
+            busy = [tunnel for tunnel in self._tunnels.values() if tunnel.quiet_for < IDLE]
+            if not busy:
+                break
+            await asyncio.sleep(IDLE / 4)
+        for tunnel in list(self._tunnels.values()):
+            tunnel.close("the forward was stopped")
+        self._set(State.STOPPED, "stopped by you")
+
+    def accept(self, opener: Opener | None = None) -> Tunnel:
+        """A tunnel that waits for its near end."""
+        tunnel = Tunnel(opener or self, self.patience)
+        self._tunnels[tunnel.number] = tunnel
+        self._connections += 1
+        self._changed()
+        return tunnel
+
+    # --- looking after it: called by the book
+
+    def look(self) -> None:
+        """Something in the cluster may have changed: judges the state anew, and wakes who waits for a pod."""
+        if self.state in (State.DRAINING, State.STOPPED):
+            return
+        found = self.target.resolve()
+        if isinstance(found, Waiting):
+            self._ready_pods = frozenset()
+            self._trouble = None
+            evidence = found.problem.evidence or found.problem.remedy if found.problem is not None else ""
+            self._set(State.WAITING, found.reason, evidence)
+        else:
+            self._ready_pods = frozenset(at.uid for at in found)
+            if self._trouble is not None and self._ready_pods != self._troubled_with:
+                self._trouble = None
+            if self._trouble is not None:
+                self._set(State.DEGRADED, self._trouble.what, self._trouble.evidence)
+            else:
+                self._last = preferred(found, last=self._last, avoid=(), turn=0)
+                self._set(State.READY, "")
+        for tunnel in list(self._tunnels.values()):
+            self._look_at(tunnel)
+        self._tell_waiters()
+
+    def _look_at(self, tunnel: Tunnel) -> None:
+        at = tunnel.pod
+        if at is not None and tunnel.phase in (Phase.OPEN, Phase.LINGERING) and not self.stands(at):
+            tunnel.evict(f"pod {at.pod} was deleted")
+
+    def stands(self, at: PodPort) -> bool:
+        """Whether a pod is still the one that it was, as far as pods may be read."""
+        pod = self._store.named(PODS.key, at.namespace, at.pod, Pod)
+        return pod.uid == at.uid if pod is not None else not self.pods_known()
+
+    def check(self, now: float, *, resumed: bool) -> None:
+        """Looks after open connections."""
+        for tunnel in list(self._tunnels.values()):
+            tunnel.check(now, resumed=resumed)
+
+    def sample(self) -> None:
+        """Notes the throughput of the last second."""
+        sent, received = self.totals
+        self._rates.append((sent - self._sampled[0], received - self._sampled[1]))
+        self._sampled = (sent, received)
+
+    # --- for tunnels
+
+    async def find(self, deadline: float, avoid: set[str]) -> PodPort:
+        """The pod for a new connection; see `Opener`."""
+        while True:
+            if self.state in (State.DRAINING, State.STOPPED):
+                raise ProblemError(Problem(Cause.UNREACHABLE, "The forward was stopped"))
+            found = self.target.resolve()
+            if not isinstance(found, Waiting):
+                last = self._last if self.sticky else None
+                at = preferred(found, last=last, avoid=avoid, turn=self._connections)
+                self._last = at
+                return at
+            if found.problem is not None:
+                raise ProblemError(found.problem)
+            left = deadline - self._loop.time()
+            if left <= 0:
+                raise ProblemError(
+                    Problem(
+                        Cause.TIMEOUT, f"There is no pod to connect to: {found.reason}",
+                        f"waited for {self.patience:.0f} s" if deadline else "",
+                        "The connection was ended; the next one waits again.",
+                    )
+                )  # fmt: skip
+            news = self._news
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await news.wait()
+
+    async def dial(self, at: PodPort, sink: Sink) -> Remote:
+        """Opens a far end; see `Opener`."""
+        return await self._dialer.dial(at, sink)
+
+    def may_recover(self, at: PodPort) -> bool:
+        """Whether a refusal may be over soon: the pod is gone or going, or its containers have only just started."""
+        pod = self._store.named(PODS.key, at.namespace, at.pod, Pod)
+        if pod is None or pod.uid != at.uid or pod.metadata.deletion_timestamp is not None:
+            return True
+        started = [
+            times.parse(status.state.running.started_at) if status.state.running is not None else None
+            for status in pod.status.container_statuses
+        ]
+        # No time: it does not run, which the next word of the watch will tell.
+        return any(moment is None or time.time() - moment < YOUNG for moment in started)
+
+    def succeeded(self, tunnel: Tunnel) -> None:
+        """A connection has come about."""
+        if self._trouble is not None:
+            self._trouble = None
+            self.look()
+        self._changed()
+
+    def troubled(self, problem: Problem) -> None:
+        """A connection failed."""
+        self._trouble, self._troubled_with = problem, self._ready_pods
+        if self.state is State.READY:
+            self._set(State.DEGRADED, problem.what, problem.evidence)
+
+    def closed(self, tunnel: Tunnel) -> None:
+        """A tunnel is over."""
+        if self._tunnels.pop(tunnel.number, None) is None:
+            return
+        self._past[0] += tunnel.sent
+        self._past[1] += tunnel.received
+        if not tunnel.clean:
+            self._failures += 1
+        self._recent.appendleft(tunnel.view())
+        self._changed()
+
+    # --- telling
+
+    def _set(self, state: State, reason: str, evidence: str = "") -> None:
+        if state is not self.state:
+            self.since = time.time()
+        elif (reason, evidence) == (self.reason, self.evidence):
+            return
+        self.state, self.reason, self.evidence = state, reason, evidence
+        self._changed()
+
+    def _tell_waiters(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+    def _changed(self) -> None:
+        for listener in list(self.on_change):
+            listener()
+
+
+class _Pin:
+    """Opens tunnels to one pod of a forward and to no other, not even to its successor of the same name."""
+
+    def __init__(self, forward: Forward, at: PodPort) -> None:
+        self.tunnels: list[Tunnel] = []
+        self._forward = forward
+        self._at = at
+
+    async def find(self, deadline: float, avoid: set[str]) -> PodPort:
+        if self._at.uid not in avoid and self._forward.stands(self._at):
+            return self._at
+        raise ProblemError(
+            Problem(
+                Cause.ABSENT, f"Pod {self._at.pod} is not the one any more that this connection belongs to", "",
+                "Connect anew; that finds the pod that is there now.",
+            )
+        )  # fmt: skip
+
+    async def dial(self, at: PodPort, sink: Sink) -> Remote:
+        return await self._forward.dial(at, sink)
+
+    def may_recover(self, at: PodPort) -> bool:
+        return False
+
+    def succeeded(self, tunnel: Tunnel) -> None:
+        self.tunnels.append(tunnel)
+        self._forward.succeeded(tunnel)
+
+    def troubled(self, problem: Problem) -> None:
+        self._forward.troubled(problem)
+
+    def closed(self, tunnel: Tunnel) -> None:
+        if tunnel in self.tunnels:
+            self.tunnels.remove(tunnel)
+        self._forward.closed(tunnel)

@@ -1,0 +1,171 @@
+"""The near end of a tunnel: a connection that a listener accepted, or one half of a socket pair."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+import socket
+import struct
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from tui.kube.forward.websocket import HIGH_WATER, LOW_WATER, READ
+
+_shared = bytearray(READ)
+_view = memoryview(_shared)
+#: From Python 3.12 on a transport keeps what it could not send at once instead of copying it; our buffers are reused.
+_KEPT_BY_TRANSPORT = sys.version_info >= (3, 12)
+#: `SO_LINGER` on, for no seconds: closing sends a reset instead of the end of the data.
+_RESET = struct.pack("ii", 1, 0)
+#: The states of a Linux socket whose own side is closed: FIN_WAIT1 and FIN_WAIT2.
+_FIN_WAIT = ("04", "05")
+
+
+class Near(Protocol):
+    """Who is told what the near end does: a tunnel."""
+
+    def local_connected(self, local: LocalEnd) -> None:
+        """A program has connected."""
+
+    def local_data(self, data: memoryview) -> None:
+        """Bytes from the program; good only during the call."""
+
+    def local_ended(self) -> None:
+        """The program sends no more. It may still read, or be gone."""
+
+    def local_lost(self) -> None:
+        """The program is gone. Called once, last of all."""
+
+    def local_full(self) -> None:
+        """The program does not read as fast as it is sent to."""
+
+    def local_drained(self) -> None:
+        """It has read."""
+
+
+class LocalEnd(asyncio.BufferedProtocol):
+    """A stream socket whose other end a program holds."""
+
+    def __init__(self, near: Near) -> None:
+        self._near = near
+        self._transport: asyncio.Transport | None = None
+        self._over = False
+
+    # --- for the tunnel
+
+    def write(self, data: memoryview) -> None:
+        """Sends to the program; what it does not take at once is copied."""
+        if self._transport is not None and not self._over:
+            self._transport.write(bytes(data) if _KEPT_BY_TRANSPORT else data)
+
+    def end(self) -> None:
+        """Tells the program that nothing more comes, once all is sent."""
+        if self._transport is not None and not self._over:
+            with contextlib.suppress(OSError):
+                self._transport.write_eof()
+
+    def close(self) -> None:
+        """Closes once all is sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def reset(self) -> None:
+        """Closes so that the program sees an error, not an end: what it has of an answer is not whole."""
+        self._over = True
+        if self._transport is None:
+            return
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and sock.family != socket.AF_UNIX:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._transport.abort()
+
+    def pause(self) -> None:
+        """Reads no more: the program has to wait."""
+        if self._transport is not None and not self._over:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Reads again."""
+        if self._transport is not None and not self._over:
+            self._transport.resume_reading()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the program has not taken yet."""
+        return self._transport.get_write_buffer_size() if self._transport is not None and not self._over else 0
+
+    @property
+    def abandoned(self) -> bool | None:
+        """Whether the program has closed its socket altogether, and not only its sending half.
+
+        A FIN does not tell, and whoever waits for an answer must not be cut off. On a Unix socket the kernel says so.
+        On a TCP connection within this machine the table of sockets does: the other end belongs to no process any more.
+        None where that cannot be known.
+        """
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is None or self._over:
+            return True
+        try:
+            if sock.family == socket.AF_UNIX:
+                poll = select.poll()
+                poll.register(sock.fileno(), 0)
+                return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
+            return _orphaned(sock.getpeername(), sock.getsockname())
+        except (OSError, ValueError):
+            return None
+
+    # --- called by the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A program has connected."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  (stream sockets only)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+        self._near.local_connected(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """All connections read into one buffer: nothing stays in it."""
+        return _view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes have come."""
+        self._near.local_data(_view[:nbytes])
+
+    def eof_received(self) -> bool:
+        """The program sends no more; what it is still to get is sent all the same."""
+        self._near.local_ended()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The program is gone."""
+        self._over = True
+        self._near.local_lost()
+
+    def pause_writing(self) -> None:
+        """The program reads slower than it is sent to."""
+        self._near.local_full()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        self._near.local_drained()
+
+
+def _orphaned(program: tuple[str, int], ours: tuple[str, int]) -> bool | None:
+    """Whether the program's end of a connection within this machine belongs to no process any more (Linux)."""
+    table = Path("/proc/net/tcp")
+    if not table.exists():
+        return None
+    wanted = f"{_hexed(program)} {_hexed(ours)} "
+    for line in table.read_text().splitlines():
+        if wanted in line:
+            words = line.split()
+            return words[3] in _FIN_WAIT and words[9] == "0"
+    return True  # not even a trace is left
+
+
+def _hexed(address: tuple[str, int]) -> str:
+    host = int.from_bytes(socket.inet_aton(address[0]), sys.byteorder)
+    return f"{host:08X}:{address[1]:04X}"

@@ -1,0 +1,513 @@
+"""One connection through a forward: a near end, a far end, and everything that can happen between them.
+
+The promises, each from a failure of others:
+
+- Bytes are never altered, doubled or silently cut: an end that is not known to be whole reaches the program as a reset.
+- When the program half-closes, what the application still sends is delivered; the other direction is never cut first.
+- Neither side is read faster than the other takes it.
+- A stream that merely stalls is not taken for dead.
+- A connection that the kubelet could not make is made again elsewhere, as long as the application cannot have seen it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import re
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from tui.kube.forward import liveness
+from tui.kube.forward.local import LocalEnd
+from tui.kube.forward.remote import Remote, Sink
+from tui.kube.forward.targets import PodPort
+from tui.problem import Cause, Problem, ProblemError
+
+#: Bytes from the program that are kept until the application has answered, so that they can be sent again.
+REPLAY = 64 << 10
+#: Seconds without a byte after which a tunnel whose program sends no more is closed.
+LINGER = 30.0
+#: Seconds after a half-close at which it is looked whether the program is gone altogether; then again and again.
+LOOKS = (0.02, 0.1, 0.5, 2.0)
+#: Seconds before a pod that refused is asked again, at first and at the longest.
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
+#: Seconds that a far end which reported an error gets to finish its words.
+LAST_WORDS = 1.0
+
+_numbers = itertools.count(1)
+#: What kubelets say when the connection inside the pod did not come about: the application has seen nothing then.
+_NOT_CONNECTED = re.compile(
+    r"dial tcp|failed to connect|connect(ion)? refused|unable to connect|no such container|not running|not found"
+    r"|sandbox .*(closed|not ready)|no route to host|does not exist",
+    re.IGNORECASE,
+)
+
+
+class Phase(StrEnum):
+    """How far a tunnel is."""
+
+    CONNECTING = "connecting"  # looking for a pod, or dialling
+    OPEN = "open"
+    LINGERING = "lingering"  # one side has said all; the other is still delivered
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelView:
+    """A tunnel as it is shown. Times are of the wall clock.
+
+    Attributes:
+        number: counts all tunnels of the program.
+        pod: where it leads, None until there is one.
+        protocol: how the pod is reached.
+        sent: bytes from the program to the application.
+        received: bytes from the application to the program.
+        last_byte: when a byte went either way, None before the first.
+        stalled: who does not read: `program`, `application` or nobody (empty).
+        why: why it closed, empty while it has not; or why it is not open yet.
+        clean: whether it closed in order.
+    """
+
+    number: int
+    phase: Phase
+    pod: PodPort | None
+    protocol: str
+    opened: float
+    closed: float | None
+    sent: int
+    received: int
+    last_byte: float | None
+    stalled: str
+    why: str
+    clean: bool
+
+
+class Opener(Protocol):
+    """Who finds a tunnel its far end: a forward."""
+
+    async def find(self, deadline: float, avoid: set[str]) -> PodPort:
+        """The pod to connect to, waited for until the deadline (loop time).
+
+        Raises:
+            ProblemError: there is none, or there cannot be one.
+        """
+
+    async def dial(self, at: PodPort, sink: Sink) -> Remote:
+        """Opens a far end, not reading yet.
+
+        Raises:
+            ProblemError: it cannot be opened.
+        """
+
+    def may_recover(self, at: PodPort) -> bool:
+        """Whether a pod that just refused may be asked again: it has only begun to run, or it is being replaced."""
+
+    def succeeded(self, tunnel: Tunnel) -> None:
+        """A connection has come about."""
+
+    def troubled(self, problem: Problem) -> None:
+        """A connection failed."""
+
+    def closed(self, tunnel: Tunnel) -> None:
+        """A tunnel is over."""
+
+
+class Tunnel:
+    """One connection. It is both the near end's and the far end's listener."""
+
+    def __init__(self, opener: Opener, patience: float, *, linger: float = LINGER) -> None:
+        """Waits for a near end.
+
+        Args:
+            opener: finds the far end.
+            patience: seconds that the program is made to wait for one.
+            linger: see `LINGER`.
+        """
+        self.number = next(_numbers)
+        self.pod: PodPort | None = None
+        self.sent = self.received = 0
+        self.opened = time.time()
+        self.closed_at: float | None = None
+        self.phase = Phase.CONNECTING
+        self.why = ""
+        self.clean = False
+        self.problem: Problem | None = None
+        self._opener = opener
+        self._patience = patience
+        self._linger = linger
+        self._loop = asyncio.get_running_loop()
+        self._local: LocalEnd | None = None
+        self._remote: Remote | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._replay: bytearray | None = bytearray()
+        self._avoid: set[str] = set()
+        self._deadline = 0.0
+        self._words = ""
+        self._last_byte = 0.0
+        self._last_sent = 0.0
+        self._pulse = liveness.Pulse()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._pause = FIRST_PAUSE
+        self._local_stalls = self._remote_stalls = False
+        self._local_ended = self._remote_ended = False
+
+    # --- for the forward and the screen
+
+    def view(self) -> TunnelView:
+        """The tunnel as it is now."""
+        stalled = "program" if self._local_stalls else "application" if self._remote_stalls else ""
+        last = time.time() - (self._loop.time() - self._last_byte) if self._last_byte else None
+        protocol = self._remote.protocol if self._remote is not None else ""
+        return TunnelView(
+            self.number, self.phase, self.pod, protocol, self.opened, self.closed_at, self.sent, self.received,
+            last, stalled, self.why, self.clean,
+        )  # fmt: skip
+
+    @property
+    def quiet_for(self) -> float:
+        """Seconds since a byte went either way."""
+        return self._loop.time() - self._last_byte if self._last_byte else 0.0
+
+    async def attached(self) -> None:
+        """Waits until there is a far end.
+
+        Raises:
+            ProblemError: there will be none.
+        """
+        while self.phase is Phase.CONNECTING:
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
+            await waiter
+        if self.phase is Phase.CLOSED:
+            raise ProblemError(self.problem or Problem(Cause.UNREACHABLE, "The connection was closed", self.why))
+
+    def check(self, now: float, *, resumed: bool) -> None:
+        """Looks after a connection that is open; called every few seconds.
+
+        Args:
+            now: the loop's time.
+            resumed: whether the machine has just woken: the path may be gone, and is asked at once.
+        """
+        remote = self._remote
+        if remote is None or self.phase is Phase.CLOSED or self._remote_ended:
+            return
+        why = self._pulse.check(remote, now, last_sent=self._last_sent, held_back=self._local_stalls, resumed=resumed)
+        if why:
+            self._break(why)
+
+    def evict(self, why: str) -> None:
+        """The pod is gone: a connection to it is over, whatever its last state looks like."""
+        if self.phase in (Phase.OPEN, Phase.LINGERING) and not self._remote_ended:
+            self._break(why)
+
+    def close(self, why: str) -> None:
+        """Ends it because the forward ends: in order if nothing is on its way, else by a reset."""
+        if self.phase is not Phase.CLOSED:
+            if self._connecting is not None:
+                self._connecting.cancel()
+            if self._remote is not None:
+                self._remote.close()
+            if self._local is not None:
+                self._local.reset()
+            self._finish(why, clean=False)
+
+    # --- the near end
+
+    def local_connected(self, local: LocalEnd) -> None:
+        """A program has connected: finds it a pod."""
+        self._local = local
+        self._deadline = self._loop.time() + self._patience
+        self._connect()
+
+    def local_data(self, data: memoryview) -> None:
+        """Passes bytes on, and keeps the first ones until the application has answered."""
+        self._last_byte = self._last_sent = self._loop.time()
+        self.sent += len(data)
+        replay = self._replay
+        if replay is not None:
+            if len(replay) + len(data) <= REPLAY or self._remote is None:
+                replay += data
+            else:
+                self._replay = None
+        if self._remote is not None:
+            if not self._remote_ended:
+                self._remote.write(data)
+        elif replay is not None and len(replay) >= REPLAY and self._local is not None:
+            self._local.pause()
+
+    def local_ended(self) -> None:
+        """The program sends no more. The application cannot be told, by no protocol; it is heard to its end."""
+        self._local_ended = True
+        if self._remote_ended:
+            self._close_local()
+        elif self.phase is Phase.OPEN:
+            self.phase = Phase.LINGERING
+        self._look_after_the_program(0)
+
+    def local_lost(self) -> None:
+        """The program is gone."""
+        if self.phase is Phase.CLOSED:
+            return
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._remote is not None and not self._remote_ended:
+            self._remote.close()
+        self._finish("closed by the program", clean=True)
+
+    def local_full(self) -> None:
+        """The program does not read: neither do we."""
+        self._local_stalls = True
+        if self._remote is not None:
+            self._remote.pause()
+
+    def local_drained(self) -> None:
+        """The program reads again."""
+        self._local_stalls = False
+        if self._remote is not None:
+            self._remote.resume()
+
+    # --- the far end
+
+    def remote_data(self, data: memoryview) -> None:
+        """Passes bytes on."""
+        self._last_byte = self._loop.time()
+        self.received += len(data)
+        self._replay = None
+        if self._local is not None:
+            self._local.write(data)
+
+    def remote_refused(self, words: str) -> None:
+        """Something went wrong inside the pod. The far end closes by itself then; if it does not, it is helped."""
+        if not self._words:
+            self._loop.call_later(LAST_WORDS, self._after_words, self._remote)
+        self._words = words
+
+    def remote_ended(self) -> None:
+        """The application has closed its connection, unless an error was told before."""
+        if self.phase is Phase.CLOSED:
+            return
+        if self._words:
+            self._refused()
+            return
+        self._remote_ended = True
+        self.why = "closed by the application"
+        if self._local is None:
+            return
+        if self._local_ended:
+            self._close_local()
+        else:
+            # Not closed outright: what the program still sends would turn into a reset that destroys what it has not
+            # read yet. It is told, and has some time to go.
+            self.phase = Phase.LINGERING
+            self._local.end()
+            self._local.resume()
+            self._remote_stalls = False
+            self._set_timer(self._linger, self._close_local)
+
+    def remote_lost(self, why: str) -> None:
+        """The connection broke on the way."""
+        if self.phase is Phase.CLOSED:
+            return
+        if self._words:
+            self._refused()
+        elif not self.received and not self.sent and self._may_try_again():
+            self._again(why)
+        else:
+            self._break(why)
+
+    def remote_full(self) -> None:
+        """The application does not read, or the line is slow: the program has to wait."""
+        self._remote_stalls = True
+        if self._local is not None:
+            self._local.pause()
+
+    def remote_drained(self) -> None:
+        """There is room again."""
+        self._remote_stalls = False
+        if self._local is not None:
+            self._local.resume()
+
+    # --- connecting
+
+    def _connect(self, pause: float = 0.0) -> None:
+        self._connecting = self._loop.create_task(self._open(pause), name=f"tunnel {self.number}")
+
+    async def _open(self, pause: float) -> None:
+        """Finds a pod and opens the far end; tries again while that makes sense."""
+        try:
+            while True:
+                await asyncio.sleep(pause)
+                self.pod = await self._opener.find(self._deadline, self._avoid)
+                self.why = f"connecting to {self.pod}"
+                try:
+                    remote = await self._opener.dial(self.pod, self)
+                except ProblemError as error:
+                    self.why = str(error.problem)
+                    if not self._passing(error.problem):
+                        raise
+                    pause = self._next_pause()
+                    continue
+                break
+        except ProblemError as error:
+            self._connecting = None
+            self._fail(error.problem)
+        else:
+            self._connecting = None
+            self._attach(remote)
+
+    def _next_pause(self) -> float:
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
+        return pause * random.uniform(0.8, 1.2)  # noqa: S311  (only spreads attempts)
+
+    def _passing(self, problem: Problem) -> bool:
+        """Whether a failure to open a far end may be over soon: the pod was just replaced, the API server restarts."""
+        if self._loop.time() >= self._deadline:
+            return False
+        return problem.cause in (
+            Cause.ABSENT, Cause.UNREACHABLE, Cause.TIMEOUT, Cause.SERVER, Cause.THROTTLED, Cause.REJECTED
+        )  # fmt: skip
+
+    def _attach(self, remote: Remote) -> None:
+        """Joins the two ends."""
+        self._remote = remote
+        self.phase = Phase.LINGERING if self._local_ended else Phase.OPEN
+        self.why = ""
+        self._pulse = liveness.Pulse()
+        self._opener.succeeded(self)
+        self._wake()
+        if self._replay:
+            remote.write(bytes(self._replay))
+        if self._local_stalls:
+            remote.pause()
+        elif self._local is not None and not self._remote_stalls:
+            self._local.resume()
+
+    def _refused(self) -> None:
+        """The kubelet told an error: connects elsewhere if the application can have seen nothing, else breaks."""
+        words, self._words = self._words, ""
+        unseen = not self.received and self._replay is not None and (_NOT_CONNECTED.search(words) or not self.sent)
+        if unseen and self._may_try_again():
+            self._again(words)
+            return
+        problem = refusal(self.pod, words)
+        self._opener.troubled(problem)
+        self._break(words, problem)
+
+    def _may_try_again(self) -> bool:
+        return self.pod is not None and self._loop.time() < self._deadline and self.phase is not Phase.CLOSED
+
+    def _again(self, why: str) -> None:
+        """Leaves this far end for another one; what the program has sent goes there."""
+        assert self.pod is not None  # noqa: S101  (`_may_try_again`)
+        refused, self._remote = self._remote, None
+        if refused is not None:
+            refused.abort()
+        self._avoid.add(self.pod.uid)
+        self._remote_stalls = False
+        self.phase, self.why = Phase.CONNECTING, why
+        if self._opener.may_recover(self.pod):
+            self._connect(self._next_pause())
+            return
+        self._loop.create_task(self._elsewhere(refusal(self.pod, why)))
+
+    async def _elsewhere(self, problem: Problem) -> None:
+        """Connects to a pod that has not refused yet, if there is one at this moment."""
+        try:
+            at = await self._opener.find(0.0, self._avoid)
+        except ProblemError:
+            at = None
+        if self.phase is Phase.CLOSED:
+            return
+        if at is None or at.uid in self._avoid:
+            self._fail(problem)
+        else:
+            self._connect()
+
+    def _after_words(self, remote: Remote | None) -> None:
+        """The far end told an error and did not close."""
+        if self._words and remote is self._remote and self.phase is not Phase.CLOSED:
+            self._refused()
+
+    # --- ending
+
+    def _fail(self, problem: Problem) -> None:
+        """No far end came about: the program is reset, and the reason is kept."""
+        self.problem = problem
+        self._opener.troubled(problem)
+        self._break(str(problem), problem)
+
+    def _break(self, why: str, problem: Problem | None = None) -> None:
+        """Ends it so that the program knows that something is missing."""
+        if self.phase is Phase.CLOSED:
+            return
+        self.problem = self.problem or problem
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._remote is not None:
+            self._remote.abort()
+        if self._local is not None:
+            self._local.reset()
+        self._finish(why, clean=False)
+
+    def _close_local(self) -> None:
+        """Both sides have said all."""
+        if self.phase is not Phase.CLOSED and self._local is not None:
+            self._local.close()
+            self._finish(self.why or "closed by the program", clean=True)
+
+    def _finish(self, why: str, *, clean: bool) -> None:
+        self.phase, self.why, self.clean, self.closed_at = Phase.CLOSED, why, clean, time.time()
+        self._replay = None
+        self._connecting = None
+        self._set_timer(None)
+        self._opener.closed(self)
+        self._wake()
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _look_after_the_program(self, look: int) -> None:
+        """After a half-close: closes when the program is gone altogether, or when nothing has come for too long."""
+        if self.phase is Phase.CLOSED or self._local is None or self._remote_ended:
+            return
+        if self._local.abandoned and self._connecting is None:
+            if self._remote is not None:
+                self._remote.close()
+            self._local.close()
+            self._finish("closed by the program", clean=True)
+        elif self._remote is not None and self._silent_for > self._linger and not self._local_stalls:
+            self._remote.close()
+            self._break(f"the program sends no more, and nothing has come for {self._linger:.0f} s")
+        else:
+            self._set_timer(LOOKS[min(look, len(LOOKS) - 1)], self._look_after_the_program, look + 1)
+
+    @property
+    def _silent_for(self) -> float:
+        return self._loop.time() - max(self._last_byte, self._remote.heard if self._remote is not None else 0.0)
+
+    def _set_timer(self, seconds: float | None, what: object = None, *arguments: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, what, *arguments) if seconds is not None else None  # type: ignore[arg-type]
+
+
+def refusal(at: PodPort | None, words: str) -> Problem:
+    """What the kubelet's words about a failed connection mean."""
+    where = f"Port {at.port} of pod {at.pod}" if at is not None else "The port"
+    if re.search(r"connect(ion)?:? refused", words, re.IGNORECASE):
+        return Problem(
+            Cause.UNREACHABLE,
+            f"{where} refuses connections: nothing listens there",
+            words,
+            "Is it the right port, and does the server listen on localhost or all addresses, not on the pod's only?",
+        )
+    if re.search(r"reset by peer|broken pipe", words, re.IGNORECASE):
+        return Problem(Cause.UNREACHABLE, f"{where} dropped the connection", words, "")
+    return Problem(Cause.UNREACHABLE, f"{where} could not be reached", words, "")
