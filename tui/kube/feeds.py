@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,3 +46,9 @@ class Feed:
     def settled(self) -> bool:
         """Whether waiting longer would not complete it: complete, or known to be impossible."""
         return self.phase in (Phase.LIVE, Phase.POLLING, Phase.FORBIDDEN, Phase.ABSENT)
+
+
+def held_whole(feeds: Iterable[Feed], resource: str) -> bool:
+    """Whether a whole list of a resource has arrived wherever it is watched, so that what is not held is not there."""
+    phases = [feed.phase for feed in feeds if feed.resource.key == resource]
+    return bool(phases) and all(phase in (Phase.LIVE, Phase.POLLING, Phase.STALE) for phase in phases)

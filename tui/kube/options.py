@@ -24,3 +24,17 @@ class ConnectOptions:
     all_namespaces: bool = False
     impersonate: str | None = None
     impersonate_groups: tuple[str, ...] = ()
+
+
+def kubectl_arguments(options: ConnectOptions) -> tuple[str, ...]:
+    """What leads kubectl to the same cluster as the same user."""
+    arguments: list[str] = []
+    if options.kubeconfig:
+        arguments += ["--kubeconfig", options.kubeconfig]
+    if options.context:
+        arguments += ["--context", options.context]
+    if options.impersonate:
+        arguments += ["--as", options.impersonate]
+    for group in options.impersonate_groups:
+        arguments += ["--as-group", group]
+    return tuple(arguments)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from tui.kube import objects as o
 
+#: The label with which an endpoint slice names its Service.
+SERVICE_NAME = "kubernetes.io/service-name"
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:

@@ -6,9 +6,8 @@ from collections.abc import Container, Iterator, Mapping
 from itertools import chain, count
 
 from tui.kube.objects import CustomResource, EndpointSlice, PersistentVolumeClaim, Pod, Service
+from tui.kube.resources import SERVICE_NAME
 from tui.systems.placing import Controller, Placement
-
-SERVICE_NAME = "kubernetes.io/service-name"
 
 
 class Group:

@@ -18,9 +18,13 @@ from dataclasses import dataclass
 from tui.kube.api import Api
 from tui.kube.cluster import Cluster
 from tui.kube.context import ConnectOptions, Context, load_context
+from tui.kube.feeds import held_whole
+from tui.kube.forward.book import Forwards
+from tui.kube.options import kubectl_arguments
 from tui.problem import Cause, Problem, ProblemError
 from tui.systems.catalogue import Catalogue
 from tui.systems.model import Workload
+from tui.systems.reach import Reach
 from tui.systems.recognise import Recogniser
 
 log = logging.getLogger(__name__)
@@ -67,6 +71,8 @@ class Live:
         cluster: the watched cluster, None until then.
         problem: why it could not be opened at all (kubeconfig, credentials); network trouble is the cluster's to tell.
         listeners: called with each Update, on the event loop.
+        forwards: the forwards of this context, None until the kubeconfig has been read.
+        reach: makes their targets, None until then.
     """
 
     def __init__(
@@ -83,6 +89,8 @@ class Live:
         self.cluster: Cluster | None = None
         self.problem: Problem | None = None
         self.listeners: list[Callable[[Update], None]] = []
+        self.forwards: Forwards | None = None
+        self.reach: Reach | None = None
         self._read_only = read_only
         self._usage = usage
         self._recogniser: Recogniser | None = None
@@ -133,7 +141,9 @@ class Live:
             await self.close()
 
     async def close(self) -> None:
-        """Closes the session; safe to call twice."""
+        """Closes forwards and session; safe to call twice."""
+        if self.forwards is not None:
+            await self.forwards.close()
         api, self._api = self._api, None
         if api is not None:
             await api.close()
@@ -160,8 +170,15 @@ class Live:
             )
             self.cluster.on_feed.append(self._feeds_changed.set)
             self._recogniser = Recogniser(self.cluster.store, self.cluster.usage, self.catalogue)
+            cluster, store = self.cluster, self.cluster.store
+
+            def holds(resource: str) -> bool:
+                return held_whole(cluster.feeds.values(), resource)
+
+            self.forwards = Forwards(self._api, store, kubectl=kubectl_arguments(self.options), known=holds)
+            self.reach = Reach(store, self.catalogue, lambda: self.workloads, holds)
             self._tell(Update(feeds=True))
-            return self.cluster, self._recogniser
+            return cluster, self._recogniser
 
     async def _pump(self, cluster: Cluster, recogniser: Recogniser) -> None:
         look_again, tell_again, told = time.monotonic() + LOOK_AGAIN, 0.0, False
@@ -214,6 +231,8 @@ class Live:
         self._tell(Update(feeds=True))
 
     def _tell(self, update: Update) -> None:
+        if self.forwards is not None and (update.changed or update.gone or update.feeds):
+            self.forwards.look()  # roles are known from workloads
         for listener in list(self.listeners):
             listener(update)
 

@@ -17,10 +17,11 @@ from tui.kube.objects import (
     Service,
     StorageClass,
 )
+from tui.kube.resources import SERVICE_NAME
 from tui.kube.store import Store
 from tui.systems.catalogue import Catalogue
 from tui.systems.claims import CLAIMS
-from tui.systems.group import SERVICE_NAME, Endpoints, Group, Selectors
+from tui.systems.group import Endpoints, Group, Selectors
 from tui.systems.homes import LabelIndex
 from tui.systems.members import node_trouble
 

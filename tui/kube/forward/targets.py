@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tui.kube.objects import EndpointSlice, Pod, Service, ServicePort
-from tui.kube.resources import ENDPOINTSLICES, PODS, SERVICES
+from tui.kube.resources import ENDPOINTSLICES, PODS, SERVICE_NAME, SERVICES
 from tui.kube.store import Store
 from tui.problem import Cause, Problem
-
-#: The label with which an endpoint slice names its Service.
-SERVICE_NAME = "kubernetes.io/service-name"
 
 
 @dataclass(frozen=True, slots=True)
