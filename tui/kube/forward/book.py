@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from tui.kube.api import Api
 from tui.kube.forward.dial import Dialer
-from tui.kube.forward.forward import DRAIN, PATIENCE, Forward, State
+from tui.kube.forward.forward import DRAIN, PATIENCE, Forward
 from tui.kube.forward.kubectl import KubectlForwards
 from tui.kube.forward.liveness import Sleep
 from tui.kube.forward.targets import Target
+from tui.kube.forward.views import State
 from tui.kube.resources import ENDPOINTSLICES, PODS, SERVICES
 from tui.kube.store import Store
 

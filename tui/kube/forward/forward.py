@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from tui.kube import times
@@ -21,9 +20,12 @@ from tui.kube.forward import janitor
 from tui.kube.forward.dial import Dialer
 from tui.kube.forward.listener import Address, Listener, UnixAddress
 from tui.kube.forward.local import LocalEnd
+from tui.kube.forward.opener import Opener
+from tui.kube.forward.pin import Pin
 from tui.kube.forward.remote import Remote, Sink
 from tui.kube.forward.targets import PodPort, Target, Waiting, preferred
-from tui.kube.forward.tunnel import Opener, Phase, Tunnel, TunnelView
+from tui.kube.forward.tunnel import Tunnel
+from tui.kube.forward.views import ForwardView, Phase, State, TunnelView
 from tui.kube.objects import Pod
 from tui.kube.resources import PODS
 from tui.kube.store import Store
@@ -41,62 +43,6 @@ YOUNG = 20.0
 REMEMBERED = 50
 #: Seconds of throughput that are remembered.
 HISTORY = 120
-
-
-class State(StrEnum):
-    """What can be expected of the next connection."""
-
-    RESOLVING = "resolving"  # the pods are not known yet
-    WAITING = "waiting"  # there is no ready pod; connections are held for a while
-    READY = "ready"
-    DEGRADED = "degraded"  # there is a pod, and the last connection to it failed
-    DRAINING = "draining"  # being stopped; open connections may finish
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class ForwardView:
-    """A forward as it is shown. Times are of the wall clock, sizes bytes.
-
-    Attributes:
-        number: counts the forwards of a context.
-        name: as it was defined, else what it leads to.
-        target: what it leads to.
-        port: the remote port, by number or name.
-        address: where programs connect, empty without a listener.
-        pod: where the next connection goes, None while that is not known.
-        protocol: how pods are reached.
-        state: see `State`.
-        reason: why it is in that state, empty when there is nothing to say.
-        evidence: the other side's words for it.
-        since: when it came into that state.
-        tunnels: those that are open, oldest first.
-        recent: those that closed last, newest first.
-        sent, received: bytes of all tunnels so far.
-        connections: tunnels so far.
-        failures: those that did not end in order.
-        rates: bytes sent and received in each of the last seconds, oldest first.
-    """
-
-    number: int
-    name: str
-    namespace: str
-    target: str
-    port: int | str
-    address: str
-    pod: PodPort | None
-    protocol: str
-    state: State
-    reason: str
-    evidence: str
-    since: float
-    tunnels: tuple[TunnelView, ...]
-    recent: tuple[TunnelView, ...]
-    sent: int
-    received: int
-    connections: int
-    failures: int
-    rates: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +63,7 @@ class Connection:
 
 
 class Forward:
-    """One forward. See `ForwardView` for what it knows."""
+    """One forward. `views.ForwardView` says what it knows."""
 
     def __init__(
         self,
@@ -253,7 +199,7 @@ class Forward:
             ProblemError: no pod is ready in time.
         """
         at = await self.find(self._loop.time() + self.patience, set())
-        pin = _Pin(self, at)
+        pin = Pin(self, at)
         listener = Listener(lambda: self.accept(pin))
         directory = janitor.private_directory()
         try:
@@ -430,40 +376,3 @@ class Forward:
     def _changed(self) -> None:
         for listener in list(self.on_change):
             listener()
-
-
-class _Pin:
-    """Opens tunnels to one pod of a forward and to no other, not even to its successor of the same name."""
-
-    def __init__(self, forward: Forward, at: PodPort) -> None:
-        self.tunnels: list[Tunnel] = []
-        self._forward = forward
-        self._at = at
-
-    async def find(self, deadline: float, avoid: set[str]) -> PodPort:
-        if self._at.uid not in avoid and self._forward.stands(self._at):
-            return self._at
-        raise ProblemError(
-            Problem(
-                Cause.ABSENT, f"Pod {self._at.pod} is not the one any more that this connection belongs to", "",
-                "Connect anew; that finds the pod that is there now.",
-            )
-        )  # fmt: skip
-
-    async def dial(self, at: PodPort, sink: Sink) -> Remote:
-        return await self._forward.dial(at, sink)
-
-    def may_recover(self, at: PodPort) -> bool:
-        return False
-
-    def succeeded(self, tunnel: Tunnel) -> None:
-        self.tunnels.append(tunnel)
-        self._forward.succeeded(tunnel)
-
-    def troubled(self, problem: Problem) -> None:
-        self._forward.troubled(problem)
-
-    def closed(self, tunnel: Tunnel) -> None:
-        if tunnel in self.tunnels:
-            self.tunnels.remove(tunnel)
-        self._forward.closed(tunnel)

@@ -19,6 +19,8 @@ from typing import Final
 
 import msgspec
 
+from tui.kube.forward.spdy_dictionary import DICTIONARY
+
 #: Bytes of a control frame that are collected. Data frames are handed on as they come, so the 24 bits of their length
 #: bound nothing that is kept.
 MAX_CONTROL: Final = 128 * 1024
@@ -42,27 +44,6 @@ _FIN: Final = 0x01
 
 _HEAD: Final = struct.Struct(">II")
 _WORD: Final = struct.Struct(">I")
-
-# What both ends' compressors are primed with, from the draft (2.6.10.1): words, each after its length in 32 bits, and
-# then plain text.
-_WORDS: Final = (
-    "options|head|post|put|delete|trace|accept|accept-charset|accept-encoding|accept-language|accept-ranges|age|allow|"
-    "authorization|cache-control|connection|content-base|content-encoding|content-language|content-length|"
-    "content-location|content-md5|content-range|content-type|date|etag|expect|expires|from|host|if-match|"
-    "if-modified-since|if-none-match|if-range|if-unmodified-since|last-modified|location|max-forwards|pragma|"
-    "proxy-authenticate|proxy-authorization|range|referer|retry-after|server|te|trailer|transfer-encoding|upgrade|"
-    "user-agent|vary|via|warning|www-authenticate|method|get|status|200 OK|version|HTTP/1.1|url|public|set-cookie|"
-    "keep-alive|origin"
-)
-_TAIL: Final = (
-    "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505"
-    "203 Non-Authoritative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized"
-    "403 Forbidden404 Not Found500 Internal Server Error501 Not Implemented503 Service Unavailable"
-    "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec 00:00:00 Mon, Tue, Wed, Thu, Fri, Sat, Sun, GMT"
-    "chunked,text/html,image/png,image/jpg,image/gif,application/xml,application/xhtml+xml,text/plain,"
-    "text/javascript,publicprivatemax-age=gzip,deflate,sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0."
-)
-_DICTIONARY: Final = b"".join(_WORD.pack(len(word)) + word.encode() for word in _WORDS.split("|")) + _TAIL.encode()
 
 _RESETS: Final = {
     1: "protocol error",
@@ -132,7 +113,7 @@ class PortStreams:
 
     def __init__(self, port: int, request_id: int = 0) -> None:
         self._out = bytearray(_opening(port, request_id))
-        self._unpacker = zlib.decompressobj(zdict=_DICTIONARY)
+        self._unpacker = zlib.decompressobj(zdict=DICTIONARY)
         self._head = bytearray()  # of a frame whose first 8 bytes are not all here
         self._left = 0  # payload bytes of the current frame that are still to come
         self._stream = 0  # of the current data frame; 0 for a control frame
@@ -367,7 +348,7 @@ def _opening(port: int, request_id: int) -> bytes:
 
     The error stream's half of ours is closed as it is opened: nothing is ever sent on it.
     """
-    packer = zlib.compressobj(zdict=_DICTIONARY)
+    packer = zlib.compressobj(zdict=DICTIONARY)
     frames = b""
     for stream, kind, flags in ((_ERROR_STREAM, b"error", _FIN), (_DATA_STREAM, b"data", 0)):
         headers = ((b"streamtype", kind), (b"port", b"%d" % port), (b"requestid", b"%d" % request_id))

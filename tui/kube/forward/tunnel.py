@@ -14,16 +14,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
-import re
 import time
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
 
-from tui.kube.forward import liveness
+from tui.kube.forward import liveness, refusals
 from tui.kube.forward.local import LocalEnd
-from tui.kube.forward.remote import Remote, Sink
+from tui.kube.forward.opener import Opener
+from tui.kube.forward.remote import Remote
 from tui.kube.forward.targets import PodPort
+from tui.kube.forward.views import Phase, TunnelView
 from tui.problem import Cause, Problem, ProblemError
 
 #: Bytes from the program that are kept until the application has answered, so that they can be sent again.
@@ -38,81 +36,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 LAST_WORDS = 1.0
 
 _numbers = itertools.count(1)
-#: What kubelets say when the connection inside the pod did not come about: the application has seen nothing then.
-_NOT_CONNECTED = re.compile(
-    r"dial tcp|failed to connect|connect(ion)? refused|unable to connect|no such container|not running|not found"
-    r"|sandbox .*(closed|not ready)|no route to host|does not exist",
-    re.IGNORECASE,
-)
-
-
-class Phase(StrEnum):
-    """How far a tunnel is."""
-
-    CONNECTING = "connecting"  # looking for a pod, or dialling
-    OPEN = "open"
-    LINGERING = "lingering"  # one side has said all; the other is still delivered
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class TunnelView:
-    """A tunnel as it is shown. Times are of the wall clock.
-
-    Attributes:
-        number: counts all tunnels of the program.
-        pod: where it leads, None until there is one.
-        protocol: how the pod is reached.
-        sent: bytes from the program to the application.
-        received: bytes from the application to the program.
-        last_byte: when a byte went either way, None before the first.
-        stalled: who does not read: `program`, `application` or nobody (empty).
-        why: why it closed, empty while it has not; or why it is not open yet.
-        clean: whether it closed in order.
-    """
-
-    number: int
-    phase: Phase
-    pod: PodPort | None
-    protocol: str
-    opened: float
-    closed: float | None
-    sent: int
-    received: int
-    last_byte: float | None
-    stalled: str
-    why: str
-    clean: bool
-
-
-class Opener(Protocol):
-    """Who finds a tunnel its far end: a forward."""
-
-    async def find(self, deadline: float, avoid: set[str]) -> PodPort:
-        """The pod to connect to, waited for until the deadline (loop time).
-
-        Raises:
-            ProblemError: there is none, or there cannot be one.
-        """
-
-    async def dial(self, at: PodPort, sink: Sink) -> Remote:
-        """Opens a far end, not reading yet.
-
-        Raises:
-            ProblemError: it cannot be opened.
-        """
-
-    def may_recover(self, at: PodPort) -> bool:
-        """Whether a pod that just refused may be asked again: it has only begun to run, or it is being replaced."""
-
-    def succeeded(self, tunnel: Tunnel) -> None:
-        """A connection has come about."""
-
-    def troubled(self, problem: Problem) -> None:
-        """A connection failed."""
-
-    def closed(self, tunnel: Tunnel) -> None:
-        """A tunnel is over."""
 
 
 class Tunnel:
@@ -389,11 +312,11 @@ class Tunnel:
     def _refused(self) -> None:
         """The kubelet told an error: connects elsewhere if the application can have seen nothing, else breaks."""
         words, self._words = self._words, ""
-        unseen = not self.received and self._replay is not None and (_NOT_CONNECTED.search(words) or not self.sent)
+        unseen = not self.received and self._replay is not None and (refusals.never_connected(words) or not self.sent)
         if unseen and self._may_try_again():
             self._again(words)
             return
-        problem = refusal(self.pod, words)
+        problem = refusals.explain(self.pod, words)
         self._opener.troubled(problem)
         self._break(words, problem)
 
@@ -412,7 +335,7 @@ class Tunnel:
         if self._opener.may_recover(self.pod):
             self._connect(self._next_pause())
             return
-        self._loop.create_task(self._elsewhere(refusal(self.pod, why)))
+        self._loop.create_task(self._elsewhere(refusals.explain(self.pod, why)))
 
     async def _elsewhere(self, problem: Problem) -> None:
         """Connects to a pod that has not refused yet, if there is one at this moment."""
@@ -496,18 +419,3 @@ class Tunnel:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_later(seconds, what, *arguments) if seconds is not None else None  # type: ignore[arg-type]
-
-
-def refusal(at: PodPort | None, words: str) -> Problem:
-    """What the kubelet's words about a failed connection mean."""
-    where = f"Port {at.port} of pod {at.pod}" if at is not None else "The port"
-    if re.search(r"connect(ion)?:? refused", words, re.IGNORECASE):
-        return Problem(
-            Cause.UNREACHABLE,
-            f"{where} refuses connections: nothing listens there",
-            words,
-            "Is it the right port, and does the server listen on localhost or all addresses, not on the pod's only?",
-        )
-    if re.search(r"reset by peer|broken pipe", words, re.IGNORECASE):
-        return Problem(Cause.UNREACHABLE, f"{where} dropped the connection", words, "")
-    return Problem(Cause.UNREACHABLE, f"{where} could not be reached", words, "")
