@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-ECHO, SOURCE, SINK, BYTE, RESET, SILENT, NAME, SLOW_SINK, ZEROS, DISCARD = range(9001, 9011)
+ECHO, SOURCE, SINK, BYTE, RESET, SILENT, NAME, SLOW_SINK, ZEROS, DISCARD, CRASH = range(9001, 9012)
 BLOCK = 1 << 16
 
 
@@ -97,6 +97,12 @@ def discard(peer: socket.socket) -> None:
     peer.sendall(b"!")
 
 
+def crash(peer: socket.socket) -> None:
+    """Ends the server, and so the container."""
+    peer.recv(1)
+    os._exit(1)
+
+
 def _line(peer: socket.socket) -> str:
     """A line, and not a byte more."""
     collected = b""
@@ -107,7 +113,7 @@ def _line(peer: socket.socket) -> str:
 
 SERVERS: dict[int, Callable[[socket.socket], None]] = {
     ECHO: echo, SOURCE: source, SINK: sink, BYTE: one_byte, RESET: reset, SILENT: silent, NAME: name,
-    SLOW_SINK: slow_sink, ZEROS: zeros, DISCARD: discard,
+    SLOW_SINK: slow_sink, ZEROS: zeros, DISCARD: discard, CRASH: crash,
 }  # fmt: skip
 
 

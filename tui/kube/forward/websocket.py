@@ -144,7 +144,7 @@ class WebSocket(asyncio.BufferedProtocol):
         return self._transport.get_extra_info(name) if self._transport is not None else None
 
     def _send_frame(self, first: int, prefix: bytes, data: bytes | bytearray | memoryview = b"") -> None:
-        if self._transport is None or self._over:
+        if self._transport is None or self._over or self._transport.is_closing():
             return
         size = len(prefix) + len(data)
         if size <= MAX_CONTROL:
