@@ -134,7 +134,7 @@ def _common(groups: str) -> _Parser:
     look.add_argument("--theme", metavar="NAME", help="a theme by name")
     look.add_argument("--layout", metavar="auto|grid|table", help="panes, or one line for each workload")
     look.add_argument("--no-mouse", dest="mouse", action="store_false", help="do not listen to the mouse")
-    look.add_argument("--low-bandwidth", action="store_true", help="fewer frames, for slow lines")
+    look.add_argument("--low-bandwidth", action="store_true", help="for slow lines: fewer frames, lists compressed")
     program = common.add_argument_group("program")
     program.add_argument("--config", metavar="FILE", help="another settings file")
     program.add_argument("--debug", action="store_true", help="log more to the log file")
@@ -193,7 +193,9 @@ def _connect_options(arguments: argparse.Namespace) -> ConnectOptions:
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:
-    from tui import logfile  # noqa: PLC0415 - not for --version
+    from dataclasses import replace  # noqa: PLC0415 - not for --version
+
+    from tui import logfile  # noqa: PLC0415
     from tui.problem import ProblemError  # noqa: PLC0415
     from tui.settings import SettingsError  # noqa: PLC0415
 
@@ -209,14 +211,15 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             return doctor.run(_connect_options(arguments), lambda: _settings(arguments), arguments.output)
         settings = _settings(arguments)
         logfile.start(settings.log_level)
+        options = replace(_connect_options(arguments), low_bandwidth=settings.low_bandwidth)
         if arguments.command == "get":
             from tui.commands import get  # noqa: PLC0415
 
             request = get.Request(
                 tuple(arguments.names), arguments.output, arguments.watch, arguments.usage, arguments.timeout
             )
-            return get.run(_connect_options(arguments), settings, request)
-        return _screen(_connect_options(arguments), settings)
+            return get.run(options, settings, request)
+        return _screen(options, settings)
     except SettingsError as error:
         exits.complain(error.problem)
         return exits.USAGE

@@ -73,6 +73,16 @@ def test_an_option_after_the_command_wins(got: list[Any]) -> None:
     assert got[0][0].context == "two"
 
 
+@pytest.mark.parametrize(("argv", "environ"), [(["--low-bandwidth"], ""), ([], "true")])
+def test_a_thin_line_is_told_to_whoever_connects(
+    got: list[Any], monkeypatch: pytest.MonkeyPatch, argv: list[str], environ: str
+) -> None:
+    cli.main(["get"])
+    monkeypatch.setenv("STATETUI_LOW_BANDWIDTH", environ or "false")
+    cli.main([*argv, "get"])
+    assert [options.low_bandwidth for options, *_ in got] == [False, True]
+
+
 def test_what_get_is_asked(got: list[Any]) -> None:
     cli.main(["get", "a", "ns/b", "-o", "json", "-w", "--no-usage", "--timeout", "5", "-A", "--kubeconfig", "f"])
     options, _, request = got[0]

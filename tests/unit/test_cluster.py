@@ -63,15 +63,28 @@ async def test_the_whole_cluster(server):
     assert not [request for request in server.requests if "secret" in request.path or "selfsubject" in request.path]
 
 
-async def test_the_many_and_large_come_as_lists_and_the_rest_as_watchlists(server):
+def streamed_and_listed(server):
+    streamed = {request.path.rpartition("/")[2] for request in server.requests if "sendInitialEvents" in request.query}
+    listed = {request.path.rpartition("/")[2] for request in server.requests if "watch" not in request.query}
+    return streamed, listed
+
+
+async def test_everything_comes_as_watchlists_where_the_server_has_them(server):
     async with Running(server) as r:
         await r.complete()
         await everything_live(r)
-    streamed = {request.path.rpartition("/")[2] for request in server.requests if "sendInitialEvents" in request.query}
-    listed = {request.path.rpartition("/")[2] for request in server.requests if "watch" not in request.query}
-    assert streamed == {resource.plural for resource in BUILT_IN} - {"pods", "persistentvolumeclaims"}
-    assert listed >= {"pods", "persistentvolumeclaims"}
-    assert "statefulsets" not in listed
+    streamed, listed = streamed_and_listed(server)
+    assert streamed == {resource.plural for resource in BUILT_IN}
+    assert not streamed & listed
+
+
+async def test_over_a_thin_line_everything_comes_as_lists_which_are_compressed(server):
+    async with Running(server, low_bandwidth=True) as r:
+        await r.complete()
+        await everything_live(r)
+    streamed, listed = streamed_and_listed(server)
+    assert streamed == set()
+    assert listed >= {resource.plural for resource in BUILT_IN}
 
 
 async def test_what_the_first_table_needs_is_asked_for_first(server):

@@ -65,6 +65,7 @@ class Cluster:
         all_namespaces: bool = False,
         customs: Sequence[Resource] = (),
         poll_usage: bool = True,
+        low_bandwidth: bool = False,
     ) -> None:
         chosen = None if all_namespaces else namespace
         self.store = Store()
@@ -77,7 +78,7 @@ class Cluster:
         self._api = api
         self._customs = {resource.key: resource for resource in customs}
         self._namespace = namespace
-        self._habits = Habits(in_one_piece=frozenset((PODS.key, CLAIMS.key)))
+        self._habits = Habits(streams_lists=not low_bandwidth)
         self._reflectors: dict[Key, Reflector] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None

@@ -157,6 +157,7 @@ class Live:
                 all_namespaces=self.options.all_namespaces,
                 customs=self.catalogue.customs,
                 poll_usage=self._usage,
+                low_bandwidth=self.options.low_bandwidth,
             )
             self.cluster.on_feed.append(self._feeds_changed.set)
             self._recogniser = Recogniser(self.cluster.store, self.cluster.usage, self.catalogue)
