@@ -272,10 +272,14 @@ def prepare_screen(settings: Settings) -> None:
     A frame costs bytes, and over a thin line bytes are what is slow: no animation, whole lines when scrolling, and no
     more frames a second than can be told apart there.
     """
-    frames = 10 if settings.low_bandwidth else 15 if os.environ.get("SSH_CONNECTION") else 30
+    remote = settings.low_bandwidth or "SSH_CONNECTION" in os.environ
+    frames = 10 if settings.low_bandwidth else 15 if remote else 30
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     os.environ.setdefault("TEXTUAL_FPS", str(frames))
+    # Milliseconds after which an escape is a key, and not the beginning of another key's sequence. A network may tear
+    # a sequence apart; a terminal on this machine does not.
+    os.environ.setdefault("ESCDELAY", "50" if remote else "20")
 
 
 def _is_terminal(descriptor: int) -> bool:

@@ -422,6 +422,7 @@ class FakeLive:
             usage=SimpleNamespace(get=lambda *_: "not read"),
         )
         self.retried = 0
+        self.rests: list[float] = []
         self.closed = False
         self.running = asyncio.Event()
 
@@ -437,6 +438,9 @@ class FakeLive:
 
     def retry_now(self) -> None:
         self.retried += 1
+
+    def rest(self, seconds: float) -> None:
+        self.rests.append(seconds)
 
     def tell(self, update: Update) -> None:
         for listener in list(self.listeners):

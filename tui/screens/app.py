@@ -28,6 +28,7 @@ from tui import state
 from tui.paths import config_dir
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens import situation, terminal, themes
+from tui.screens.driver import PromptDriver
 from tui.screens.ending import EndingApp
 from tui.screens.frames import FrameDiff
 from tui.screens.gateway import ClusterGateway, Gateway
@@ -51,6 +52,8 @@ log = logging.getLogger(__name__)
 TICK = 5.0
 #: Seconds without another size after which the terminal is thought to have settled.
 SETTLED = 0.1
+#: Seconds for which a key that is being answered may keep the workloads from being derived anew.
+ANSWER = 0.2
 #: Seconds given to the connections to close when the program ends.
 PARTING = 1.0
 
@@ -73,8 +76,10 @@ class StatetuiApp(OrderedKeys, EndingApp):
     """
 
     TITLE = "statetui"
-    # The default screen's own CSS_PATH would not be read: it is not pushed.
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "overview/overview.tcss"]
+    # All there are: a sheet that is read when its screen is pushed makes Textual apply all of them anew to everything.
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        "app.tcss", "overview/overview.tcss", "chooser.tcss", "workload/workload.tcss"
+    ]  # fmt: skip
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -111,6 +116,7 @@ class StatetuiApp(OrderedKeys, EndingApp):
         self._gateway: Gateway = gateway or ClusterGateway()
         self._problem: Problem | None = None
         self._told_left_out = False
+        self._loaded_ahead = False
         self._tally = situation.Tally()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
@@ -130,6 +136,11 @@ class StatetuiApp(OrderedKeys, EndingApp):
         sort = self._remembered.get("sort", "")
         order = Order(sort=sort.rstrip("-"), reverse=sort.endswith("-")) if sort.rstrip("-") in SORTS else Order()
         return OverviewScreen(layout if layout in LAYOUTS else "auto", order)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice, but with an escape key that is heard in time where that is a terminal."""
+        chosen = super().get_driver_class()
+        return PromptDriver if chosen is PromptDriver.__base__ else chosen
 
     def on_mount(self) -> None:
         """Opens the context once the first frame stands."""
@@ -225,9 +236,18 @@ class StatetuiApp(OrderedKeys, EndingApp):
         """An update of the opened context; those of one that was left are late and mean nothing."""
         if live is not self.live or not self.is_running:
             return
+        if update.complete and not self._loaded_ahead:
+            self._load_ahead()
         self._tally.take(update.changed, update.gone)
         self.overview.apply(update.changed, update.gone, self.workloads)
         self.refresh_view()
+
+    def _load_ahead(self) -> None:
+        """Loads what the first key may open, now that nobody waits for anything."""
+        self._loaded_ahead = True
+        loading = asyncio.create_task(asyncio.to_thread(_screens), name="load ahead")
+        self._tasks.add(loading)
+        loading.add_done_callback(self._tasks.discard)
 
     def refresh_view(self) -> None:
         """Brings status and overview to what is known; the overview only while it can be seen."""
@@ -336,12 +356,20 @@ class StatetuiApp(OrderedKeys, EndingApp):
     # --- keys
 
     async def on_event(self, event: events.Event) -> None:
-        """Takes the key that ends a jump before anything else does."""
-        if isinstance(event, events.Key) and self.screen_stack:
-            screen = self.screen
-            if isinstance(screen, OverviewScreen) and screen.take_key(event):
-                return
-        await super().on_event(event)
+        """Takes the key that ends a jump before anything else does. While a key is answered nothing is derived."""
+        if not isinstance(event, events.Key) or not self.screen_stack:
+            await super().on_event(event)
+            return
+        screen, live = self.screen, self.live
+        if isinstance(screen, OverviewScreen) and screen.take_key(event):
+            return
+        if live is not None:
+            live.rest(ANSWER)
+        try:
+            await super().on_event(event)
+        finally:
+            if live is not None:
+                live.rest(0.0)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The switchers are not offered where they are out of place."""
@@ -396,3 +424,9 @@ class StatetuiApp(OrderedKeys, EndingApp):
         from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
 
         switchers.theme(self)
+
+
+def _screens() -> None:
+    """The modules of the screens that are pushed."""
+    from tui.screens import help, switchers  # noqa: PLC0415, F401
+    from tui.screens.workload import screen  # noqa: PLC0415, F401
