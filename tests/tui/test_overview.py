@@ -548,9 +548,9 @@ async def test_a_note_of_a_workload_that_is_well_raises_no_alarm() -> None:
         assert "⚠ no endpoints" in text and "· the operator warns" in text
 
 
-async def test_the_first_of_several_claims_is_named_too() -> None:
+async def test_where_there_is_room_the_first_of_several_claims_is_named_too() -> None:
     app = app_for(FakeLive(sample()), layout="grid")
-    async with app.run_test(size=(140, 40)) as pilot:
+    async with app.run_test(size=(100, 40)) as pilot:
         await settle(pilot)
         line = next(line for line in text_of(app).splitlines() if "zone-0-0" in line)
         assert " data0 " in line
