@@ -25,6 +25,7 @@ from fakes import (
 )
 from textual.pilot import Pilot
 
+from tui.kube.scope import Presence
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.chooser import Chooser
 from tui.screens.help import HelpScreen
@@ -123,6 +124,22 @@ async def test_every_way_of_being_ill_has_its_own_sign() -> None:
         (
             FakeLive(namespaces=("team",), scope="namespace team", reason="cluster-wide list is forbidden"),
             ("No stateful workload in namespace team", "cluster-wide list is forbidden"),
+        ),
+        (
+            FakeLive(
+                namespaces=("tem",),
+                scope="namespace tem",
+                presence=Presence("tem", exists=False, near=("team", "temp")),
+            ),
+            ("✗ There is no namespace tem.", "Did you mean team or temp?", "Once it is created", "n another namespace"),
+        ),
+        (
+            FakeLive(
+                namespaces=("tem",),
+                scope="namespace tem",
+                presence=Presence("tem", exists=None, reason="namespaces is forbidden"),
+            ),
+            ("No stateful workload in namespace tem", "Or it does not exist", "namespaces is forbidden"),
         ),
     ],
 )

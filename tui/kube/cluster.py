@@ -18,7 +18,7 @@ from tui.kube.kubelet import UsagePoller
 from tui.kube.objects import Object
 from tui.kube.reflector import SLOW, Reflector
 from tui.kube.resources import BUILT_IN, CLAIMS, DAEMONSETS, DEPLOYMENTS, PODS, REPLICASETS, STATEFULSETS, Resource
-from tui.kube.scope import Readable, Scope, namespace_names, negotiate
+from tui.kube.scope import Presence, Readable, Scope, look_for, namespace_names, negotiate
 from tui.kube.server import Habits
 from tui.kube.store import Store
 from tui.kube.usagebook import UsageBook
@@ -37,6 +37,8 @@ PATIENCE = 5.0
 #: Seconds after which the rest starts, even if something needed has not settled.
 HEAD_START = 3.0
 
+#: Seconds after which a namespace that does not exist is looked for again.
+SOON = 10.0
 #: Seconds for which the answers about rights are good for a feed that is refused a little later than the others.
 FRESH = 60.0
 
@@ -50,6 +52,7 @@ class Cluster:
         store: what the cluster holds.
         usage: how full the claims are.
         scope: what is watched.
+        presence: whether the namespace that was asked for exists; None while nothing is known, or nobody asked.
         server_version: as the server says it, empty until it has.
         complete: whether everything that workloads are derived from has arrived, or is known not to come. Once true
             it stays true.
@@ -72,6 +75,7 @@ class Cluster:
         self.usage = UsageBook(self.store)
         self.usage.settled = not poll_usage
         self.scope = Scope((chosen,), asked=True) if chosen else Scope()
+        self.presence: Presence | None = None
         self.server_version = ""
         self.complete = False
         self.on_feed: list[Callable[[], None]] = []
@@ -93,6 +97,7 @@ class Cluster:
         self._look_at_rights = asyncio.Event()
         self._on_demand = False  # the user wants the rights looked at again
         self._look_for_customs = asyncio.Event()
+        self._look_for_namespace = asyncio.Event()
         self._core_settled = asyncio.Event()
         self._completed = asyncio.Event()
         self._notified = False
@@ -140,6 +145,7 @@ class Cluster:
         self._on_demand = True
         self._look_at_rights.set()
         self._look_for_customs.set()
+        self._look_for_namespace.set()
 
     # --- running
 
@@ -149,7 +155,14 @@ class Cluster:
             async with asyncio.TaskGroup() as self._group:
                 for resource in NEEDED:
                     self._start(resource, self.scope.namespaces)
-                others = (self._watchdog.run, self._discover, self._the_rest, self._negotiate, self._version)
+                others = (
+                    self._watchdog.run,
+                    self._discover,
+                    self._the_rest,
+                    self._negotiate,
+                    self._version,
+                    self._find,
+                )
                 for other in others:
                     self._group.create_task(other())
         finally:
@@ -201,6 +214,22 @@ class Cluster:
             except ProblemError as error:
                 await asyncio.sleep(backoff.next(error.problem.retry_after))
         self._changed()
+
+    async def _find(self) -> None:
+        """Looks whether the namespace that was asked for exists: a misspelt one looks like an empty one."""
+        if not self.scope.asked or self._namespace is None:
+            return
+        backoff = Backoff()
+        while True:
+            try:
+                self.presence = await look_for(self._api, self._namespace)
+            except ProblemError as error:
+                log.info("the namespace %s: %s", self._namespace, error.problem)
+                pause = backoff.next(error.problem.retry_after)
+            else:
+                pause = SOON if self.presence.exists is False else SLOW
+                self._changed()
+            await _wait(self._look_for_namespace, pause)
 
     async def _discover(self) -> None:
         """Starts the feeds of custom resources whose definitions exist, and looks for new ones now and then."""
