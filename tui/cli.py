@@ -33,6 +33,7 @@ exit codes:
 
 environment:
   KUBECONFIG, NO_COLOR, XDG_CONFIG_HOME, XDG_STATE_HOME; STATETUI_<KEY> sets any plain value of the settings file
+  ESCDELAY: milliseconds after which an escape is a key and not the beginning of another one (20, over SSH 50)
 """
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
