@@ -414,7 +414,7 @@ class FakeLive:
                 state=state, since=NOW - 60, problem=facts.get("trouble"), detail=facts.get("detail", "")
             ),
             scope=scope,
-            presence=facts.get("presence"),
+            lookout=SimpleNamespace(presence=facts.get("presence")),
             feeds=facts.get("feeds", {}),
             store=Store(),
             server_version="v1.36.3",

@@ -25,7 +25,7 @@ from fakes import (
 )
 from textual.pilot import Pilot
 
-from tui.kube.scope import Presence
+from tui.kube.presence import Presence
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.chooser import Chooser
 from tui.screens.help import HelpScreen

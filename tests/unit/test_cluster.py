@@ -468,29 +468,29 @@ def test_needed_is_a_subset_of_what_is_built_in():
 
 
 async def test_a_misspelt_namespace_is_told_and_found_when_it_is_created(server, monkeypatch):
-    monkeypatch.setattr(module, "SOON", 0.05)
+    monkeypatch.setattr("tui.kube.presence.SOON", 0.05)
     async with Running(server, namespace="twoo") as r:
-        await r.until(lambda: r.cluster.presence is not None)
-        assert r.cluster.presence.exists is False
-        assert r.cluster.presence.near == ("two",)
+        await r.until(lambda: r.cluster.lookout.presence is not None)
+        assert r.cluster.lookout.presence.exists is False
+        assert r.cluster.lookout.presence.near == ("two",)
         server.put("namespaces", {"metadata": {"name": "twoo"}})
-        await r.until(lambda: r.cluster.presence.exists is True)
+        await r.until(lambda: r.cluster.lookout.presence.exists is True)
 
 
 async def test_where_single_namespaces_may_not_be_read_the_list_tells(server):
     server.rules = [*grant("one"), {"verbs": ["list"], "resources": ["namespaces"]}]
     async with Running(server, namespace="one") as r:
-        await r.until(lambda: r.cluster.presence is not None)
-        assert r.cluster.presence.exists is True
+        await r.until(lambda: r.cluster.lookout.presence is not None)
+        assert r.cluster.lookout.presence.exists is True
     server.rules = grant("one")
     async with Running(server, namespace="one") as r:
-        await r.until(lambda: r.cluster.presence is not None)
-        assert r.cluster.presence.exists is None
-        assert "forbidden" in r.cluster.presence.reason
+        await r.until(lambda: r.cluster.lookout.presence is not None)
+        assert r.cluster.lookout.presence.exists is None
+        assert "forbidden" in r.cluster.lookout.presence.reason
 
 
 async def test_nobody_looks_for_a_namespace_that_nobody_asked_for(server):
     async with Running(server) as r:
         await everything_live(r)
-        assert r.cluster.presence is None
+        assert r.cluster.lookout is None
     assert not [request for request in server.requests if "/namespaces" in request.path]

@@ -15,7 +15,7 @@ from tui.commands import exits
 from tui.commands.printers import Printer, printer
 from tui.kube.feeds import Feed, Phase
 from tui.kube.options import ConnectOptions
-from tui.kube.scope import look_for
+from tui.kube.presence import look_for
 from tui.kube.usagebook import READING
 from tui.problem import Cause, Problem, ProblemError
 from tui.settings import Settings, nearest
@@ -211,11 +211,11 @@ class _Get:
     async def _tell_nowhere(self) -> bool:
         """Says where the namespace that was asked for does not exist, or may not. Returns whether that is certain."""
         api, cluster = self._live.api, self._live.cluster
-        if api is None or cluster is None or not cluster.scope.asked or self._live.options.namespace is None:
+        namespace = self._live.options.namespace
+        if api is None or cluster is None or cluster.lookout is None or namespace is None:
             return False
-        presence = cluster.presence
         try:
-            presence = presence or await look_for(api, self._live.options.namespace)
+            presence = cluster.lookout.presence or await look_for(api, namespace)
         except ProblemError as error:
             log.info("the namespace: %s", error.problem)
             return False

@@ -9,16 +9,17 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tui.kube.access import Discovery, discover
+from tui.kube.access import discover, is_served
 from tui.kube.api import Api
-from tui.kube.backoff import Backoff
+from tui.kube.backoff import Backoff, happens
 from tui.kube.connection import Connection, blind_spots, judge
 from tui.kube.feeds import Feed
 from tui.kube.kubelet import UsagePoller
 from tui.kube.objects import Object
+from tui.kube.presence import Lookout
 from tui.kube.reflector import SLOW, Reflector
 from tui.kube.resources import BUILT_IN, CLAIMS, DAEMONSETS, DEPLOYMENTS, PODS, REPLICASETS, STATEFULSETS, Resource
-from tui.kube.scope import Presence, Readable, Scope, look_for, namespace_names, negotiate
+from tui.kube.scope import Readable, Scope, namespace_names, negotiate
 from tui.kube.server import Habits
 from tui.kube.store import Store
 from tui.kube.usagebook import UsageBook
@@ -37,8 +38,6 @@ PATIENCE = 5.0
 #: Seconds after which the rest starts, even if something needed has not settled.
 HEAD_START = 3.0
 
-#: Seconds after which a namespace that does not exist is looked for again.
-SOON = 10.0
 #: Seconds for which the answers about rights are good for a feed that is refused a little later than the others.
 FRESH = 60.0
 
@@ -52,7 +51,7 @@ class Cluster:
         store: what the cluster holds.
         usage: how full the claims are.
         scope: what is watched.
-        presence: whether the namespace that was asked for exists; None while nothing is known, or nobody asked.
+        lookout: looks whether the namespace exists that was asked for, None where nobody asked for one.
         server_version: as the server says it, empty until it has.
         complete: whether everything that workloads are derived from has arrived, or is known not to come. Once true
             it stays true.
@@ -75,7 +74,7 @@ class Cluster:
         self.usage = UsageBook(self.store)
         self.usage.settled = not poll_usage
         self.scope = Scope((chosen,), asked=True) if chosen else Scope()
-        self.presence: Presence | None = None
+        self.lookout = Lookout(api, chosen, self._changed) if chosen else None
         self.server_version = ""
         self.complete = False
         self.on_feed: list[Callable[[], None]] = []
@@ -97,7 +96,6 @@ class Cluster:
         self._look_at_rights = asyncio.Event()
         self._on_demand = False  # the user wants the rights looked at again
         self._look_for_customs = asyncio.Event()
-        self._look_for_namespace = asyncio.Event()
         self._core_settled = asyncio.Event()
         self._completed = asyncio.Event()
         self._notified = False
@@ -145,7 +143,8 @@ class Cluster:
         self._on_demand = True
         self._look_at_rights.set()
         self._look_for_customs.set()
-        self._look_for_namespace.set()
+        if self.lookout is not None:
+            self.lookout.retry_now()
 
     # --- running
 
@@ -155,16 +154,11 @@ class Cluster:
             async with asyncio.TaskGroup() as self._group:
                 for resource in NEEDED:
                     self._start(resource, self.scope.namespaces)
-                others = (
-                    self._watchdog.run,
-                    self._discover,
-                    self._the_rest,
-                    self._negotiate,
-                    self._version,
-                    self._find,
-                )
+                others = (self._watchdog.run, self._discover, self._the_rest, self._negotiate, self._version)
                 for other in others:
                     self._group.create_task(other())
+                if self.lookout is not None:
+                    self._group.create_task(self.lookout.run())
         finally:
             self._group = None
 
@@ -200,7 +194,7 @@ class Cluster:
                 self._start(resource, self._namespaces_of(resource))
         while not self.complete:
             # Nothing may happen any more that would lead to a new judgement: time alone decides about what fails.
-            if not await _wait(self._completed, 0.5) and self._all_known():
+            if not await happens(self._completed, 0.5) and self._all_known():
                 self._changed()
         if self._poller is not None:
             await self._poller.run()
@@ -214,22 +208,6 @@ class Cluster:
             except ProblemError as error:
                 await asyncio.sleep(backoff.next(error.problem.retry_after))
         self._changed()
-
-    async def _find(self) -> None:
-        """Looks whether the namespace that was asked for exists: a misspelt one looks like an empty one."""
-        if not self.scope.asked or self._namespace is None:
-            return
-        backoff = Backoff()
-        while True:
-            try:
-                self.presence = await look_for(self._api, self._namespace)
-            except ProblemError as error:
-                log.info("the namespace %s: %s", self._namespace, error.problem)
-                pause = backoff.next(error.problem.retry_after)
-            else:
-                pause = SOON if self.presence.exists is False else SLOW
-                self._changed()
-            await _wait(self._look_for_namespace, pause)
 
     async def _discover(self) -> None:
         """Starts the feeds of custom resources whose definitions exist, and looks for new ones now and then."""
@@ -249,11 +227,11 @@ class Cluster:
                 self._discovery_failed = True
             else:
                 pause, self._discovered = SLOW, True
-                present = [resource for resource in self._customs.values() if _served(resource, served)]
+                present = [resource for resource in self._customs.values() if is_served(resource, served)]
             for resource in present:
                 self._start(resource, self._namespaces_of(resource))
             self._changed()
-            await _wait(self._look_for_customs, pause)
+            await happens(self._look_for_customs, pause)
 
     # --- rights
 
@@ -263,7 +241,7 @@ class Cluster:
             return
         backoff = Backoff(longest=5.0)
         while True:
-            due = not await _wait(self._look_at_rights, SLOW if self._refused else None)
+            due = not await happens(self._look_at_rights, SLOW if self._refused else None)
             due, self._on_demand = due or self._on_demand, False
             refused = {resource.key: resource for resource in self._newly_refused()}
             wanted = self._refused | refused if due else refused
@@ -411,20 +389,3 @@ class Cluster:
             self._look_at_rights.set()
         for listener in list(self.on_feed):
             listener()
-
-
-def _served(resource: Resource, served: Discovery) -> bool:
-    """Whether the server has a version of the resource that fits."""
-    versions = served.get(resource.group, {})
-    return any(resource.plural in versions.get(version, ()) for version in resource.versions)
-
-
-async def _wait(event: asyncio.Event, seconds: float | None) -> bool:
-    """Waits for the event, which is cleared, or so many seconds. Returns whether it was the event."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    event.clear()
-    return True

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 import msgspec
 
@@ -62,23 +61,6 @@ class Readable:
     listed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """Whether a namespace that somebody named exists.
-
-    Attributes:
-        namespace: its name.
-        exists: None where that may not be known.
-        near: names of others that may have been meant.
-        reason: why it cannot be known, in the API server's words.
-    """
-
-    namespace: str
-    exists: bool | None
-    near: tuple[str, ...] = ()
-    reason: str = ""
-
-
 class _Name(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
 
@@ -99,31 +81,6 @@ async def namespace_names(api: Api) -> list[str]:
     """
     found = await api.get_as("/api/v1/namespaces", _Names, params={"resourceVersion": "0"})
     return sorted(item.metadata.name for item in found.items)
-
-
-async def look_for(api: Api, namespace: str) -> Presence:
-    """Finds out whether a namespace exists; a list will do where single ones may not be read.
-
-    Raises:
-        ProblemError: for anything but a refusal.
-    """
-    try:
-        await api.get(f"/api/v1/namespaces/{namespace}")
-    except ProblemError as error:
-        if error.problem.cause not in (Cause.ABSENT, Cause.FORBIDDEN):
-            raise
-        refused = error.problem if error.problem.cause is Cause.FORBIDDEN else None
-    else:
-        return Presence(namespace, exists=True)
-    try:
-        names = await namespace_names(api)
-    except ProblemError as error:
-        if error.problem.cause is not Cause.FORBIDDEN:
-            raise
-        exists = None if refused else False
-        return Presence(namespace, exists, reason=refused.evidence if refused else "")
-    exists = namespace in names
-    return Presence(namespace, exists, () if exists else tuple(get_close_matches(namespace, names)))
 
 
 async def negotiate(api: Api, wanted: Sequence[Resource]) -> Readable:

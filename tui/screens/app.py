@@ -9,18 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.color import ColorSystem
 from textual import events
-from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
-from textual.screen import Screen
 from textual.signal import Signal
 from textual.timer import Timer
 
@@ -28,9 +24,8 @@ from tui import state
 from tui.paths import config_dir
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens import situation, terminal, themes
-from tui.screens.driver import PromptDriver
 from tui.screens.ending import EndingApp
-from tui.screens.frames import FrameDiff
+from tui.screens.frugal import FrugalApp
 from tui.screens.gateway import ClusterGateway, Gateway
 from tui.screens.keyorder import OrderedKeys
 from tui.screens.overview.order import SORTS, Order
@@ -40,8 +35,6 @@ from tui.text import one_line
 from tui.widgets.statusline import Status, StatusLine
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from tui.kube.options import ConnectOptions
     from tui.settings import Settings
     from tui.systems.live import Live, Update
@@ -58,7 +51,7 @@ ANSWER = 0.2
 PARTING = 1.0
 
 
-class StatetuiApp(OrderedKeys, EndingApp):
+class StatetuiApp(OrderedKeys, FrugalApp, EndingApp):
     """statetui.
 
     Args:
@@ -120,7 +113,6 @@ class StatetuiApp(OrderedKeys, EndingApp):
         self._tally = situation.Tally()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
-        self._frames: FrameDiff | None = None
         self._settling: Timer | None = None
         self._set_theme()
         if self.settings.keys:
@@ -136,11 +128,6 @@ class StatetuiApp(OrderedKeys, EndingApp):
         sort = self._remembered.get("sort", "")
         order = Order(sort=sort.rstrip("-"), reverse=sort.endswith("-")) if sort.rstrip("-") in SORTS else Order()
         return OverviewScreen(layout if layout in LAYOUTS else "auto", order)
-
-    def get_driver_class(self) -> type[Driver]:
-        """Textual's choice, but with an escape key that is heard in time where that is a terminal."""
-        chosen = super().get_driver_class()
-        return PromptDriver if chosen is PromptDriver.__base__ else chosen
 
     def on_mount(self) -> None:
         """Opens the context once the first frame stands."""
@@ -311,36 +298,6 @@ class StatetuiApp(OrderedKeys, EndingApp):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For themes that are not ours."""
         return {"cursor": "#333333", "frame": "#555555", "frame-focus": "#aaaaaa", "muted": "#888888"}
-
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        """Writes what differs from what the terminal shows, and nothing when nothing does."""
-        driver = self._driver
-        if not isinstance(renderable, LayoutUpdate | ChopsUpdate) or self._batch_count or self.is_headless:
-            super()._display(screen, renderable)
-            return
-        try:
-            if self._running and not self._closed and driver is not None:
-                data = self._encode(renderable)
-                if data:
-                    self._begin_update()
-                    driver.write(data)
-                    self._end_update()
-                    driver.flush()
-        finally:
-            self.post_display_hook()
-
-    def _encode(self, update: LayoutUpdate | ChopsUpdate) -> str:
-        if self._frames is None:
-            system = self.console._color_system or ColorSystem.TRUECOLOR
-            self._frames = FrameDiff(system, no_color=bool(os.environ.get("NO_COLOR")))
-        width, height = self.size
-        data = self._frames.encode(update, width, height)
-        x, y = self.cursor_position
-        at = self.screen.outer_size.clamp_offset(self.cursor_position)
-        if data or at != self._previous_cursor_position:
-            self._previous_cursor_position = at
-            data += f"\x1b[{y + 1};{x + 1}H"
-        return data
 
     def on_resize(self) -> None:
         """The terminal has moved its lines about, once or many times: when it rests, everything is drawn anew.

@@ -17,7 +17,8 @@ from tui.widgets.statusline import Status
 
 if TYPE_CHECKING:
     from tui.kube.cluster import Cluster
-    from tui.kube.scope import Presence, Scope
+    from tui.kube.presence import Presence
+    from tui.kube.scope import Scope
     from tui.systems.live import Live
 
 #: Keys that help in most situations.
@@ -153,7 +154,7 @@ def judge(live: Live, seen: Seen) -> Situation:
     if not live.complete:
         return Situation(status, _listing(live, cluster, name))
     if not counts[0]:
-        presence = cluster.presence
+        presence = cluster.lookout.presence if cluster.lookout is not None else None
         if presence is not None and presence.exists is False:
             return Situation(status, _nowhere(presence), connection.state == "stale")
         return Situation(status, _empty(scope, connection.detail, presence), connection.state == "stale")
