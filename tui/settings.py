@@ -43,7 +43,7 @@ class Settings:
         read_only: closes the gate for every context.
         protected: patterns of context names (`*` and `?`) whose gate is closed.
         namespaces: favourite namespaces by pattern of context names.
-        low_bandwidth: fewer frames, for slow lines.
+        low_bandwidth: for slow lines: fewer frames, lists compressed instead of streamed.
         log_level: of statetui's own messages.
         origins: where each value came from: `default`, `file …:3`, `env STATETUI_THEME`, `flag --theme`.
     """

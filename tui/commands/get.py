@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from tui.commands import exits
 from tui.commands.printers import Printer, printer
 from tui.kube.feeds import Feed, Phase
 from tui.kube.options import ConnectOptions
+from tui.kube.presence import look_for
 from tui.kube.usagebook import READING
 from tui.problem import Cause, Problem, ProblemError
 from tui.settings import Settings, nearest
@@ -21,6 +23,8 @@ from tui.systems.catalogue import load_catalogue
 from tui.systems.live import Live, Update
 from tui.systems.model import Workload
 from tui.text import one_line
+
+log = logging.getLogger(__name__)
 
 #: Seconds to wait for the first figures of use, once everything else has come.
 USAGE_WAIT = 2.0
@@ -88,12 +92,13 @@ class _Get:
             out = printer(self._request.output, self._live, named=bool(self._request.names), watch=self._request.watch)
             out.first(chosen)
             self._tell_gaps(chosen, arrived=arrived)
+            nowhere = arrived and not chosen and await self._tell_nowhere()
             for name in missing:
                 near = nearest(name, {item.name for item in self._live.workloads.values()})
                 note(f"no workload is called {name}" + (f"; did you mean {near}?" if near else ""))
             if self._request.watch and not missing:
                 await self._follow(task, out, chosen)
-            return exits.OK if arrived and not missing else exits.FAILED
+            return exits.OK if arrived and not missing and not nowhere else exits.FAILED
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -202,6 +207,24 @@ class _Get:
             note(text)
         if arrived and not chosen and not self._request.names:
             note(f"no stateful workload in {cluster.scope.text}")
+
+    async def _tell_nowhere(self) -> bool:
+        """Says where the namespace that was asked for does not exist, or may not. Returns whether that is certain."""
+        api, cluster = self._live.api, self._live.cluster
+        namespace = self._live.options.namespace
+        if api is None or cluster is None or cluster.lookout is None or namespace is None:
+            return False
+        try:
+            presence = cluster.lookout.presence or await look_for(api, namespace)
+        except ProblemError as error:
+            log.info("the namespace: %s", error.problem)
+            return False
+        if presence.exists is None:
+            note(f"or there is no namespace {presence.namespace}: namespaces may not be read ({presence.reason})")
+        elif not presence.exists:
+            near = f"; did you mean {' or '.join(presence.near)}?" if presence.near else ""
+            note(f"there is no namespace {presence.namespace}{near}")
+        return presence.exists is False
 
     # --- changes
 
