@@ -119,7 +119,7 @@ async def test_programs_while_their_pods_are_deleted_in_a_loop(programs: str) ->
             forward = bench.book.add(PodTarget(bench.store, programs, f"{client.name}-0", client.port), patience=45)
             await forward.listen(TcpAddress(0))
             forwards[client.name] = forward
-        deleting = asyncio.create_task(asyncio.gather(*(delete_again_and_again(bench, client) for client in CLIENTS)))
+        deleting = asyncio.gather(*(delete_again_and_again(bench, client) for client in CLIENTS))
         while not deleting.done():
             await asyncio.gather(*(ask(client, forwards[client.name]) for client in CLIENTS))
             await asyncio.sleep(0.05)
