@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-#: An object of Kubernetes as JSON. One that comes from `Objects` must not be changed; `copy.deepcopy` makes one that may.
+#: An object of Kubernetes as JSON. One that comes from `Objects` must not be changed: `copy.deepcopy` makes another.
 Json = dict[str, Any]
 
 #: How dependents are deleted.
