@@ -90,7 +90,7 @@ class _Parser(argparse.ArgumentParser):
         if not (found := re.search(r"(unrecognized arguments|invalid choice): '?([^\s']+)", message)):
             return ""
         choices = {str(word) for action in self._actions for word in action.choices or ()}
-        from tui.settings import nearest  # noqa: PLC0415 - for the unlucky only
+        from tui.settings_readers import nearest  # noqa: PLC0415 - for the unlucky only
 
         near = nearest(found[2].partition("=")[0], self._options() if found[1].startswith("un") else choices)
         return f"\nDid you mean {near}?" if near else ""

@@ -16,10 +16,12 @@ from tui.kube.feeds import Feed, Phase
 from tui.kube.options import ConnectOptions
 from tui.kube.usagebook import READING
 from tui.problem import Cause, Problem, ProblemError
-from tui.settings import Settings, nearest
+from tui.settings import Settings
+from tui.settings_readers import nearest
 from tui.systems.catalogue import load_catalogue
 from tui.systems.live import Live, Update
 from tui.systems.model import Workload
+from tui.systems.naming import select
 from tui.text import one_line
 
 #: Seconds to wait for the first figures of use, once everything else has come.
@@ -230,29 +232,6 @@ class _Get:
         reason = f": {connection.problem}" if connection.problem and connection.state != "live" else ""
         note(f"the connection is {connection.state}{reason}")
         return connection.state
-
-
-def select(workloads: Iterable[Workload], names: Sequence[str]) -> tuple[list[Workload], list[str]]:
-    """The named workloads (all without names) by namespace and name, and the names that nothing bears."""
-    ordered = sorted(workloads, key=lambda item: (item.namespace, item.name, item.system))
-    if not names:
-        return ordered, []
-    chosen: dict[str, Workload] = {}
-    missing: list[str] = []
-    for name in names:
-        # A workload's own name goes before the name of a set, which may be another workload's.
-        found = [item for item in ordered if name in (item.name, f"{item.namespace}/{item.name}", item.key)]
-        found = found or [
-            item for item in ordered if any(name in _names(one.namespace, one.name) for one in item.objects)
-        ]
-        chosen.update({item.key: item for item in found})
-        if not found:
-            missing.append(name)
-    return [item for item in ordered if item.key in chosen], missing
-
-
-def _names(namespace: str, name: str) -> tuple[str, str]:
-    return name, f"{namespace}/{name}"
 
 
 def gaps(feeds: Iterable[Feed]) -> list[str]:
