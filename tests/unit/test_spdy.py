@@ -12,6 +12,7 @@ import pytest
 
 from tui.kube.forward import spdy
 from tui.kube.forward.spdy import Accepted, Ended, Pong, PortStreams, Refused, SpdyError
+from tui.kube.forward.spdy_dictionary import DICTIONARY
 
 #: What Kubernetes 1.36.3 with containerd 2.3.7 sent: the answer to a ping, both SYN_REPLYs, and for a closed port the
 #: end of the data stream before the text and the end of the error stream.
@@ -48,8 +49,8 @@ class Server:
     """The other end's headers: one compressor and one decompressor for the whole connection."""
 
     def __init__(self) -> None:
-        self.packer = zlib.compressobj(zdict=spdy._DICTIONARY)
-        self.unpacker = zlib.decompressobj(zdict=spdy._DICTIONARY)
+        self.packer = zlib.compressobj(zdict=DICTIONARY)
+        self.unpacker = zlib.decompressobj(zdict=DICTIONARY)
 
     def block(self, headers: dict[str, str] | bytes) -> bytes:
         if isinstance(headers, dict):
@@ -117,7 +118,7 @@ def repr_briefly(value: object) -> str:
 
 
 def test_the_dictionary_is_the_protocols():
-    dictionary = spdy._DICTIONARY
+    dictionary = DICTIONARY
     assert (len(dictionary), zlib.adler32(dictionary)) == (1423, 0xE3C6A7C2)  # what real streams announce, see REAL
     assert hashlib.sha256(dictionary).hexdigest() == "51d27341373f923f3cd88e1eb7162aeaa3723d7585ff2399201dc06498407f02"
 

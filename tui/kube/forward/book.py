@@ -113,6 +113,7 @@ class Forwards:
             self._rounds.cancel()
         await asyncio.gather(*(forward.stop(drain=drain) for forward in self))
         self._forwards.clear()
+        self._dialer.close()
         await self._kubectl.close()
 
     def _written(self, resource: str) -> None:
@@ -140,6 +141,7 @@ class Forwards:
                     forward.check(now, resumed=resumed)
             if now >= due:
                 due = now + LOOK
+                self._dialer.look(now)
             if resumed or any(forward.state is State.RESOLVING for forward in self):
                 self._look()
 

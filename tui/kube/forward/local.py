@@ -8,9 +8,9 @@ import select
 import socket
 import struct
 import sys
-from pathlib import Path
 from typing import Protocol
 
+from tui.kube.forward import sockdiag
 from tui.kube.forward.websocket import HIGH_WATER, LOW_WATER, READ
 
 _shared = bytearray(READ)
@@ -19,8 +19,6 @@ _view = memoryview(_shared)
 _KEPT_BY_TRANSPORT = sys.version_info >= (3, 12)
 #: `SO_LINGER` on, for no seconds: closing sends a reset instead of the end of the data.
 _RESET = struct.pack("ii", 1, 0)
-#: The states of a Linux socket whose own side is closed: FIN_WAIT1 and FIN_WAIT2.
-_FIN_WAIT = ("04", "05")
 
 
 class Near(Protocol):
@@ -101,9 +99,8 @@ class LocalEnd(asyncio.BufferedProtocol):
     def abandoned(self) -> bool | None:
         """Whether the program has closed its socket altogether, and not only its sending half.
 
-        A FIN does not tell, and whoever waits for an answer must not be cut off. On a Unix socket the kernel says so.
-        On a TCP connection within this machine the table of sockets does: the other end belongs to no process any more.
-        None where that cannot be known.
+        A FIN does not tell, and whoever waits for an answer must not be cut off; but the kernel knows. None where it
+        cannot be asked.
         """
         sock = self._transport.get_extra_info("socket") if self._transport is not None else None
         if sock is None or self._over:
@@ -113,7 +110,7 @@ class LocalEnd(asyncio.BufferedProtocol):
                 poll = select.poll()
                 poll.register(sock.fileno(), 0)
                 return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
-            return _orphaned(sock.getpeername(), sock.getsockname())
+            return sockdiag.orphaned(sock.getpeername(), sock.getsockname())
         except (OSError, ValueError):
             return None
 
@@ -151,21 +148,3 @@ class LocalEnd(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """It has read."""
         self._near.local_drained()
-
-
-def _orphaned(program: tuple[str, int], ours: tuple[str, int]) -> bool | None:
-    """Whether the program's end of a connection within this machine belongs to no process any more (Linux)."""
-    table = Path("/proc/net/tcp")
-    if not table.exists():
-        return None
-    wanted = f"{_hexed(program)} {_hexed(ours)} "
-    for line in table.read_text().splitlines():
-        if wanted in line:
-            words = line.split()
-            return words[3] in _FIN_WAIT and words[9] == "0"
-    return True  # not even a trace is left
-
-
-def _hexed(address: tuple[str, int]) -> str:
-    host = int.from_bytes(socket.inet_aton(address[0]), sys.byteorder)
-    return f"{host:08X}:{address[1]:04X}"

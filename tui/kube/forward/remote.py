@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from typing import Protocol
 
 from tui.kube.api import Upgraded
-from tui.kube.forward.spdy import Accepted, Ended, Pong, PortStreams, Refused, SpdyError
 from tui.kube.forward.websocket import WebSocket
 
 #: The protocols, as a server is asked for them.
@@ -81,68 +79,7 @@ class Remote(Protocol):
         """Drops it; the sink hears nothing more."""
 
 
-class _OverWebSocket(ABC):
-    """What both protocols have in common."""
-
-    protocol = ""
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink: Sink = sink
-        self.answered = True
-        self.socket = WebSocket(self)
-
-    @property
-    def heard(self) -> float:
-        return self.socket.heard
-
-    @property
-    def waiting(self) -> int:
-        return self.socket.waiting
-
-    def adopt(self, upgraded: Upgraded) -> None:
-        """Starts on a connection whose handshake is done."""
-        self.socket.adopt(upgraded)
-
-    @abstractmethod
-    def message_bytes(self, data: memoryview, *, begins: bool) -> None:
-        """Part of a message of the websocket."""
-
-    def pause(self) -> None:
-        self.socket.pause()
-
-    def resume(self) -> None:
-        self.socket.resume()
-
-    def ping(self) -> None:
-        self.answered = False
-        self.socket.ping()
-
-    def pong_received(self) -> None:
-        self.answered = True
-
-    def info(self, name: str) -> object:
-        return self.socket.info(name)
-
-    def close(self) -> None:
-        self.socket.close()
-
-    def abort(self) -> None:
-        self.socket.abort()
-
-    def socket_full(self) -> None:
-        self._sink.remote_full()
-
-    def socket_drained(self) -> None:
-        self._sink.remote_drained()
-
-    def socket_closed(self, why: str, *, clean: bool) -> None:
-        if clean:
-            self._sink.remote_ended()
-        else:
-            self._sink.remote_lost(why)
-
-
-class ChannelRemote(_OverWebSocket):
+class ChannelRemote:
     """`v4.channel.k8s.io`: the first byte of each message is its channel, 0 for data and 1 for an error's text.
 
     The first two bytes on each channel are the port; they come before the pod's port was dialled and prove nothing.
@@ -151,14 +88,57 @@ class ChannelRemote(_OverWebSocket):
     protocol = "websocket"
 
     def __init__(self, sink: Sink) -> None:
-        super().__init__(sink)
+        self.answered = True
+        self._sink = sink
+        self._socket = WebSocket(self)
         self._channel = -1
         self._port_bytes = [2, 2]
         self._words = b""
 
+    def adopt(self, upgraded: Upgraded) -> None:
+        """Starts on a connection whose handshake is done."""
+        self._socket.adopt(upgraded)
+
+    @property
+    def heard(self) -> float:
+        """When anything arrived last."""
+        return self._socket.heard
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait to be sent."""
+        return self._socket.waiting
+
     def write(self, data: memoryview | bytes) -> None:
         """Sends bytes on channel 0."""
-        self.socket.send(b"\0", data)
+        self._socket.send(b"\0", data)
+
+    def pause(self) -> None:
+        """Reads no more."""
+        self._socket.pause()
+
+    def resume(self) -> None:
+        """Reads again."""
+        self._socket.resume()
+
+    def ping(self) -> None:
+        """Sends a websocket's ping."""
+        self.answered = False
+        self._socket.ping()
+
+    def info(self, name: str) -> object:
+        """What the transport knows."""
+        return self._socket.info(name)
+
+    def close(self) -> None:
+        """Closes once all is sent."""
+        self._socket.close()
+
+    def abort(self) -> None:
+        """Drops it."""
+        self._socket.abort()
+
+    # --- the websocket's
 
     def message_bytes(self, data: memoryview, *, begins: bool) -> None:
         """Part of a message."""
@@ -180,59 +160,24 @@ class ChannelRemote(_OverWebSocket):
             self._words += bytes(data)[: MAX_WORDS - len(self._words)]
             self._sink.remote_refused(words_of(self._words))
 
-
-class SpdyRemote(_OverWebSocket):
-    """SPDY/3.1 streams inside websocket messages, whose bounds mean nothing (KEP-4006)."""
-
-    protocol = "SPDY over websocket"
-
-    def __init__(self, sink: Sink, port: int) -> None:
-        super().__init__(sink)
-        self._streams = PortStreams(port)
-        self._ended = False
-
-    def adopt(self, upgraded: Upgraded) -> None:
-        """Opens the two streams of a connection; what is written before they are accepted waits at the server."""
-        super().adopt(upgraded)
-        self._send_control()
-
-    def write(self, data: memoryview | bytes) -> None:
-        """Sends bytes as one DATA frame."""
-        self.socket.send(self._streams.frame(len(data)), data)
-
-    def ping(self) -> None:
-        """Asks inside SPDY: an answer comes from the process that reads the streams."""
-        self.answered = False
-        self._streams.ping()
-        self._send_control()
-
-    def message_bytes(self, data: memoryview, *, begins: bool) -> None:
-        """Part of the stream."""
-        try:
-            events = self._streams.receive(data)
-        except SpdyError as error:
-            self.socket.abort()
-            self._sink.remote_lost(f"the server broke the SPDY protocol: {error}")
-            return
-        for event in events:
-            if isinstance(event, memoryview | bytes):
-                self._sink.remote_data(memoryview(event))
-            elif isinstance(event, Refused):
-                self._sink.remote_refused(words_of(event.message.encode()))
-            elif isinstance(event, Pong):
-                self.answered = True
-            elif isinstance(event, Ended):
-                self._ended = True
-            else:
-                assert isinstance(event, Accepted)  # noqa: S101  (all there is)
-        self._send_control()
-        if self._ended:
-            self.socket.close()
+    def socket_closed(self, why: str, *, clean: bool) -> None:
+        """The websocket ends with the connection inside the pod."""
+        if clean:
             self._sink.remote_ended()
+        else:
+            self._sink.remote_lost(why)
 
-    def _send_control(self) -> None:
-        if pending := self._streams.take():
-            self.socket.send(b"", pending)
+    def socket_full(self) -> None:
+        """More waits to be sent than should."""
+        self._sink.remote_full()
+
+    def socket_drained(self) -> None:
+        """There is room again."""
+        self._sink.remote_drained()
+
+    def pong_received(self) -> None:
+        """The last ping was answered."""
+        self.answered = True
 
 
 def words_of(said: bytes) -> str:

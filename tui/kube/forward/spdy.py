@@ -1,4 +1,4 @@
-"""SPDY/3.1 for one forwarded connection: bytes in, events out, no IO.
+"""SPDY/3.1 for forwarded connections, one after the other: bytes in, events out, no IO.
 
 An API server tunnels SPDY through a websocket (subprotocol `SPDY/3.1+portforward.k8s.io`, KEP-4006). What is in one
 message is no unit of anything: the messages, one after the other, are the byte stream that is read here. At the far end
@@ -31,9 +31,6 @@ MAX_TEXT: Final = 64 * 1024
 #: What a data frame can carry is below this: its length has 24 bits.
 MAX_LENGTH: Final = 1 << 24
 
-_ERROR_STREAM: Final = 1  # a client's streams are odd and ascend: the error stream is opened first
-_DATA_STREAM: Final = 3
-
 _SYN_STREAM, _SYN_REPLY, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _HEADERS, _WINDOW_UPDATE = 1, 2, 3, 4, 6, 7, 8, 9
 _KNOWN: Final = frozenset(
     (_SYN_STREAM, _SYN_REPLY, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _HEADERS, _WINDOW_UPDATE)
@@ -45,12 +42,13 @@ _FIN: Final = 0x01
 _HEAD: Final = struct.Struct(">II")
 _WORD: Final = struct.Struct(">I")
 
+_CANCEL: Final = 5
 _RESETS: Final = {
     1: "protocol error",
     2: "no such stream",
     3: "stream refused",
     4: "version not supported",
-    5: "cancelled",
+    _CANCEL: "cancelled",
     6: "internal error",
     7: "flow control error",
     8: "stream in use",
@@ -99,20 +97,20 @@ Event = Accepted | Ended | Refused | Pong | memoryview
 
 
 class PortStreams:
-    """The error stream and the data stream of one forwarded connection.
+    """The streams of forwarded connections over one SPDY session: an error and a data stream each.
+
+    Connections follow one another here: `open` begins the next one when the one before is over or was given up. SPDY
+    could carry several at once, but the servers have no flow control, so one that is not read would stop them all.
 
     Both streams are opened at once, without waiting for an answer: the server pairs them by their request id, and keeps
     the order of what belongs to one stream. For the same reason data may be sent behind the opening frames, before
     `Accepted`. There is no way to close our half of the data stream, because a runtime (containerd, CRI-O) that
     sees it closed cuts the other half off a second later.
-
-    Args:
-        port: the pod's port.
-        request_id: what pairs the two streams; any number will do, as there is no other pair here.
     """
 
-    def __init__(self, port: int, request_id: int = 0) -> None:
-        self._out = bytearray(_opening(port, request_id))
+    def __init__(self) -> None:
+        self._out = bytearray()
+        self._packer = zlib.compressobj(zdict=DICTIONARY)
         self._unpacker = zlib.decompressobj(zdict=DICTIONARY)
         self._head = bytearray()  # of a frame whose first 8 bytes are not all here
         self._left = 0  # payload bytes of the current frame that are still to come
@@ -120,15 +118,56 @@ class PortStreams:
         self._type = 0  # of the current control frame; 0 for one that is skipped
         self._flags = 0
         self._control = bytearray()
+        self._next_ping = 1
+        self._broken = ""
+        # A client's streams are odd and ascend; before the first `open` there are none.
+        self._error_stream = self._data_stream = -1
+        self._connections = 0
         self._answered: set[int] = set()
         self._ended: set[int] = set()
         self._text = bytearray()
         self._refused = False
-        self._next_ping = 1
-        self._broken = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether there is no connection: none was opened yet, or both sides have ended the last one."""
+        return len(self._ended) == 2 or self._data_stream < 0
+
+    def open(self, port: int) -> None:
+        """Begins the next connection; what still comes of the one before is skipped from here on.
+
+        Args:
+            port: the pod's port.
+        """
+        if self._data_stream > 0:
+            self.give_up()
+        self._error_stream = 4 * self._connections + 1  # the error stream is opened first
+        self._data_stream = self._error_stream + 2
+        for stream, kind, flags in ((self._error_stream, b"error", _FIN), (self._data_stream, b"data", 0)):
+            headers = ((b"streamtype", kind), (b"port", b"%d" % port), (b"requestid", b"%d" % self._connections))
+            block = _WORD.pack(len(headers)) + b"".join(
+                _WORD.pack(len(text)) + text for header in headers for text in header
+            )
+            packed = self._packer.compress(block) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+            # Associated with no stream, and of the highest priority, like all that moby/spdystream opens. Our half of
+            # the error stream is closed as it is opened: nothing is ever sent on it.
+            self._out += _control(_SYN_STREAM, struct.pack(">IIH", stream, 0, 0) + packed, flags)
+        self._connections += 1
+        self._answered.clear()
+        self._ended.clear()
+        self._text.clear()
+        self._refused = False
+
+    def give_up(self) -> None:
+        """Ends the connection for both sides, whatever its state; nothing more is told of it."""
+        if self._data_stream > 0:
+            self._out += _control(_RST_STREAM, _HEAD.pack(self._data_stream, _CANCEL))
+            self._answered.update((self._error_stream, self._data_stream))
+            self._ended.update((self._error_stream, self._data_stream))
+            self._refused = True
 
     def take(self) -> bytes:
-        """What is to be sent now: the opening frames the first time, later pings and answers; often nothing.
+        """What is to be sent now: opening frames, pings and answers; often nothing.
 
         Returns:
             Whole frames. They may be sent before or after a data frame, not inside one.
@@ -148,7 +187,7 @@ class PortStreams:
         """
         if not 0 <= length < MAX_LENGTH:
             raise ValueError(f"a frame cannot carry {length} bytes")
-        return _HEAD.pack(_DATA_STREAM, length)
+        return _HEAD.pack(self._data_stream, length)
 
     def ping(self) -> None:
         """Puts a ping into what `take` returns; a `Pong` comes when the server has read up to it.
@@ -211,7 +250,7 @@ class PortStreams:
         if not first & _CONTROL:
             self._stream = first
             self._check_stream(first, "data")
-            if first not in self._answered:
+            if first >= self._error_stream and first not in self._answered:
                 raise SpdyError(f"data on stream {first}, which was not answered yet")
             return
         version, kind = first >> 16 & 0x7FFF, first & 0xFFFF
@@ -224,11 +263,11 @@ class PortStreams:
 
     def _payload(self, piece: memoryview, events: list[Event]) -> None:
         """A part of a frame's payload."""
-        if self._stream in self._ended:
+        if self._stream and (self._stream in self._ended or self._stream < self._error_stream):
             return  # written by a copy that still ran; the end was told
-        if self._stream == _DATA_STREAM:
+        if self._stream == self._data_stream:
             events.append(piece)
-        elif self._stream == _ERROR_STREAM:
+        elif self._stream == self._error_stream:
             if not self._refused:
                 self._text += piece[: MAX_TEXT - len(self._text)]
                 if len(self._text) == MAX_TEXT:
@@ -258,11 +297,13 @@ class PortStreams:
         stream = _WORD.unpack_from(payload)[0] & ~_CONTROL
         self._check_stream(stream, "headers")
         _check_headers(self._unpack(payload[4:]))
-        if self._type == _SYN_REPLY:
+        if stream < self._error_stream:
+            return
+        if self._type == _SYN_REPLY and stream not in self._ended:
             if stream in self._answered:
                 raise SpdyError(f"stream {stream} was answered twice")
             self._answered.add(stream)
-            if stream == _DATA_STREAM:
+            if stream == self._data_stream:
                 events.append(Accepted())
         if self._flags & _FIN:
             self._end(stream, events)
@@ -282,7 +323,7 @@ class PortStreams:
             stream = words[0] & ~_CONTROL
             self._check_stream(stream, "a reset")
             self._reset(stream, words[1], events)
-        elif self._type == _GOAWAY and (words[1] or words[0] & ~_CONTROL < _DATA_STREAM):
+        elif self._type == _GOAWAY and (words[1] or words[0] & ~_CONTROL < self._data_stream):
             # Otherwise streams up to the named one live on: what becomes of ours is told by their own frames.
             self._refuse(f"the server closed the connection ({_GOODBYES.get(words[1], f'status {words[1]}')})", events)
 
@@ -294,14 +335,16 @@ class PortStreams:
 
     def _reset(self, stream: int, status: int, events: list[Event]) -> None:
         said = _RESETS.get(status, f"status {status}")
-        name = "data" if stream == _DATA_STREAM else "error"
+        if stream < self._error_stream:
+            return
+        name = "data" if stream == self._data_stream else "error"
         self._refuse(f"the server reset the {name} stream ({said})", events)
         self._end(stream, events)
 
     def _refuse(self, message: str, events: list[Event]) -> None:
         """Tells a refusal in our words, unless the server's own are there, or all is over anyway."""
         self._say(events)
-        if not self._refused and _DATA_STREAM not in self._ended:
+        if not self._refused and self._data_stream not in self._ended:
             self._refused = True
             events.append(Refused(message))
 
@@ -311,10 +354,10 @@ class PortStreams:
         containerd ends the data stream, writes why the connection failed, and only then ends the error stream. So the
         end is told when both have ended; kubectl waits for the error stream too.
         """
-        if stream in self._ended:
+        if stream in self._ended or stream < self._error_stream:
             return
         self._ended.add(stream)
-        if stream == _ERROR_STREAM:
+        if stream == self._error_stream:
             self._say(events)
         if len(self._ended) == 2:
             events.append(Ended())
@@ -327,7 +370,7 @@ class PortStreams:
             self._text.clear()
 
     def _check_stream(self, stream: int, what: str) -> None:
-        if stream not in (_ERROR_STREAM, _DATA_STREAM):
+        if not stream & 1 or stream > self._data_stream:
             raise SpdyError(f"{what} on stream {stream}, which was never opened")
 
     def _unpack(self, block: bytes) -> bytes:
@@ -341,24 +384,6 @@ class PortStreams:
         if self._unpacker.eof:
             raise SpdyError("the compression of headers was ended")
         return headers
-
-
-def _opening(port: int, request_id: int) -> bytes:
-    """Opens both streams.
-
-    The error stream's half of ours is closed as it is opened: nothing is ever sent on it.
-    """
-    packer = zlib.compressobj(zdict=DICTIONARY)
-    frames = b""
-    for stream, kind, flags in ((_ERROR_STREAM, b"error", _FIN), (_DATA_STREAM, b"data", 0)):
-        headers = ((b"streamtype", kind), (b"port", b"%d" % port), (b"requestid", b"%d" % request_id))
-        block = _WORD.pack(len(headers)) + b"".join(
-            _WORD.pack(len(text)) + text for header in headers for text in header
-        )
-        packed = packer.compress(block) + packer.flush(zlib.Z_SYNC_FLUSH)
-        # Associated with no stream, and of the highest priority, like all that moby/spdystream opens.
-        frames += _control(_SYN_STREAM, struct.pack(">IIH", stream, 0, 0) + packed, flags)
-    return frames
 
 
 def _control(kind: int, payload: bytes, flags: int = 0) -> bytes:

@@ -1,0 +1,266 @@
+"""A websocket that speaks SPDY with one pod and carries one connection at a time, again and again.
+
+Unlike a v4 channel, which dials the pod's port as it opens, a SPDY session dials when a connection is opened on it. So
+one can be made ready beforehand without the application noticing (no slot of a database is taken, no time-out runs),
+and used again when its connection is over: opening the next connection is one round trip, without TLS and without the
+kubelet's own handshake. Only one connection at a time, because these servers have no flow control: a second one would
+stop while the first is not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from tui.kube.api import Upgraded
+from tui.kube.forward.remote import Sink, words_of
+from tui.kube.forward.spdy import Accepted, Ended, Pong, PortStreams, Refused, SpdyError
+from tui.kube.forward.websocket import WebSocket
+
+#: Bytes of a connection that was given up which are skipped before the carrier is dropped instead.
+STRAY = 1 << 20
+#: Seconds for the server to accept a connection on a carrier that was used before; it may have died unseen.
+ACCEPT = 3.0
+
+
+class Carrier:
+    """One websocket to one pod.
+
+    Attributes:
+        answered: whether the last ping was answered, or none was sent.
+        parked: when it was last laid aside, by the loop's clock.
+        pinged: when it was last pinged while it lay aside.
+    """
+
+    def __init__(self, free: Callable[[Carrier], None], gone: Callable[[Carrier], None]) -> None:
+        """Not connected yet.
+
+        Args:
+            free: called when its connection is over and it can carry another one.
+            gone: called when it cannot any more.
+        """
+        self.answered = True
+        self.parked = self.pinged = 0.0
+        self.socket = WebSocket(self)
+        self._free = free
+        self._gone = gone
+        self._streams = PortStreams()
+        self._current: SpdyRemote | None = None
+        self._paused = False
+        self._stray = 0
+        self._used = False
+        self._dead = False
+
+    def adopt(self, upgraded: Upgraded) -> None:
+        """Starts on a websocket whose handshake is done."""
+        self.socket.adopt(upgraded)
+
+    async def open(self, port: int, sink: Sink) -> SpdyRemote | None:
+        """Opens a connection to a port of the pod.
+
+        On a fresh carrier nothing is waited for: what is written goes out behind the opening frames. On one that was
+        used before the server's acceptance is waited for; nothing has been sent to the application before that.
+
+        Returns:
+            The far end; None when this carrier turns out to be dead.
+        """
+        remote = SpdyRemote(self, sink)
+        self._current, self._stray = remote, 0
+        again, self._used = self._used, True
+        self._streams.open(port)
+        self._send_control()
+        if again:
+            try:
+                async with asyncio.timeout(ACCEPT):
+                    await remote.accepted.wait()
+            except TimeoutError:
+                self.drop()
+            except BaseException:
+                self.drop()
+                raise
+        return None if self._dead else remote
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can carry another connection."""
+        return not self._dead
+
+    def ping(self) -> None:
+        """Asks inside SPDY: an answer comes from the process that reads the streams."""
+        self.answered = False
+        self._streams.ping()
+        self._send_control()
+
+    def drop(self) -> None:
+        """Drops the websocket, and with it whatever it carries."""
+        if not self._dead:
+            self._die()
+            self.socket.abort()
+
+    def close(self) -> None:
+        """Closes it in order."""
+        if not self._dead:
+            self._die()
+            self.socket.close()
+
+    # --- for its connection
+
+    def write(self, data: memoryview | bytes) -> None:
+        """Sends one DATA frame."""
+        self.socket.send(self._streams.frame(len(data)), data)
+
+    def pause(self, *, paused: bool) -> None:
+        """Reads no more, or again."""
+        self._paused = paused
+        if paused:
+            self.socket.pause()
+        else:
+            self.socket.resume()
+
+    def leave(self) -> None:
+        """Its connection is given up; it is used again unless much may still be on its way to us or from us."""
+        if not self._dead:
+            self._streams.give_up()
+            self._send_control()
+            self._lay_aside()
+
+    def _lay_aside(self) -> None:
+        self._current = None
+        if self._paused or self.socket.waiting:
+            self.close()
+        else:
+            self._free(self)
+
+    # --- the websocket's
+
+    def message_bytes(self, data: memoryview, *, begins: bool) -> None:
+        """Part of the stream; what is one message means nothing."""
+        try:
+            events = self._streams.receive(data)
+        except SpdyError as error:
+            self._fail(f"the server broke the SPDY protocol: {error}")
+            return
+        remote = self._current
+        if remote is None:
+            self._stray += len(data)
+            if self._stray > STRAY:
+                self.drop()
+                return
+        for event in events:
+            if isinstance(event, Pong):
+                self.answered = True
+            elif remote is None or remote is not self._current:
+                continue
+            elif isinstance(event, memoryview):
+                remote.sink.remote_data(event)
+            elif isinstance(event, Refused):
+                remote.sink.remote_refused(words_of(event.message.encode()))
+            elif isinstance(event, Accepted):
+                remote.accepted.set()
+            elif isinstance(event, Ended):
+                remote.over = True
+                self._lay_aside()
+                remote.sink.remote_ended()
+        self._send_control()
+
+    def socket_closed(self, why: str, *, clean: bool) -> None:
+        """A session ends with its websocket; a connection that it carried has then not ended in order."""
+        self._fail(why or "the API server closed the websocket")
+
+    def socket_full(self) -> None:
+        """More waits to be sent than should."""
+        if self._current is not None:
+            self._current.sink.remote_full()
+
+    def socket_drained(self) -> None:
+        """There is room again."""
+        if self._current is not None:
+            self._current.sink.remote_drained()
+
+    def pong_received(self) -> None:
+        """Not asked for: pings go inside SPDY."""
+
+    def _fail(self, why: str) -> None:
+        remote, self._current = self._current, None
+        self.drop()
+        if remote is not None and not remote.over:
+            remote.over = True
+            remote.accepted.set()
+            remote.sink.remote_lost(why)
+
+    def _die(self) -> None:
+        self._dead = True
+        self._gone(self)
+
+    def _send_control(self) -> None:
+        if (pending := self._streams.take()) and not self._dead:
+            self.socket.send(b"", pending)
+
+
+class SpdyRemote:
+    """A connection on a carrier.
+
+    Attributes:
+        sink: who is told.
+        accepted: set once the server has accepted its streams, or never will.
+        over: whether it has ended; nothing is told after that.
+    """
+
+    protocol = "SPDY over websocket"
+
+    def __init__(self, carrier: Carrier, sink: Sink) -> None:
+        self.sink = sink
+        self.accepted = asyncio.Event()
+        self.over = False
+        self._carrier = carrier
+
+    @property
+    def heard(self) -> float:
+        """When anything arrived last."""
+        return self._carrier.socket.heard
+
+    @property
+    def answered(self) -> bool:
+        """Whether the last ping was answered."""
+        return self._carrier.answered
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait to be sent."""
+        return 0 if self.over else self._carrier.socket.waiting
+
+    def write(self, data: memoryview | bytes) -> None:
+        """Sends bytes."""
+        if not self.over:
+            self._carrier.write(data)
+
+    def pause(self) -> None:
+        """Reads no more."""
+        if not self.over:
+            self._carrier.pause(paused=True)
+
+    def resume(self) -> None:
+        """Reads again."""
+        if not self.over:
+            self._carrier.pause(paused=False)
+
+    def ping(self) -> None:
+        """Asks for an answer."""
+        if not self.over:
+            self._carrier.ping()
+
+    def info(self, name: str) -> object:
+        """What the transport knows."""
+        return self._carrier.socket.info(name)
+
+    def close(self) -> None:
+        """Ends it in order; the carrier may go on."""
+        if not self.over:
+            self.over = True
+            self._carrier.leave()
+
+    def abort(self) -> None:
+        """Drops it, and the carrier with it: whatever broke may be its fault."""
+        if not self.over:
+            self.over = True
+            self._carrier.drop()
