@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tui.kube.forward.listener import Address, TcpAddress, UnixAddress, preferred_port
-from tui.kube.forward.targets import PodPort, PodTarget, Target, Waiting
+from tui.kube.forward.targets import PodPort, PodTarget, ServiceTarget, Target, Waiting
 from tui.kube.objects import Object, Pod, Service
 from tui.kube.resources import PODS, SERVICES
 from tui.problem import Cause, Problem, ProblemError
@@ -180,6 +180,23 @@ def variables_of(target: Target, live: Live) -> ClientVariables | None:
     found = target.resolve()
     number = remote_port(target) if isinstance(found, Waiting) else found[0].port
     return next((system.environment.get(name) for name, port in system.ports.items() if port == number), None)
+
+
+def scheme_of(target: Target, live: Live) -> str:
+    """`https` where a pod or a Service calls the port so (`https-minio`), else `http`."""
+    names: list[str] = []
+    store = live.cluster.store if live.cluster is not None else None
+    found = target.resolve()
+    if store is not None and not isinstance(found, Waiting):
+        at = found[0]
+        pod = store.named(PODS.key, at.namespace, at.pod, Pod)
+        containers = pod.spec.containers if pod is not None else ()
+        names = [port.name for item in containers for port in item.ports if port.container_port == at.port]
+    if store is not None and isinstance(target, ServiceTarget):
+        service = store.named(SERVICES.key, target.namespace, target.name, Service)
+        ports = service.spec.ports if service is not None else ()
+        names += [port.name for port in ports if str(target.port) in (port.name, str(port.port))]
+    return "https" if any(name.startswith("https") for name in names) else "http"
 
 
 def roles_of(system: System | None, workload: Workload) -> list[str]:

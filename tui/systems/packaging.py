@@ -157,7 +157,8 @@ class Packaging:
 class ClientVariables:
     """How a system's usual clients are told where to connect: variables of the environment, with what they say.
 
-    The values hold places in braces, which `tui.systems.clients` fills.
+    The values hold places in braces, which `tui.systems.clients` fills. A variable that is empty is to be taken away,
+    because it would lead the client elsewhere.
 
     Attributes:
         tcp: for a port on 127.0.0.1.
