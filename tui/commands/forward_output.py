@@ -96,6 +96,7 @@ class Reporter:
             print(one_line(f"{where} at {view.address}"), flush=True)
             if view.state is not State.READY:
                 self.state(entry, time.time(), told)
+                self._line(entry, time.time(), f"connections are made to wait for up to {entry.forward.patience:g} s")
 
     def silence(self) -> None:
         """Says nothing more of what happens: another program has the terminal."""
@@ -133,8 +134,7 @@ class Reporter:
             pod = entry.forward.view().pod
             self._line(entry, at, f"ready: {self.pod(pod)}" if pod is not None and entry.definition.sticky else "ready")
         elif told.state is State.WAITING:
-            more = f" (connections wait for {entry.forward.patience:g} s)"
-            self._line(entry, at, f"waiting: {told.reason}{more}")
+            self._line(entry, at, f"waiting: {told.reason}")
         elif told.state is State.DRAINING and (open_now := len(entry.forward.view().tunnels)):
             connections = "1 connection" if open_now == 1 else f"{open_now} connections"
             self._line(entry, at, f"stopping: {connections} may finish; Ctrl-C again ends them at once")
