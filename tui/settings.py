@@ -203,13 +203,13 @@ def _read(file: Path) -> bytes:
 
 
 def _item(node: yaml.Node, depth: int = 0) -> Item:
-    """A composed node as plain values that remember their lines. Two levels are all that settings need."""
+    """A composed node as plain values that remember their lines. Three levels are all that settings need."""
     import yaml  # noqa: PLC0415 - see `_written`
 
     line = node.start_mark.line + 1
     if isinstance(node, yaml.ScalarNode):
         return Item(yaml.constructor.SafeConstructor().construct_object(node), line)
-    if depth > 2:
+    if depth > 3:
         raise yaml.MarkedYAMLError(problem="values are nested too deeply", problem_mark=node.start_mark)
     if isinstance(node, yaml.SequenceNode):
         return Item([_item(child, depth + 1) for child in node.value], line)

@@ -18,6 +18,12 @@ from tui.settings_readers import Item, WrongError, a_flag, a_text, meant, shown
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PORT_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 
+#: What may stand before a name, as for kubectl, where no workload's name is meant.
+KINDS = (
+    "pod", "pods", "po", "service", "services", "svc",
+    "statefulset", "statefulsets", "sts", "deployment", "deployments", "deploy",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class ForwardSetting:
@@ -96,7 +102,8 @@ def _workload(item: Item) -> str:
     text = a_text(item)
     if ":" in text:
         raise WrongError(item, f"{text!r} has a port, which has a key of its own: port")
-    if not all(text.split("/")) or text.count("/") > 2:
+    parts = text.split("/")
+    if not all(parts) or len(parts) > 3 or (len(parts) == 3 and parts[1] not in KINDS):
         raise WrongError(item, f"{text!r} is not NAME, NAMESPACE/NAME, pod/NAME or svc/NAME")
     return text
 

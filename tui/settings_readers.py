@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # a key that stands twice, in one line too, is two keys
 class Item:
     """A value as it was written, and the line it stands on (0: not from a file). Lists and mappings hold items."""
 

@@ -177,8 +177,8 @@ def test_a_command_waits_for_a_ready_pod_no_longer_than_told(namespace: str) -> 
     assert time.monotonic() - began < 15
     kubectl("-n", namespace, "scale", "statefulset/peer", "--replicas=1")
     client = (
-        "import os, socket\npeer = socket.create_connection((os.environ['STATETUI_HOST'], os.environ['STATETUI_PORT']))\n"
-        "peer.sendall(b'x\\n')\nprint(peer.makefile().readline())"
+        "import os, socket\nat = os.environ['STATETUI_HOST'], os.environ['STATETUI_PORT']\n"
+        "peer = socket.create_connection(at)\npeer.sendall(b'x\\n')\nprint(peer.makefile().readline())"
     )
     done = run("-n", namespace, "peer:name", "--wait", "60", "--", sys.executable, "-c", client)
     assert done.returncode == 0, done.stderr

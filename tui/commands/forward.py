@@ -187,13 +187,18 @@ class _Forwarding:
         hurry = asyncio.ensure_future(self._signals.again.wait())
         try:
             await asyncio.sleep(0)
-            self._reporter.flush()
+            self._flush()
             await asyncio.wait((hurry, asyncio.gather(*stopping)), return_when=asyncio.FIRST_COMPLETED)
-            self._reporter.flush()
+            self._flush()
         finally:
             for task in (hurry, *stopping):
                 task.cancel()
             await asyncio.gather(hurry, *stopping, return_exceptions=True)
+
+    def _flush(self) -> None:
+        """Says what has happened, while it ends: a reader who is gone must not cut connections short."""
+        with contextlib.suppress(OSError):
+            self._reporter.flush()
 
     # --- going on
 
@@ -253,7 +258,6 @@ class _Forwarding:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
-        self._reporter.flush()
         if code:
             self._explain()
         return 128 - code if code < 0 else code

@@ -10,7 +10,7 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.settings import Settings
 from tui.settings_forwards import ForwardSetting
 from tui.settings_readers import nearest
-from tui.systems.forwarding import Definition, defined, parse
+from tui.systems.forwarding import Definition, check, defined, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ def _definition(word: str, request: Request, known: Mapping[str, ForwardSetting]
         found = replace(found, role="", pod="")
     if request.local is not None:
         found = replace(found, local=request.local)
-    return replace(found, sticky=found.sticky and not request.spread, unready=request.unready)
+    found = replace(found, sticky=found.sticky and not request.spread, unready=request.unready)
+    check(found)
+    return found
 
 
 def _named(word: str, known: Mapping[str, ForwardSetting]) -> Definition:

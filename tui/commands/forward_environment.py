@@ -122,10 +122,10 @@ class EnvFile:
         except OSError as error:
             raise ProblemError(Problem(Cause.CONFIG, f"{path} cannot be written", error.strerror or "")) from error
         self._janitor = Janitor(path, socket=False)
-        with os.fdopen(descriptor, "w") as file:
-            found = os.fstat(descriptor)
-            self._identity = (found.st_dev, found.st_ino)
-            file.write(text)
+        # Kept open: else its number could be given to a file that somebody puts in its place.
+        self._file = os.fdopen(descriptor, "w")
+        self._file.write(text)
+        self._file.flush()
 
     def __enter__(self) -> EnvFile:
         """It is there."""
@@ -136,7 +136,7 @@ class EnvFile:
     ) -> None:
         """Removes it, unless somebody put another one in its place."""
         with contextlib.suppress(OSError):
-            found = self._path.lstat()
-            if (found.st_dev, found.st_ino) == self._identity:
+            if os.path.samestat(self._path.lstat(), os.fstat(self._file.fileno())):
                 self._path.unlink()
+        self._file.close()
         self._janitor.dismiss()

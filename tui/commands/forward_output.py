@@ -6,6 +6,7 @@ written when the command's own turn comes, so that a reader who is slow or gone 
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections import deque
@@ -22,6 +23,9 @@ from tui.problem import Problem
 from tui.systems.forwarding import Definition, member_of
 from tui.systems.live import Live
 from tui.text import one_line
+
+#: Different reasons of failed connections that are remembered.
+REASONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Reporter:
         self._last: dict[int, Told] = {}
         self._pods: dict[int, PodPort | None] = {}
         self._silent = False
-        #: Why connections failed: each reason once, in the order in which they came.
+        #: Why connections failed: each reason once, the first `REASONS` of them.
         self.failures: dict[str, Problem | None] = {}
 
     def opened(self, entries: list[Entry]) -> None:
@@ -109,10 +113,6 @@ class Reporter:
             self._look(entry, views)
         while self._events:
             event = self._events.popleft()
-            if event.tunnel is not None and _is_broken(event.tunnel):
-                self.failures.setdefault(_why(event, event.tunnel), event.problem)
-            if self._silent:
-                continue
             number = event.entry.forward.number
             if self._json:
                 if number not in views:
@@ -148,13 +148,17 @@ class Reporter:
                 self._add(Event(time.time(), entry, told))
 
         def connected(tunnel: Tunnel) -> None:
-            self._add(Event(time.time(), entry, _told(forward), tunnel.view(), tunnel.problem))
+            view, problem = tunnel.view(), tunnel.problem
+            if _is_broken(view) and len(self.failures) < REASONS:
+                self.failures.setdefault(problem.what if problem is not None else view.why, problem)
+            self._add(Event(time.time(), entry, _told(forward), view, problem))
 
         forward.on_change.append(changed)
         forward.on_tunnel.append(connected)
 
     def _add(self, event: Event) -> None:
-        self._events.append(event)
+        if not self._silent:  # a command may run for days, and nobody takes the events away meanwhile
+            self._events.append(event)
         self._wake()
 
     def _look(self, entry: Entry, views: dict[int, ForwardView]) -> None:
@@ -172,7 +176,10 @@ class Reporter:
     def _line(self, entry: Entry, at: float, text: str) -> None:
         name = f"{entry.definition.name or entry.definition.text}: " if len(self._entries) > 1 else ""
         clock = time.strftime("%H:%M:%S", time.localtime(at))
-        print(f"{clock} {one_line(f'{name}{text}')}", file=sys.stderr, flush=True)
+        with contextlib.suppress(
+            OSError
+        ):  # the terminal went away: that ends us by a signal, not in the middle of this
+            print(f"{clock} {one_line(f'{name}{text}')}", file=sys.stderr, flush=True)
 
 
 def _told(forward: Forward) -> Told:
@@ -183,14 +190,11 @@ def _is_broken(tunnel: TunnelView) -> bool:
     return tunnel.phase is Phase.CLOSED and not tunnel.clean
 
 
-def _why(event: Event, tunnel: TunnelView) -> str:
-    return event.problem.what if event.problem is not None else tunnel.why
-
-
 def _broken(event: Event, tunnel: TunnelView) -> str:
     to = f" to {tunnel.pod}" if tunnel.pod is not None else ""
     what = "was cut" if tunnel.received else "failed"
-    return f"connection {tunnel.number}{to} {what}: {_why(event, tunnel)}"
+    why = event.problem.what if event.problem is not None else tunnel.why
+    return f"connection {tunnel.number}{to} {what}: {why}"
 
 
 # --- JSON

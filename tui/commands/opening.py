@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from types import TracebackType
@@ -158,4 +159,5 @@ def _nothing_allowed(evidence: str, scope: str) -> Problem:
 
 def note(text: str) -> None:
     """A remark for people, beside the output."""
-    print(f"statetui: {one_line(text)}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # nobody reads it any more: that must not end what goes on
+        print(f"statetui: {one_line(text)}", file=sys.stderr, flush=True)

@@ -6,6 +6,7 @@ what to do about it; what merely is not ready yet is a target like any other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,23 @@ def defined(name: str, setting: ForwardSetting) -> Definition:
     )
 
 
+def check(definition: Definition) -> None:
+    """Refuses what contradicts itself, whatever the cluster holds.
+
+    Raises:
+        ProblemError: CONFIG.
+    """
+    kind = _split(definition.workload)[0]
+    if (definition.pod or definition.role) and kind in (PODS.key, SERVICES.key):
+        raise _wrong(f"A {_SINGULAR[kind]} has no members to choose from", "Name its workload to choose a pod or role.")
+    if definition.pod and definition.role:
+        raise _wrong("A pod and a role exclude each other", "Name one of them.")
+    if definition.unready and kind == SERVICES.key:
+        raise _wrong(
+            "A Service decides itself which pods it leads to", "Name its workload to reach one that is not ready."
+        )
+
+
 def target_of(definition: Definition, live: Live) -> Target:
     """What a forward leads to. It needs a context whose objects have arrived (`Live.complete`).
 
@@ -105,11 +123,8 @@ def target_of(definition: Definition, live: Live) -> Target:
         ProblemError: ABSENT (no such workload, member, pod, Service or role), CONFIG (contradictory, ambiguous, no
             port is known), REJECTED (an ExternalName, UDP, no such port) or FORBIDDEN (pods may not be read).
     """
+    check(definition)
     kind, namespace, name = _split(definition.workload)
-    if (definition.pod or definition.role) and kind in (PODS.key, SERVICES.key):
-        raise _wrong(f"A {_SINGULAR[kind]} has no members to choose from", "Name its workload to choose a pod or role.")
-    if definition.pod and definition.role:
-        raise _wrong("A pod and a role exclude each other", "Name one of them.")
     finder = _Finder(live, definition)
     if kind == PODS.key:
         target = finder.pod(namespace, name)
@@ -135,7 +150,7 @@ def address_of(definition: Definition, target: Target, live: Live) -> Address:
     if isinstance(definition.local, int):
         return TcpAddress(definition.local, exact=definition.local != 0)
     text = definition.local.removeprefix(UNIX)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text)).absolute()  # noqa: PTH111 (Path's raises for a user who does not exist)
     if text.endswith("/") or path.is_dir():
         variables = variables_of(target, live)
         file = variables.socket.format(port=number) if variables is not None and variables.socket else ""
@@ -323,7 +338,7 @@ class _Finder:
 def _split(words: str) -> tuple[str, str, str]:
     """Kind (a resource's key, empty for a workload), namespace (empty for any) and name."""
     parts = words.split("/")
-    if len(parts) == 3:
+    if len(parts) == 3 and parts[1] in _KINDS:
         return _KINDS[parts[1]], parts[0], parts[2]
     if len(parts) == 2:
         return (_KINDS[parts[0]], "", parts[1]) if parts[0] in _KINDS else ("", parts[0], parts[1])
