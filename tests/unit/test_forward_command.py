@@ -265,7 +265,7 @@ async def test_a_file_that_is_there_is_left_alone(
 
 def test_a_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "env"
-    with EnvFile(file, {"A": "1", "B": ""}):
+    with EnvFile(file, {"A": "1", "B": "", "C": "a context's\nD=name"}):
         assert file.read_text() == "A=1\n"
         file.unlink()
         file.write_text("another's")

@@ -111,7 +111,8 @@ class EnvFile:
             ProblemError: CONFIG, there is one already, or it cannot be written.
         """
         self._path = path
-        text = "".join(f"{name}={value}\n" for name, value in content.items() if value)
+        # No form of these files has a way to write a line end, and one that is written is the start of another variable.
+        lines = [f"{name}={value}" for name, value in content.items() if value and value.isprintable()]
         try:
             # Never over something that is there: it may be somebody's.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -124,7 +125,7 @@ class EnvFile:
         self._janitor = Janitor(path, socket=False)
         # Kept open: else its number could be given to a file that somebody puts in its place.
         self._file = os.fdopen(descriptor, "w")
-        self._file.write(text)
+        self._file.write("".join(f"{line}\n" for line in lines))
         self._file.flush()
 
     def __enter__(self) -> EnvFile:
