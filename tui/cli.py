@@ -33,6 +33,7 @@ exit codes:
 
 environment:
   KUBECONFIG, NO_COLOR, XDG_CONFIG_HOME, XDG_STATE_HOME; STATETUI_<KEY> sets any plain value of the settings file
+  ESCDELAY: milliseconds after which an escape is a key and not the beginning of another one (20, over SSH 50)
 """
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -137,7 +138,7 @@ def _common(groups: str) -> _Parser:
     look.add_argument("--theme", metavar="NAME", help="a theme by name")
     look.add_argument("--layout", metavar="auto|grid|table", help="panes, or one line for each workload")
     look.add_argument("--no-mouse", dest="mouse", action="store_false", help="do not listen to the mouse")
-    look.add_argument("--low-bandwidth", action="store_true", help="fewer frames, for slow lines")
+    look.add_argument("--low-bandwidth", action="store_true", help="for slow lines: fewer frames, lists compressed")
     program = common.add_argument_group("program")
     program.add_argument("--config", metavar="FILE", help="another settings file")
     program.add_argument("--debug", action="store_true", help="log more to the log file")
@@ -204,7 +205,9 @@ def _connect_options(arguments: argparse.Namespace) -> ConnectOptions:
 
 
 def _dispatch(arguments: argparse.Namespace) -> int:
-    from tui import logfile  # noqa: PLC0415 - not for --version
+    from dataclasses import replace  # noqa: PLC0415 - not for --version
+
+    from tui import logfile  # noqa: PLC0415
     from tui.problem import ProblemError  # noqa: PLC0415
     from tui.settings import SettingsError  # noqa: PLC0415
 
@@ -220,16 +223,17 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             return doctor.run(_connect_options(arguments), lambda: _settings(arguments), arguments.output)
         settings = _settings(arguments)
         logfile.start(settings.log_level)
+        options = replace(_connect_options(arguments), low_bandwidth=settings.low_bandwidth)
         if arguments.command == "get":
             from tui.commands import get  # noqa: PLC0415
 
             request = get.Request(
                 tuple(arguments.names), arguments.output, arguments.watch, arguments.usage, arguments.timeout
             )
-            return get.run(_connect_options(arguments), settings, request)
+            return get.run(options, settings, request)
         if arguments.command == "forward":
-            return _forward(arguments, settings)
-        return _screen(_connect_options(arguments), settings)
+            return _forward(arguments, options, settings)
+        return _screen(options, settings)
     except SettingsError as error:
         exits.complain(error.problem)
         return exits.USAGE
@@ -237,7 +241,7 @@ def _dispatch(arguments: argparse.Namespace) -> int:
         return exits.complain(error.problem)
 
 
-def _forward(arguments: argparse.Namespace, settings: Settings) -> int:
+def _forward(arguments: argparse.Namespace, options: ConnectOptions, settings: Settings) -> int:
     from tui.commands import forward  # noqa: PLC0415
     from tui.commands.forward_definitions import Request  # noqa: PLC0415
 
@@ -248,7 +252,7 @@ def _forward(arguments: argparse.Namespace, settings: Settings) -> int:
         arguments.any, arguments.spread, arguments.unready, arguments.wait, arguments.timeout, arguments.output,
         arguments.env_file, arguments.expand,
     )  # fmt: skip
-    return forward.run(_connect_options(arguments), settings, request)
+    return forward.run(options, settings, request)
 
 
 def _settings_file(arguments: argparse.Namespace) -> str | None:
@@ -296,10 +300,14 @@ def prepare_screen(settings: Settings) -> None:
     A frame costs bytes, and over a thin line bytes are what is slow: no animation, whole lines when scrolling, and no
     more frames a second than can be told apart there.
     """
-    frames = 10 if settings.low_bandwidth else 15 if os.environ.get("SSH_CONNECTION") else 30
+    remote = settings.low_bandwidth or "SSH_CONNECTION" in os.environ
+    frames = 10 if settings.low_bandwidth else 15 if remote else 30
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     os.environ.setdefault("TEXTUAL_SMOOTH_SCROLL", "0")
     os.environ.setdefault("TEXTUAL_FPS", str(frames))
+    # Milliseconds after which an escape is a key, and not the beginning of another key's sequence. A network may tear
+    # a sequence apart; a terminal on this machine does not.
+    os.environ.setdefault("ESCDELAY", "50" if remote else "20")
 
 
 def _is_terminal(descriptor: int) -> bool:

@@ -55,7 +55,7 @@ class Settings:
         protected: patterns of context names (`*` and `?`) whose gate is closed.
         namespaces: favourite namespaces by pattern of context names.
         forwards: forwards by name, to be started on demand; never by themselves.
-        low_bandwidth: fewer frames, for slow lines.
+        low_bandwidth: for slow lines: fewer frames, lists compressed instead of streamed.
         log_level: of statetui's own messages.
         origins: where each value came from: `default`, `file …:3`, `env STATETUI_THEME`, `flag --theme`.
     """

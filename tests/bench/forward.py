@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "live"), str(Path(__file__).parent)]
-import peer
+import peer  # noqa: E402  (the path is set above)
 
 HERE = Path(__file__).parent
 MB, GB = 1e6, 1e9
@@ -257,7 +257,7 @@ def main() -> None:
     parser.add_argument("--only", default="streams,trips,connects,stalled")
     arguments = parser.parse_args()
     os.environ["KUBECONFIG"] = os.environ["STATETUI_TEST_KUBECONFIG"] = arguments.kubeconfig
-    import forwarding  # reads the environment
+    import forwarding  # noqa: PLC0415  (reads the environment)
 
     namespace = f"statetui-bench-{secrets.token_hex(3)}"
     forwarding.kubectl("create", "namespace", namespace)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ def peers(namespace: str, *, replicas: int = 2, name: str = "peer", delay: float
     """Starts the set and waits until it is ready."""
     meta = {"name": name, "namespace": namespace}
     apply(
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"peer.py": (HERE / "peer.py").read_text()}},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta,
+         "data": {"peer.py": (HERE / "peer.py").read_text()}},
         {"apiVersion": "v1", "kind": "Service", "metadata": meta,
          "spec": {"selector": {"app": name}, "ports": [
              {"name": "echo", "port": 7, "targetPort": "echo"}, {"name": "name", "port": 9007}]}},
@@ -51,3 +54,9 @@ def pod_spec(config_map: str, delay: float = 0, *, probe: bool = True) -> dict[s
 def pod(namespace: str, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(kubectl("-n", namespace, "get", "pod", name, "-o", "json"))
     return found
+
+
+def age(namespace: str, name: str) -> float:
+    """Seconds since a pod's container started."""
+    started = pod(namespace, name)["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    return time.time() - datetime.fromisoformat(started).timestamp()

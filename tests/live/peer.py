@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-ECHO, SOURCE, SINK, BYTE, RESET, SILENT, NAME, SLOW_SINK, ZEROS, DISCARD = range(9001, 9011)
+ECHO, SOURCE, SINK, BYTE, RESET, SILENT, NAME, SLOW_SINK, ZEROS, DISCARD, CRASH, KEEP = range(9001, 9013)
 BLOCK = 1 << 16
 
 
@@ -97,6 +97,25 @@ def discard(peer: socket.socket) -> None:
     peer.sendall(b"!")
 
 
+KEPT: dict[str, int] = {}
+
+
+def keep(peer: socket.socket) -> None:
+    """Notes how much comes behind a line `KEY`, to the end; or answers `?KEY` with that."""
+    key = _line(peer)
+    if key.startswith("?"):
+        peer.sendall(f"{KEPT.get(key[1:], 0)}\n".encode())
+        return
+    while data := peer.recv(BLOCK):
+        KEPT[key] = KEPT.get(key, 0) + len(data)
+
+
+def crash(peer: socket.socket) -> None:
+    """Ends the server, and so the container."""
+    peer.recv(1)
+    os._exit(1)
+
+
 def _line(peer: socket.socket) -> str:
     """A line, and not a byte more."""
     collected = b""
@@ -107,7 +126,7 @@ def _line(peer: socket.socket) -> str:
 
 SERVERS: dict[int, Callable[[socket.socket], None]] = {
     ECHO: echo, SOURCE: source, SINK: sink, BYTE: one_byte, RESET: reset, SILENT: silent, NAME: name,
-    SLOW_SINK: slow_sink, ZEROS: zeros, DISCARD: discard,
+    SLOW_SINK: slow_sink, ZEROS: zeros, DISCARD: discard, CRASH: crash, KEEP: keep,
 }  # fmt: skip
 
 

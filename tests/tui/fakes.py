@@ -414,6 +414,7 @@ class FakeLive:
                 state=state, since=NOW - 60, problem=facts.get("trouble"), detail=facts.get("detail", "")
             ),
             scope=scope,
+            lookout=SimpleNamespace(presence=facts.get("presence")),
             feeds=facts.get("feeds", {}),
             store=Store(),
             server_version="v1.36.3",
@@ -422,6 +423,7 @@ class FakeLive:
             usage=SimpleNamespace(get=lambda *_: "not read"),
         )
         self.retried = 0
+        self.rests: list[float] = []
         self.closed = False
         self.running = asyncio.Event()
 
@@ -437,6 +439,9 @@ class FakeLive:
 
     def retry_now(self) -> None:
         self.retried += 1
+
+    def rest(self, seconds: float) -> None:
+        self.rests.append(seconds)
 
     def tell(self, update: Update) -> None:
         for listener in list(self.listeners):

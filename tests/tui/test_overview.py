@@ -25,6 +25,7 @@ from fakes import (
 )
 from textual.pilot import Pilot
 
+from tui.kube.presence import Presence
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.chooser import Chooser
 from tui.screens.help import HelpScreen
@@ -123,6 +124,22 @@ async def test_every_way_of_being_ill_has_its_own_sign() -> None:
         (
             FakeLive(namespaces=("team",), scope="namespace team", reason="cluster-wide list is forbidden"),
             ("No stateful workload in namespace team", "cluster-wide list is forbidden"),
+        ),
+        (
+            FakeLive(
+                namespaces=("tem",),
+                scope="namespace tem",
+                presence=Presence("tem", exists=False, near=("team", "temp")),
+            ),
+            ("✗ There is no namespace tem.", "Did you mean team or temp?", "Once it is created", "n another namespace"),
+        ),
+        (
+            FakeLive(
+                namespaces=("tem",),
+                scope="namespace tem",
+                presence=Presence("tem", exists=None, reason="namespaces is forbidden"),
+            ),
+            ("No stateful workload in namespace tem", "Or it does not exist", "namespaces is forbidden"),
         ),
     ],
 )
@@ -548,9 +565,9 @@ async def test_a_note_of_a_workload_that_is_well_raises_no_alarm() -> None:
         assert "⚠ no endpoints" in text and "· the operator warns" in text
 
 
-async def test_the_first_of_several_claims_is_named_too() -> None:
+async def test_where_there_is_room_the_first_of_several_claims_is_named_too() -> None:
     app = app_for(FakeLive(sample()), layout="grid")
-    async with app.run_test(size=(140, 40)) as pilot:
+    async with app.run_test(size=(100, 40)) as pilot:
         await settle(pilot)
         line = next(line for line in text_of(app).splitlines() if "zone-0-0" in line)
         assert " data0 " in line

@@ -28,10 +28,10 @@ from tui.screens.chooser import Choice, matching
 from tui.screens.keys import BINDINGS
 from tui.screens.overview import pane
 from tui.screens.overview.arrange import arrange, column_counts
-from tui.screens.overview.members import members
+from tui.screens.overview.members import members, shape, steady
 from tui.screens.overview.order import SORTS, Order, faulty, grouped
 from tui.screens.terminal import gone
-from tui.systems.model import Health, Kind, Rollout
+from tui.systems.model import Health, Kind, Role, Rollout
 from tui.text import one_line, safe
 from tui.widgets.notice import Text, lay, wrap
 from tui.widgets.statusline import Status, pieces
@@ -407,3 +407,51 @@ def test_the_first_frame_needs_no_client() -> None:
 
 def test_groups_follow_the_order_of_kinds() -> None:
     assert [kind for kind, _ in grouped(all_states())] == [Kind.DATABASE, Kind.OBJECT_STORE, Kind.QUEUE, Kind.OTHER]
+
+
+def shared(*each: Any, width: int = 65) -> list[list[str]]:
+    """The members' lines of panes that share their columns, at the width they have when two stand in 140 cells."""
+    form = shape([steady(one) for one in each], width)
+    return [["".join(text for text, _ in line) for line in members(one, width, NOW, shape=form)] for one in each]
+
+
+def replicated(*labels: str, health: Health = Health.READY, phase: str = "Running", role: str = "replica") -> Any:
+    """A workload of members with these labels."""
+    return workload(
+        "orders",
+        members=[
+            member(f"orders-{label}", health, phase, label=label, role=Role(role), claims=(claim("data", 0.2),))
+            for label in labels
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("health", "phase", "said"),
+    [
+        (Health.READY, "Running", "● replica Running "),
+        (Health.RUNNING, "Running", "Running 0/1 "),
+        (Health.FAILING, "CrashLoopBackOff", "✗ CrashLoopBackOff"),
+    ],
+)
+def test_the_state_is_whole_however_long_the_labels_are(health: Health, phase: str, said: str) -> None:
+    calm = replicated("0", role="node")
+    drawn, _ = shared(replicated("primary-0", "secondary-0", health=health, phase=phase), calm)
+    assert all(said in line for line in drawn)
+    assert [line[:2] for line in drawn] == ["pr", "se"]
+    assert all("…0 " in line[:7] for line in drawn)
+
+
+def test_labels_that_have_much_in_common_are_cut_there_and_stay_different() -> None:
+    labels = [f"pool-{pool}-{ordinal}" for pool in range(2) for ordinal in range(2)]
+    (drawn,) = shared(replicated(*labels, health=Health.RUNNING, role="server"))
+    assert all("Running 0/1 " in line for line in drawn)
+    assert [line.split()[0] for line in drawn] == ["…0-0", "…0-1", "…1-0", "…1-1"]
+    wide = members(replicated(*labels), 110, NOW)
+    assert "".join(text for text, _ in wide[0]).startswith("pool-0-0 ● replica Running")
+
+
+def test_the_state_goes_before_the_names_of_claims() -> None:
+    claims = (claim("data-zero-tenant-0"), claim("data-one-tenant-0"))
+    (drawn,) = shared(workload("tenant", members=[member("tenant-0", role=Role("server"), claims=claims)]))
+    assert "server Running" in drawn[0]

@@ -417,6 +417,9 @@ class WorkloadLive:
         for happened in events():
             self.store.put("events", happened)
 
+    def rest(self, seconds: float) -> None:
+        """Nothing is derived here."""
+
     def put(self, *workloads: Workload) -> None:
         self.workloads.update({workload.key: workload for workload in workloads})
         self._tell(Update(changed=workloads, complete=True))

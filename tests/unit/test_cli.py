@@ -73,6 +73,16 @@ def test_an_option_after_the_command_wins(got: list[Any]) -> None:
     assert got[0][0].context == "two"
 
 
+@pytest.mark.parametrize(("argv", "environ"), [(["--low-bandwidth"], ""), ([], "true")])
+def test_a_thin_line_is_told_to_whoever_connects(
+    got: list[Any], monkeypatch: pytest.MonkeyPatch, argv: list[str], environ: str
+) -> None:
+    cli.main(["get"])
+    monkeypatch.setenv("STATETUI_LOW_BANDWIDTH", environ or "false")
+    cli.main([*argv, "get"])
+    assert [options.low_bandwidth for options, *_ in got] == [False, True]
+
+
 def test_what_get_is_asked(got: list[Any]) -> None:
     cli.main(["get", "a", "ns/b", "-o", "json", "-w", "--no-usage", "--timeout", "5", "-A", "--kubeconfig", "f"])
     options, _, request = got[0]
@@ -219,7 +229,7 @@ def test_without_a_terminal_the_screen_does_not_start() -> None:
 
 
 def test_the_screen_is_prepared_for_thin_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("TEXTUAL_ANIMATIONS", "TEXTUAL_SMOOTH_SCROLL", "TEXTUAL_FPS", "SSH_CONNECTION")
+    names = ("TEXTUAL_ANIMATIONS", "TEXTUAL_SMOOTH_SCROLL", "TEXTUAL_FPS", "ESCDELAY", "SSH_CONNECTION")
 
     def prepared(settings: Settings, **environ: str) -> list[str | None]:
         with monkeypatch.context() as patch:
@@ -228,15 +238,16 @@ def test_the_screen_is_prepared_for_thin_lines(monkeypatch: pytest.MonkeyPatch) 
             for name, value in environ.items():
                 patch.setenv(name, value)
             cli.prepare_screen(settings)
-            found = [os.environ.get(name) for name in names[:3]]
+            found = [os.environ.get(name) for name in names[:4]]
             for name in names:
                 os.environ.pop(name, None)
         return found
 
-    assert prepared(Settings()) == ["none", "0", "30"]
-    assert prepared(Settings(), SSH_CONNECTION="a b c d") == ["none", "0", "15"]
-    assert prepared(Settings(low_bandwidth=True), SSH_CONNECTION="a b c d") == ["none", "0", "10"]
-    assert prepared(Settings(), TEXTUAL_FPS="60", TEXTUAL_ANIMATIONS="full") == ["full", "0", "60"]
+    assert prepared(Settings()) == ["none", "0", "30", "20"]
+    assert prepared(Settings(), SSH_CONNECTION="a b c d") == ["none", "0", "15", "50"]
+    assert prepared(Settings(low_bandwidth=True), SSH_CONNECTION="a b c d") == ["none", "0", "10", "50"]
+    assert prepared(Settings(), TEXTUAL_FPS="60", TEXTUAL_ANIMATIONS="full") == ["full", "0", "60", "20"]
+    assert prepared(Settings(), ESCDELAY="5")[-1] == "5"
 
 
 def test_a_reader_that_goes_away_ends_it_quietly(home: Path) -> None:

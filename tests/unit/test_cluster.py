@@ -63,15 +63,28 @@ async def test_the_whole_cluster(server):
     assert not [request for request in server.requests if "secret" in request.path or "selfsubject" in request.path]
 
 
-async def test_the_many_and_large_come_as_lists_and_the_rest_as_watchlists(server):
+def streamed_and_listed(server):
+    streamed = {request.path.rpartition("/")[2] for request in server.requests if "sendInitialEvents" in request.query}
+    listed = {request.path.rpartition("/")[2] for request in server.requests if "watch" not in request.query}
+    return streamed, listed
+
+
+async def test_everything_comes_as_watchlists_where_the_server_has_them(server):
     async with Running(server) as r:
         await r.complete()
         await everything_live(r)
-    streamed = {request.path.rpartition("/")[2] for request in server.requests if "sendInitialEvents" in request.query}
-    listed = {request.path.rpartition("/")[2] for request in server.requests if "watch" not in request.query}
-    assert streamed == {resource.plural for resource in BUILT_IN} - {"pods", "persistentvolumeclaims"}
-    assert listed >= {"pods", "persistentvolumeclaims"}
-    assert "statefulsets" not in listed
+    streamed, listed = streamed_and_listed(server)
+    assert streamed == {resource.plural for resource in BUILT_IN}
+    assert not streamed & listed
+
+
+async def test_over_a_thin_line_everything_comes_as_lists_which_are_compressed(server):
+    async with Running(server, low_bandwidth=True) as r:
+        await r.complete()
+        await everything_live(r)
+    streamed, listed = streamed_and_listed(server)
+    assert streamed == set()
+    assert listed >= {resource.plural for resource in BUILT_IN}
 
 
 async def test_what_the_first_table_needs_is_asked_for_first(server):
@@ -452,3 +465,32 @@ async def test_cancelling_ends_everything(server):
 def test_needed_is_a_subset_of_what_is_built_in():
     assert set(module.NEEDED) <= set(BUILT_IN)
     assert all(isinstance(resource.struct(), Object) for resource in BUILT_IN)
+
+
+async def test_a_misspelt_namespace_is_told_and_found_when_it_is_created(server, monkeypatch):
+    monkeypatch.setattr("tui.kube.presence.SOON", 0.05)
+    async with Running(server, namespace="twoo") as r:
+        await r.until(lambda: r.cluster.lookout.presence is not None)
+        assert r.cluster.lookout.presence.exists is False
+        assert r.cluster.lookout.presence.near == ("two",)
+        server.put("namespaces", {"metadata": {"name": "twoo"}})
+        await r.until(lambda: r.cluster.lookout.presence.exists is True)
+
+
+async def test_where_single_namespaces_may_not_be_read_the_list_tells(server):
+    server.rules = [*grant("one"), {"verbs": ["list"], "resources": ["namespaces"]}]
+    async with Running(server, namespace="one") as r:
+        await r.until(lambda: r.cluster.lookout.presence is not None)
+        assert r.cluster.lookout.presence.exists is True
+    server.rules = grant("one")
+    async with Running(server, namespace="one") as r:
+        await r.until(lambda: r.cluster.lookout.presence is not None)
+        assert r.cluster.lookout.presence.exists is None
+        assert "forbidden" in r.cluster.lookout.presence.reason
+
+
+async def test_nobody_looks_for_a_namespace_that_nobody_asked_for(server):
+    async with Running(server) as r:
+        await everything_live(r)
+        assert r.cluster.lookout is None
+    assert not [request for request in server.requests if "/namespaces" in request.path]

@@ -65,8 +65,10 @@ async def server() -> AsyncIterator[FakeApi]:
         yield fake
 
 
-async def run(server: FakeApi, tmp_path: Path, *names: str, namespace: str | None = None, **request: Any) -> int:
-    options = ConnectOptions(kubeconfig=kubeconfig(server, tmp_path), namespace=namespace)
+async def run(
+    server: FakeApi, tmp_path: Path, *names: str, namespace: str | None = None, thin: bool = False, **request: Any
+) -> int:
+    options = ConnectOptions(kubeconfig=kubeconfig(server, tmp_path), namespace=namespace, low_bandwidth=thin)
     request.setdefault("timeout", 20.0)
     return await get._Get(options, Settings(), get.Request(names, **request)).run()
 
@@ -358,3 +360,33 @@ def test_what_a_terminal_obeys_is_escaped_in_json_and_yaml_and_comes_back_whole(
     written = output.yaml({"t": text})
     assert yaml.safe_load(written) == {"t": text}
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u202e\ufeff]", written)
+
+
+@pytest.mark.parametrize("thin", [False, True])
+async def test_over_a_thin_line_lists_are_not_streamed(server: FakeApi, tmp_path: Path, *, thin: bool) -> None:
+    assert await run(server, tmp_path, thin=thin) == 0
+    assert any("sendInitialEvents" in request.query for request in server.requests) is not thin
+
+
+async def test_a_namespace_that_does_not_exist(
+    server: FakeApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("db", "other"):
+        server.put("namespaces", {"metadata": {"name": name}})
+    assert await run(server, tmp_path, namespace="othr") == 1
+    assert "there is no namespace othr; did you mean other?" in capsys.readouterr().err
+    assert await run(server, tmp_path, namespace="db") == 0
+    assert "namespace" not in capsys.readouterr().err
+    server.put("namespaces", {"metadata": {"name": "empty"}})
+    assert await run(server, tmp_path, namespace="empty") == 0
+    assert capsys.readouterr().err == "statetui: no stateful workload in namespace empty\n"
+
+
+async def test_a_namespace_of_which_nobody_tells_whether_it_exists(
+    server: FakeApi, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.rules = [{"verbs": ["*"], "resources": ["*"], "namespace": "othr"}]
+    assert await run(server, tmp_path, namespace="othr") == 0
+    said = capsys.readouterr().err
+    assert "or there is no namespace othr: namespaces may not be read" in said
+    assert "did you mean" not in said

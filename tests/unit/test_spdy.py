@@ -12,7 +12,7 @@ import pytest
 
 from tui.kube.forward import spdy
 from tui.kube.forward.spdy import Accepted, Ended, Pong, PortStreams, Refused, SpdyError
-from tui.kube.forward.spdy_dictionary import DICTIONARY
+from tui.kube.forward.spdy_headers import DICTIONARY
 
 #: What Kubernetes 1.36.3 with containerd 2.3.7 sent: the answer to a ping, both SYN_REPLYs, and for a closed port the
 #: end of the data stream before the text and the end of the error stream.
@@ -85,6 +85,12 @@ class Server:
             yield stream, flags, rest, dict(zip(texts[::2], texts[1::2], strict=True))
 
 
+def begun(port: int) -> PortStreams:
+    streams = PortStreams()
+    streams.open(port)
+    return streams
+
+
 def joined(events: Iterable[spdy.Event]) -> list[object]:
     """Events, with neighbouring data in one piece."""
     out: list[object] = []
@@ -101,7 +107,7 @@ def joined(events: Iterable[spdy.Event]) -> list[object]:
 
 
 def fed(pieces: Iterable[bytes], streams: PortStreams | None = None) -> list[object]:
-    streams = streams or PortStreams(5432)
+    streams = streams or begun(5432)
     return joined(event for piece in pieces for event in streams.receive(piece))
 
 
@@ -124,17 +130,17 @@ def test_the_dictionary_is_the_protocols():
 
 
 def test_opens_both_streams_at_once_and_closes_its_half_of_the_error_stream():
-    streams = PortStreams(15672, 7)
+    streams = begun(15672)
     opened = list(Server().read(streams.take()))
     assert opened == [
-        (1, 1, 0, {"streamtype": "error", "port": "15672", "requestid": "7"}),
-        (3, 0, 0, {"streamtype": "data", "port": "15672", "requestid": "7"}),
+        (1, 1, 0, {"streamtype": "error", "port": "15672", "requestid": "0"}),
+        (3, 0, 0, {"streamtype": "data", "port": "15672", "requestid": "0"}),
     ]
     assert streams.take() == b""
 
 
 def test_data_frames_have_a_header_before_them():
-    streams = PortStreams(1)
+    streams = begun(1)
     assert streams.frame(0) == data(b"")
     assert streams.frame(70_000) + bytes(70_000) == data(bytes(70_000))
     assert streams.frame((1 << 24) - 1).hex() == "0000000300ffffff"
@@ -145,7 +151,7 @@ def test_data_frames_have_a_header_before_them():
 
 def test_a_real_servers_refusal_however_it_is_cut():
     def read(pieces: Iterable[bytes]) -> list[object]:
-        streams = PortStreams(9)
+        streams = begun(9)
         streams.ping()
         return fed(pieces, streams)
 
@@ -168,7 +174,7 @@ def test_data_arrives_byte_for_byte_however_it_is_cut(longest):
 
 
 def test_data_is_handed_on_before_its_frame_is_complete_and_without_a_copy():
-    streams = PortStreams(1)
+    streams = begun(1)
     streams.receive(Server().accept())
     message = data(bytes(1000))[:500]
     (event,) = streams.receive(message)
@@ -191,7 +197,7 @@ def test_the_last_frame_of_a_stream_can_carry_data_and_what_follows_it_is_no_new
 
 
 def test_the_end_waits_for_what_the_error_stream_has_to_say():
-    streams = PortStreams(1)
+    streams = begun(1)
     assert fed([Server().accept(), data(b"", fin=True), data(b"re", 1), data(b"fused", 1)], streams) == [Accepted()]
     assert fed([data(b"!\n", 1, fin=True)], streams) == [Refused("refused!"), Ended()]
     ended = [Server().accept(), data(b"", fin=True), data(b"", 1, fin=True)]
@@ -221,7 +227,7 @@ def test_the_error_stream_carries_text_or_json(text, message):
 
 
 def test_an_endless_error_text_is_told_once_and_cut():
-    streams = PortStreams(1)
+    streams = begun(1)
     server = Server()
     assert fed([server.accept()] + [data(b"e" * 10_000, 1)] * 6, streams) == [Accepted()]
     assert fed([data(b"f" * 10_000, 1)] * 50, streams) == [Refused("e" * 60_000 + "f" * 5536)]
@@ -254,7 +260,7 @@ def test_a_stream_that_is_reset_instead_of_answered():
 
 
 def test_pings():
-    streams = PortStreams(1)
+    streams = begun(1)
     streams.take()
     assert fed([ping(1)], streams) == []  # never sent
     assert fed([ping(2), ping(0x80000000)], streams) == []
@@ -310,7 +316,7 @@ def test_what_changes_nothing():
 )
 def test_what_makes_no_sense_is_said_in_words_and_ends_it(frame, words):
     for pieces in ([frame], list(cut(frame, random.Random(1), 5))):
-        streams = PortStreams(1)
+        streams = begun(1)
         with pytest.raises(SpdyError, match=words):
             fed(pieces, streams)
         with pytest.raises(SpdyError, match=words):
@@ -325,7 +331,7 @@ def test_a_stream_is_answered_once():
 
 def test_too_long_a_frame_is_refused_before_it_arrives():
     with pytest.raises(SpdyError, match="16777215 bytes"):
-        PortStreams(1).receive(struct.pack(">HHI", 0x8003, 8, 0xFFFFFF))
+        begun(1).receive(struct.pack(">HHI", 0x8003, 8, 0xFFFFFF))
 
 
 def test_mutations_raise_nothing_else():
@@ -348,7 +354,7 @@ def test_mutations_raise_nothing_else():
                     del bad[at : at + rng.randint(1, 8)]
                 case _:
                     bad[at:at] = rng.randbytes(rng.randint(1, 8))
-        streams = PortStreams(1)
+        streams = begun(1)
         streams.ping()
         try:
             fed(cut(bytes(bad), rng, rng.choice([1, 10, 1000])), streams)
@@ -367,3 +373,37 @@ def test_noise_raises_nothing_else():
             fed(cut(noise, rng, 20))
         except SpdyError as error:
             assert str(error)
+
+
+def test_connections_follow_one_another_and_what_is_late_is_skipped():
+    server, streams = Server(), begun(1)
+    list(server.read(streams.take()))
+    streams.receive(server.accept())
+    assert not streams.over
+    streams.give_up()
+    assert streams.take() == reset(3, 5)
+    assert streams.over
+    assert fed([data(b"too late"), data(b"", fin=True), data(b"error text", stream=1, fin=True)], streams) == []
+    streams.open(2)
+    opened = list(server.read(streams.take().removeprefix(reset(3, 5))))
+    assert [(stream, headers["port"], headers["requestid"]) for stream, _, _, headers in opened] == [
+        (5, "2", "1"),
+        (7, "2", "1"),
+    ]
+    assert streams.frame(3) == struct.pack(">II", 7, 3)
+    late = [data(b"of the first"), reset(1, 5), server.reply(5), server.reply(7), data(b"of the second", stream=7)]
+    assert fed(late, streams) == [Accepted(), b"of the second"]
+    assert fed([data(b"", 7, fin=True), data(b"", 5, fin=True)], streams) == [Ended()]
+    assert streams.over
+
+
+def test_the_next_connection_ends_the_one_before():
+    streams = begun(1)
+    streams.take()
+    streams.open(2)
+    assert streams.take().startswith(reset(3, 5))
+
+
+def test_data_on_a_stream_to_come_is_refused():
+    with pytest.raises(SpdyError, match="never opened"):
+        begun(1).receive(data(b"x", stream=7))

@@ -97,9 +97,9 @@ class Watching:
 class Running:
     """One running cluster against a fake server."""
 
-    def __init__(self, server, *, namespace=None, context_namespace="default", customs=(), poll_usage=False):
+    def __init__(self, server, *, context_namespace="default", poll_usage=False, **options):
         self.api = Api(server.context(namespace=context_namespace))
-        self.cluster = Cluster(self.api, namespace=namespace, customs=customs, poll_usage=poll_usage)
+        self.cluster = Cluster(self.api, poll_usage=poll_usage, **options)
         self.told = asyncio.Event()
         self.cluster.on_feed.append(self.told.set)
         self.changes: list[Change] = []

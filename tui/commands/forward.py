@@ -15,7 +15,7 @@ from tui.commands import exits, output
 from tui.commands.forward_definitions import Request, check_context, definitions, listing, table
 from tui.commands.forward_environment import EnvFile, environment, expanded, facts, variables
 from tui.commands.forward_output import Entry, Reporter
-from tui.commands.opening import Opening, note
+from tui.commands.opening import Opening, note, tell_nowhere
 from tui.commands.signals import Signals
 from tui.kube import program
 from tui.kube.access import can
@@ -144,7 +144,12 @@ class _Forwarding:
         targets = []
         for wanted in self._wanted:
             check_context(wanted, self._settings, live.context.name)
-            targets.append(target_of(wanted, live))
+            try:
+                targets.append(target_of(wanted, live))
+            except ProblemError as error:
+                if error.problem.cause is Cause.ABSENT:
+                    await tell_nowhere(live)
+                raise
         for namespace in dict.fromkeys(target.namespace for target in targets):
             await self._ask(namespace)
         for wanted, target in zip(self._wanted, targets, strict=True):

@@ -111,7 +111,7 @@ class EnvFile:
             ProblemError: CONFIG, there is one already, or it cannot be written.
         """
         self._path = path
-        # No form of these files has a way to write a line end, and one that is written is the start of another variable.
+        # These files know no way to write a line end; one that stands there begins another variable.
         lines = [f"{name}={value}" for name, value in content.items() if value and value.isprintable()]
         try:
             # Never over something that is there: it may be somebody's.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tui import paths
 from tui.commands import exits
-from tui.commands.opening import LOOK, Opening, note
+from tui.commands.opening import LOOK, Opening, note, tell_nowhere
 from tui.commands.printers import Printer, printer
 from tui.kube.feeds import Feed, Phase
 from tui.kube.options import ConnectOptions
@@ -81,12 +81,13 @@ class _Get:
             out = printer(self._request.output, self._live, named=bool(self._request.names), watch=self._request.watch)
             out.first(chosen)
             self._tell_gaps(chosen, arrived=arrived)
+            nowhere = arrived and not chosen and await tell_nowhere(self._live)
             for name in missing:
                 near = nearest(name, {item.name for item in self._live.workloads.values()})
                 note(f"no workload is called {name}" + (f"; did you mean {near}?" if near else ""))
             if self._request.watch and not missing:
                 await self._follow(out, chosen)
-            return exits.OK if arrived and not missing else exits.FAILED
+            return exits.OK if arrived and not missing and not nowhere else exits.FAILED
 
     def _hear(self, update: Update) -> None:
         self._changed.update({item.key: item for item in update.changed})

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import sys
 import time
 from types import TracebackType
 
 from tui.kube.feeds import Phase
+from tui.kube.presence import look_for
 from tui.problem import Cause, Problem, ProblemError
 from tui.systems.live import Live, Update
 from tui.text import one_line
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two looks at what announces itself by no change.
 LOOK = 0.05
@@ -155,6 +159,25 @@ def _nothing_allowed(evidence: str, scope: str) -> Problem:
         evidence,
         "Name a namespace that you may read with -n, or ask for the rights that `statetui doctor` lists.",
     )
+
+
+async def tell_nowhere(live: Live) -> bool:
+    """Says where the namespace that was asked for does not exist, or may not. Returns whether that is certain."""
+    api, cluster = live.api, live.cluster
+    namespace = live.options.namespace
+    if api is None or cluster is None or cluster.lookout is None or namespace is None:
+        return False
+    try:
+        presence = cluster.lookout.presence or await look_for(api, namespace)
+    except ProblemError as error:
+        log.info("the namespace: %s", error.problem)
+        return False
+    if presence.exists is None:
+        note(f"or there is no namespace {presence.namespace}: namespaces may not be read ({presence.reason})")
+    elif not presence.exists:
+        near = f"; did you mean {' or '.join(presence.near)}?" if presence.near else ""
+        note(f"there is no namespace {presence.namespace}{near}")
+    return presence.exists is False
 
 
 def note(text: str) -> None:

@@ -248,3 +248,9 @@ async def _legacy(api: Api, group: str, version: str, timeout: float) -> set[str
         log.warning("discovery of %s: %s", path, error.problem)
         return set()
     return {item.name for item in listed.resources or () if "/" not in item.name}
+
+
+def is_served(resource: Resource, served: Discovery) -> bool:
+    """Whether the server has a version of the resource that fits."""
+    versions = served.get(resource.group, {})
+    return any(resource.plural in versions.get(version, ()) for version in resource.versions)

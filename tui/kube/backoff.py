@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable
@@ -68,3 +69,14 @@ class Backoff:
         if retry_after is not None:
             wait = max(wait, min(retry_after, 600.0) * (1 + 0.1 * self._spread()))
         return wait
+
+
+async def happens(event: asyncio.Event, seconds: float | None) -> bool:
+    """Waits for the event, which is cleared, or so many seconds. Returns whether it was the event."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    event.clear()
+    return True

@@ -9,13 +9,14 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tui.kube.access import Discovery, discover
+from tui.kube.access import discover, is_served
 from tui.kube.api import Api
-from tui.kube.backoff import Backoff
+from tui.kube.backoff import Backoff, happens
 from tui.kube.connection import Connection, blind_spots, judge
 from tui.kube.feeds import Feed
 from tui.kube.kubelet import UsagePoller
 from tui.kube.objects import Object
+from tui.kube.presence import Lookout
 from tui.kube.reflector import SLOW, Reflector
 from tui.kube.resources import BUILT_IN, CLAIMS, DAEMONSETS, DEPLOYMENTS, PODS, REPLICASETS, STATEFULSETS, Resource
 from tui.kube.scope import Readable, Scope, namespace_names, negotiate
@@ -50,6 +51,7 @@ class Cluster:
         store: what the cluster holds.
         usage: how full the claims are.
         scope: what is watched.
+        lookout: looks whether the namespace exists that was asked for, None where nobody asked for one.
         server_version: as the server says it, empty until it has.
         complete: whether everything that workloads are derived from has arrived, or is known not to come. Once true
             it stays true.
@@ -65,19 +67,21 @@ class Cluster:
         all_namespaces: bool = False,
         customs: Sequence[Resource] = (),
         poll_usage: bool = True,
+        low_bandwidth: bool = False,
     ) -> None:
         chosen = None if all_namespaces else namespace
         self.store = Store()
         self.usage = UsageBook(self.store)
         self.usage.settled = not poll_usage
         self.scope = Scope((chosen,), asked=True) if chosen else Scope()
+        self.lookout = Lookout(api, chosen, self._changed) if chosen else None
         self.server_version = ""
         self.complete = False
         self.on_feed: list[Callable[[], None]] = []
         self._api = api
         self._customs = {resource.key: resource for resource in customs}
         self._namespace = namespace
-        self._habits = Habits(in_one_piece=frozenset((PODS.key, CLAIMS.key)))
+        self._habits = Habits(streams_lists=not low_bandwidth)
         self._reflectors: dict[Key, Reflector] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -139,6 +143,8 @@ class Cluster:
         self._on_demand = True
         self._look_at_rights.set()
         self._look_for_customs.set()
+        if self.lookout is not None:
+            self.lookout.retry_now()
 
     # --- running
 
@@ -151,6 +157,8 @@ class Cluster:
                 others = (self._watchdog.run, self._discover, self._the_rest, self._negotiate, self._version)
                 for other in others:
                     self._group.create_task(other())
+                if self.lookout is not None:
+                    self._group.create_task(self.lookout.run())
         finally:
             self._group = None
 
@@ -186,7 +194,7 @@ class Cluster:
                 self._start(resource, self._namespaces_of(resource))
         while not self.complete:
             # Nothing may happen any more that would lead to a new judgement: time alone decides about what fails.
-            if not await _wait(self._completed, 0.5) and self._all_known():
+            if not await happens(self._completed, 0.5) and self._all_known():
                 self._changed()
         if self._poller is not None:
             await self._poller.run()
@@ -219,11 +227,11 @@ class Cluster:
                 self._discovery_failed = True
             else:
                 pause, self._discovered = SLOW, True
-                present = [resource for resource in self._customs.values() if _served(resource, served)]
+                present = [resource for resource in self._customs.values() if is_served(resource, served)]
             for resource in present:
                 self._start(resource, self._namespaces_of(resource))
             self._changed()
-            await _wait(self._look_for_customs, pause)
+            await happens(self._look_for_customs, pause)
 
     # --- rights
 
@@ -233,7 +241,7 @@ class Cluster:
             return
         backoff = Backoff(longest=5.0)
         while True:
-            due = not await _wait(self._look_at_rights, SLOW if self._refused else None)
+            due = not await happens(self._look_at_rights, SLOW if self._refused else None)
             due, self._on_demand = due or self._on_demand, False
             refused = {resource.key: resource for resource in self._newly_refused()}
             wanted = self._refused | refused if due else refused
@@ -381,20 +389,3 @@ class Cluster:
             self._look_at_rights.set()
         for listener in list(self.on_feed):
             listener()
-
-
-def _served(resource: Resource, served: Discovery) -> bool:
-    """Whether the server has a version of the resource that fits."""
-    versions = served.get(resource.group, {})
-    return any(resource.plural in versions.get(version, ()) for version in resource.versions)
-
-
-async def _wait(event: asyncio.Event, seconds: float | None) -> bool:
-    """Waits for the event, which is cleared, or so many seconds. Returns whether it was the event."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return False
-    event.clear()
-    return True

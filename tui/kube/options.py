@@ -16,6 +16,7 @@ class ConnectOptions:
         all_namespaces: `-A`.
         impersonate: `--as`; replaces every impersonation of the kubeconfig.
         impersonate_groups: `--as-group`.
+        low_bandwidth: `--low-bandwidth`, or the setting: the line is thin.
     """
 
     kubeconfig: str | None = None
@@ -24,6 +25,7 @@ class ConnectOptions:
     all_namespaces: bool = False
     impersonate: str | None = None
     impersonate_groups: tuple[str, ...] = ()
+    low_bandwidth: bool = False
 
 
 def kubectl_arguments(options: ConnectOptions) -> tuple[str, ...]:

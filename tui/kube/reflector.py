@@ -137,7 +137,7 @@ class Reflector:
             await self._list()
             self._polls += 1
             self._watch_refused = self._polls % POLLS != 0
-        elif self._habits.streams_lists and self._resource.key not in self._habits.in_one_piece:
+        elif self._habits.streams_lists:
             await self._stream_list()
         else:
             await self._list()

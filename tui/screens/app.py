@@ -9,18 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.color import ColorSystem
 from textual import events
-from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
-from textual.screen import Screen
 from textual.signal import Signal
 from textual.timer import Timer
 
@@ -29,7 +25,7 @@ from tui.paths import config_dir
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens import situation, terminal, themes
 from tui.screens.ending import EndingApp
-from tui.screens.frames import FrameDiff
+from tui.screens.frugal import FrugalApp
 from tui.screens.gateway import ClusterGateway, Gateway
 from tui.screens.keyorder import OrderedKeys
 from tui.screens.overview.order import SORTS, Order
@@ -39,8 +35,6 @@ from tui.text import one_line
 from tui.widgets.statusline import Status, StatusLine
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from tui.kube.options import ConnectOptions
     from tui.settings import Settings
     from tui.systems.live import Live, Update
@@ -51,11 +45,13 @@ log = logging.getLogger(__name__)
 TICK = 5.0
 #: Seconds without another size after which the terminal is thought to have settled.
 SETTLED = 0.1
+#: Seconds for which a key that is being answered may keep the workloads from being derived anew.
+ANSWER = 0.2
 #: Seconds given to the connections to close when the program ends.
 PARTING = 1.0
 
 
-class StatetuiApp(OrderedKeys, EndingApp):
+class StatetuiApp(OrderedKeys, FrugalApp, EndingApp):
     """statetui.
 
     Args:
@@ -73,8 +69,10 @@ class StatetuiApp(OrderedKeys, EndingApp):
     """
 
     TITLE = "statetui"
-    # The default screen's own CSS_PATH would not be read: it is not pushed.
-    CSS_PATH: ClassVar[list[str | PurePath]] = ["app.tcss", "overview/overview.tcss"]
+    # All there are: a sheet that is read when its screen is pushed makes Textual apply all of them anew to everything.
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        "app.tcss", "overview/overview.tcss", "chooser.tcss", "workload/workload.tcss"
+    ]  # fmt: skip
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -111,10 +109,10 @@ class StatetuiApp(OrderedKeys, EndingApp):
         self._gateway: Gateway = gateway or ClusterGateway()
         self._problem: Problem | None = None
         self._told_left_out = False
+        self._loaded_ahead = False
         self._tally = situation.Tally()
         self._tasks: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
-        self._frames: FrameDiff | None = None
         self._settling: Timer | None = None
         self._set_theme()
         if self.settings.keys:
@@ -225,9 +223,18 @@ class StatetuiApp(OrderedKeys, EndingApp):
         """An update of the opened context; those of one that was left are late and mean nothing."""
         if live is not self.live or not self.is_running:
             return
+        if update.complete and not self._loaded_ahead:
+            self._load_ahead()
         self._tally.take(update.changed, update.gone)
         self.overview.apply(update.changed, update.gone, self.workloads)
         self.refresh_view()
+
+    def _load_ahead(self) -> None:
+        """Loads what the first key may open, now that nobody waits for anything."""
+        self._loaded_ahead = True
+        loading = asyncio.create_task(asyncio.to_thread(_screens), name="load ahead")
+        self._tasks.add(loading)
+        loading.add_done_callback(self._tasks.discard)
 
     def refresh_view(self) -> None:
         """Brings status and overview to what is known; the overview only while it can be seen."""
@@ -292,36 +299,6 @@ class StatetuiApp(OrderedKeys, EndingApp):
         """For themes that are not ours."""
         return {"cursor": "#333333", "frame": "#555555", "frame-focus": "#aaaaaa", "muted": "#888888"}
 
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        """Writes what differs from what the terminal shows, and nothing when nothing does."""
-        driver = self._driver
-        if not isinstance(renderable, LayoutUpdate | ChopsUpdate) or self._batch_count or self.is_headless:
-            super()._display(screen, renderable)
-            return
-        try:
-            if self._running and not self._closed and driver is not None:
-                data = self._encode(renderable)
-                if data:
-                    self._begin_update()
-                    driver.write(data)
-                    self._end_update()
-                    driver.flush()
-        finally:
-            self.post_display_hook()
-
-    def _encode(self, update: LayoutUpdate | ChopsUpdate) -> str:
-        if self._frames is None:
-            system = self.console._color_system or ColorSystem.TRUECOLOR
-            self._frames = FrameDiff(system, no_color=bool(os.environ.get("NO_COLOR")))
-        width, height = self.size
-        data = self._frames.encode(update, width, height)
-        x, y = self.cursor_position
-        at = self.screen.outer_size.clamp_offset(self.cursor_position)
-        if data or at != self._previous_cursor_position:
-            self._previous_cursor_position = at
-            data += f"\x1b[{y + 1};{x + 1}H"
-        return data
-
     def on_resize(self) -> None:
         """The terminal has moved its lines about, once or many times: when it rests, everything is drawn anew.
 
@@ -336,12 +313,20 @@ class StatetuiApp(OrderedKeys, EndingApp):
     # --- keys
 
     async def on_event(self, event: events.Event) -> None:
-        """Takes the key that ends a jump before anything else does."""
-        if isinstance(event, events.Key) and self.screen_stack:
-            screen = self.screen
-            if isinstance(screen, OverviewScreen) and screen.take_key(event):
-                return
-        await super().on_event(event)
+        """Takes the key that ends a jump before anything else does. While a key is answered nothing is derived."""
+        if not isinstance(event, events.Key) or not self.screen_stack:
+            await super().on_event(event)
+            return
+        screen, live = self.screen, self.live
+        if isinstance(screen, OverviewScreen) and screen.take_key(event):
+            return
+        if live is not None:
+            live.rest(ANSWER)
+        try:
+            await super().on_event(event)
+        finally:
+            if live is not None:
+                live.rest(0.0)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The switchers are not offered where they are out of place."""
@@ -396,3 +381,9 @@ class StatetuiApp(OrderedKeys, EndingApp):
         from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
 
         switchers.theme(self)
+
+
+def _screens() -> None:
+    """The modules of the screens that are pushed."""
+    from tui.screens import help, switchers  # noqa: PLC0415, F401
+    from tui.screens.workload import screen  # noqa: PLC0415, F401

@@ -70,18 +70,24 @@ class _Page(ScrollView, can_focus=True):
         self.auto_links = False
         self._text, self._keys = text, keys
         self._lines: list[list[Piece]] = []
+        self._width = 0
 
     def on_resize(self) -> None:
-        self._lines = self._set(self.scrollable_content_region.width or self.size.width)
-        self.virtual_size = Size(0, len(self._lines))
-        self.refresh()
+        self.virtual_size = Size(0, len(self._set(self.scrollable_content_region.width or self.size.width)))
 
     def render_line(self, y: int) -> Strip:
         ground = Style(bgcolor=self.background_colors[1].rich_color)
         at = self.scroll_offset.y + y
-        return strip_of(self._lines[at] if at < len(self._lines) else [], inks(self.app), ground, self.size.width)
+        # Set here: the first frame is drawn before the page is told of its size.
+        lines = self._set(self.size.width)
+        return strip_of(lines[at] if at < len(lines) else [], inks(self.app), ground, self.size.width)
 
     def _set(self, width: int) -> list[list[Piece]]:
+        if width != self._width:
+            self._width, self._lines = width, self._lines_of(width)
+        return self._lines
+
+    def _lines_of(self, width: int) -> list[list[Piece]]:
         title, _, text = self._text.partition("\n")
         lines: list[list[Piece]] = [[], [("  ", ""), (title, "title")], []]
         # Where the source breaks its lines means nothing here.

@@ -4,15 +4,20 @@ Over a thin line, from a paste or a macro, `/orders⏎` arrives in one piece. Te
 has the focus when the key is read, and looks for bindings only when it has come back from there through every queue
 above that widget: the letters would reach the list, and its bindings, before the line that `/` opens exists. Here a
 key is answered before the next one is looked at.
+
+The answer is also drawn at once. Textual draws with the next of its frames, up to a thirtieth of a second later, and
+the contents of a new screen not before its second frame.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 
 from textual import events
 from textual.app import App
 from textual.message_pump import MessagePump
+from textual.screen import UPDATE_PERIOD
 
 #: Seconds that one key may hold up the next: a widget that is busy for longer must not stop the keys for ever.
 PATIENCE = 0.5
@@ -20,6 +25,8 @@ PATIENCE = 0.5
 
 class OrderedKeys(App[None]):
     """An app that finishes with a key before it takes the next."""
+
+    _drawn_at = 0.0  # monotonic seconds
 
     async def on_event(self, event: events.Event) -> None:
         """Answers bindings at once, unless text is being typed; then waits until those concerned have taken it in."""
@@ -33,6 +40,19 @@ class OrderedKeys(App[None]):
         elif not await self._check_bindings(event.key, priority=True):
             await self._check_bindings(event.key)
         await _taken_in(focused or self.screen)
+        await self._draw(focused)
+
+    async def _draw(self, focused: MessagePump | None) -> None:
+        """Draws what the key has changed; of keys that come faster than frames only some, the frames draw the rest."""
+        now = time.monotonic()
+        if now - self._drawn_at < UPDATE_PERIOD:
+            return
+        self._drawn_at = now
+        await self._until_mounted()
+        if self.focused is not focused:
+            await _taken_in(self.focused or self.screen)
+        if self._running and self.is_attached:
+            self.screen._on_timer_update()
 
     async def _until_mounted(self) -> None:
         """A screen that was pushed by the key before may not have its widgets, and its focus, yet."""

@@ -17,6 +17,7 @@ from tui.widgets.statusline import Status
 
 if TYPE_CHECKING:
     from tui.kube.cluster import Cluster
+    from tui.kube.presence import Presence
     from tui.kube.scope import Scope
     from tui.systems.live import Live
 
@@ -153,7 +154,10 @@ def judge(live: Live, seen: Seen) -> Situation:
     if not live.complete:
         return Situation(status, _listing(live, cluster, name))
     if not counts[0]:
-        return Situation(status, _empty(scope, connection.detail), connection.state == "stale")
+        presence = cluster.lookout.presence if cluster.lookout is not None else None
+        if presence is not None and presence.exists is False:
+            return Situation(status, _nowhere(presence), connection.state == "stale")
+        return Situation(status, _empty(scope, connection.detail, presence), connection.state == "stale")
     if not seen.shown:
         text = Text(
             "○", "dim", f"None of {counts[0]} workloads passes the filter.", ((view, "accent"),), (("esc", "show all"),)
@@ -240,11 +244,24 @@ def _listing(live: Live, cluster: Cluster, name: str) -> Text:
     return Text("◌", "starting", f"Reading {one_line(name)}…", tuple(lines), (_CONTEXT, _HELP, _QUIT))
 
 
-def _empty(scope: Scope, detail: str) -> Text:
+def _nowhere(presence: Presence) -> Text:
+    """The namespace that was asked for does not exist."""
+    paragraphs: list[Piece] = []
+    if presence.near:
+        paragraphs += [(f"Did you mean {' or '.join(presence.near)}?", "accent"), ("", "")]
+    paragraphs.append(("Once it is created, what it holds is shown at once.", ""))
+    keys = (_NAMESPACE, _CONTEXT, _HELP, _QUIT)
+    return Text("✗", "failing", f"There is no namespace {presence.namespace}.", tuple(paragraphs), keys)
+
+
+def _empty(scope: Scope, detail: str, presence: Presence | None) -> Text:
     where = "this cluster" if scope.namespaces is None else scope.text
     paragraphs: list[Piece] = [
         ("Nothing here holds claims or belongs to a system that statetui knows. What appears is shown at once.", "")
     ]
+    if presence is not None and presence.exists is None:
+        paragraphs += [("", ""), ("Or it does not exist: namespaces may not be read here.", "warn")]
+        paragraphs += [(presence.reason, "dim")] if presence.reason else []
     if scope.reason:
         paragraphs += [("", ""), (f"Not the whole cluster can be seen: {scope.reason}", "dim")]
     if detail:

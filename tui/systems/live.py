@@ -97,6 +97,8 @@ class Live:
         self._api: Api | None = None
         self._feeds_changed = asyncio.Event()
         self._retry = asyncio.Event()
+        self._rest_until = 0.0  # monotonic seconds
+        self._rested = asyncio.Event()
 
     @property
     def workloads(self) -> Mapping[str, Workload]:
@@ -118,6 +120,14 @@ class Live:
         self._retry.set()
         if self.cluster is not None:
             self.cluster.retry_now()
+
+    def rest(self, seconds: float) -> None:
+        """Derives nothing for so long, because somebody waits for something else; 0 ends that."""
+        self._rest_until = time.monotonic() + seconds
+        if seconds > 0:
+            self._rested.clear()
+        else:
+            self._rested.set()
 
     async def run(self) -> None:
         """Opens the context and keeps the workloads true until cancelled. Never raises for trouble outside."""
@@ -167,6 +177,7 @@ class Live:
                 all_namespaces=self.options.all_namespaces,
                 customs=self.catalogue.customs,
                 poll_usage=self._usage,
+                low_bandwidth=self.options.low_bandwidth,
             )
             self.cluster.on_feed.append(self._feeds_changed.set)
             self._recogniser = Recogniser(self.cluster.store, self.cluster.usage, self.catalogue)
@@ -194,6 +205,7 @@ class Live:
                     tell_again = time.monotonic() + PROGRESS
                 await asyncio.sleep(BATCH / 4)
                 continue
+            await self._rest()
             began = time.monotonic()
             changes = cluster.store.drain()
             usage = cluster.usage.drain()
@@ -204,6 +216,7 @@ class Live:
                 delta = recogniser.apply(changes, usage, within=slice_)
                 while recogniser.unsettled:
                     await asyncio.sleep(TURN)
+                    await self._rest()
                     delta = delta.then(recogniser.apply((), within=slice_))
             if time.monotonic() >= look_again:
                 look_again = time.monotonic() + LOOK_AGAIN
@@ -211,8 +224,15 @@ class Live:
                 gc.freeze()  # what was made since then lives long too, and a full collection stalls the screen
             if delta.changed or delta.gone or feeds or not told:
                 told = True
+                await self._rest()
                 self._tell(Update(delta.changed, delta.gone, feeds, cluster.complete))
             await asyncio.sleep(min(max(BATCH, EASE * (time.monotonic() - began)), LONGEST))
+
+    async def _rest(self) -> None:
+        while not self._rested.is_set() and (left := self._rest_until - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._rested.wait()
 
     async def _wait(self, cluster: Cluster, seconds: float) -> None:
         waits = [

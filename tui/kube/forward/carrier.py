@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from tui.kube.api import Upgraded
 from tui.kube.forward.remote import Sink, words_of
-from tui.kube.forward.spdy import Accepted, Ended, Pong, PortStreams, Refused, SpdyError
+from tui.kube.forward.spdy import Accepted, Ended, Event, Pong, PortStreams, Refused, SpdyError
 from tui.kube.forward.websocket import WebSocket
 
 #: Bytes of a connection that was given up which are skipped before the carrier is dropped instead.
@@ -54,6 +54,7 @@ class Carrier:
     def adopt(self, upgraded: Upgraded) -> None:
         """Starts on a websocket whose handshake is done."""
         self.socket.adopt(upgraded)
+        self.socket.resume()
 
     async def open(self, port: int, sink: Sink) -> SpdyRemote | None:
         """Opens a connection to a port of the pod.
@@ -149,18 +150,11 @@ class Carrier:
         for event in events:
             if isinstance(event, Pong):
                 self.answered = True
-            elif remote is None or remote is not self._current:
-                continue
-            elif isinstance(event, memoryview):
-                remote.sink.remote_data(event)
-            elif isinstance(event, Refused):
-                remote.sink.remote_refused(words_of(event.message.encode()))
             elif isinstance(event, Accepted):
-                remote.accepted.set()
-            elif isinstance(event, Ended):
-                remote.over = True
-                self._lay_aside()
-                remote.sink.remote_ended()
+                if remote is not None:
+                    remote.accepted.set()
+            elif remote is not None and remote is self._current:
+                remote.tell(event)
         self._send_control()
 
     def socket_closed(self, why: str, *, clean: bool) -> None:
@@ -180,13 +174,15 @@ class Carrier:
     def pong_received(self) -> None:
         """Not asked for: pings go inside SPDY."""
 
+    def ended(self) -> None:
+        """Both sides have ended its connection."""
+        self._lay_aside()
+
     def _fail(self, why: str) -> None:
         remote, self._current = self._current, None
         self.drop()
-        if remote is not None and not remote.over:
-            remote.over = True
-            remote.accepted.set()
-            remote.sink.remote_lost(why)
+        if remote is not None:
+            remote.lose(why)
 
     def _die(self) -> None:
         self._dead = True
@@ -213,6 +209,34 @@ class SpdyRemote:
         self.accepted = asyncio.Event()
         self.over = False
         self._carrier = carrier
+        self._listening = False
+        self._early: list[Event] = []  # what came before anybody listened
+        self._lost = ""
+
+    def tell(self, event: Event) -> None:
+        """Passes on what the carrier brings; before the sink listens it is kept, and nothing more is read."""
+        if not self._listening:
+            self._early.append(memoryview(bytes(event)) if isinstance(event, memoryview) else event)
+            self._carrier.pause(paused=True)
+        elif isinstance(event, memoryview):
+            self.sink.remote_data(event)
+        elif isinstance(event, Refused):
+            self.sink.remote_refused(words_of(event.message.encode()))
+        elif isinstance(event, Ended):
+            self.over = True
+            self._carrier.ended()
+            self.sink.remote_ended()
+
+    def lose(self, why: str) -> None:
+        """The carrier is gone."""
+        self.accepted.set()
+        if self.over:
+            return
+        self.over = True
+        if self._listening:
+            self.sink.remote_lost(why)
+        else:
+            self._lost = why
 
     @property
     def heard(self) -> float:
@@ -240,8 +264,17 @@ class SpdyRemote:
             self._carrier.pause(paused=True)
 
     def resume(self) -> None:
-        """Reads again."""
-        if not self.over:
+        """Reads; the first time what has come already is told."""
+        if not self._listening:
+            self._listening = True
+            if not self.over:
+                self._carrier.pause(paused=False)
+            early, self._early = self._early, []
+            for event in early:
+                self.tell(event)
+            if self._lost:
+                self.sink.remote_lost(self._lost)
+        elif not self.over:
             self._carrier.pause(paused=False)
 
     def ping(self) -> None:

@@ -155,6 +155,7 @@ class PipeRemote(asyncio.BufferedProtocol):
         self._transport = transport
         self.heard = self._loop.time()
         transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
+        transport.pause_reading()  # until `resume`
 
     def get_buffer(self, sizehint: int) -> bytearray:
         """Where the next bytes go."""

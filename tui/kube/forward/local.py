@@ -11,9 +11,12 @@ import sys
 from typing import Protocol
 
 from tui.kube.forward import sockdiag
-from tui.kube.forward.websocket import HIGH_WATER, LOW_WATER, READ
+from tui.kube.forward.websocket import HIGH_WATER, LOW_WATER
 
-_shared = bytearray(READ)
+#: Bytes read from a program at once, and sent as one frame. Larger ones cost less; but fifty frames may wait at the far
+#: end while the application does not read (spdystream's queue), and that is memory of the node.
+CHUNK = 128 << 10
+_shared = bytearray(CHUNK)
 _view = memoryview(_shared)
 #: From Python 3.12 on a transport keeps what it could not send at once instead of copying it; our buffers are reused.
 _KEPT_BY_TRANSPORT = sys.version_info >= (3, 12)
@@ -55,12 +58,13 @@ class LocalEnd(asyncio.BufferedProtocol):
 
     def write(self, data: memoryview) -> None:
         """Sends to the program; what it does not take at once is copied."""
-        if self._transport is not None and not self._over:
-            self._transport.write(bytes(data) if _KEPT_BY_TRANSPORT else data)
+        transport = self._transport
+        if transport is not None and not transport.is_closing():
+            transport.write(bytes(data) if _KEPT_BY_TRANSPORT else data)
 
     def end(self) -> None:
         """Tells the program that nothing more comes, once all is sent."""
-        if self._transport is not None and not self._over:
+        if self._transport is not None and not self._transport.is_closing():
             with contextlib.suppress(OSError):
                 self._transport.write_eof()
 

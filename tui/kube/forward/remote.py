@@ -64,7 +64,7 @@ class Remote(Protocol):
         """Reads no more until `resume`."""
 
     def resume(self) -> None:
-        """Reads again."""
+        """Reads; called first when the sink is ready to listen. Before that nothing is told."""
 
     def ping(self) -> None:
         """Puts something on the wire, and asks for an answer where the protocol has one."""
@@ -96,7 +96,7 @@ class ChannelRemote:
         self._words = b""
 
     def adopt(self, upgraded: Upgraded) -> None:
-        """Starts on a connection whose handshake is done."""
+        """Starts on a connection whose handshake is done; `resume` begins to read."""
         self._socket.adopt(upgraded)
 
     @property

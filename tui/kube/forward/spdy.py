@@ -19,13 +19,11 @@ from typing import Final
 
 import msgspec
 
-from tui.kube.forward.spdy_dictionary import DICTIONARY
+from tui.kube.forward import spdy_headers as headers
 
 #: Bytes of a control frame that are collected. Data frames are handed on as they come, so the 24 bits of their length
 #: bound nothing that is kept.
 MAX_CONTROL: Final = 128 * 1024
-#: Bytes that a block of headers may have, decompressed. Those of a port-forward are empty or nearly so.
-MAX_HEADERS: Final = 64 * 1024
 #: Bytes of the error stream's text that are waited for and kept.
 MAX_TEXT: Final = 64 * 1024
 #: What a data frame can carry is below this: its length has 24 bits.
@@ -110,8 +108,8 @@ class PortStreams:
 
     def __init__(self) -> None:
         self._out = bytearray()
-        self._packer = zlib.compressobj(zdict=DICTIONARY)
-        self._unpacker = zlib.decompressobj(zdict=DICTIONARY)
+        self._packer = zlib.compressobj(zdict=headers.DICTIONARY)
+        self._unpacker = zlib.decompressobj(zdict=headers.DICTIONARY)
         self._head = bytearray()  # of a frame whose first 8 bytes are not all here
         self._left = 0  # payload bytes of the current frame that are still to come
         self._stream = 0  # of the current data frame; 0 for a control frame
@@ -143,11 +141,8 @@ class PortStreams:
             self.give_up()
         self._error_stream = 4 * self._connections + 1  # the error stream is opened first
         self._data_stream = self._error_stream + 2
-        for stream, kind, flags in ((self._error_stream, b"error", _FIN), (self._data_stream, b"data", 0)):
-            headers = ((b"streamtype", kind), (b"port", b"%d" % port), (b"requestid", b"%d" % self._connections))
-            block = _WORD.pack(len(headers)) + b"".join(
-                _WORD.pack(len(text)) + text for header in headers for text in header
-            )
+        for stream, kind, flags in ((self._error_stream, "error", _FIN), (self._data_stream, "data", 0)):
+            block = headers.block({"streamtype": kind, "port": str(port), "requestid": str(self._connections)})
             packed = self._packer.compress(block) + self._packer.flush(zlib.Z_SYNC_FLUSH)
             # Associated with no stream, and of the highest priority, like all that moby/spdystream opens. Our half of
             # the error stream is closed as it is opened: nothing is ever sent on it.
@@ -296,7 +291,10 @@ class PortStreams:
             raise SpdyError("a frame with headers has no stream")
         stream = _WORD.unpack_from(payload)[0] & ~_CONTROL
         self._check_stream(stream, "headers")
-        _check_headers(self._unpack(payload[4:]))
+        try:
+            headers.check(headers.unpacked(self._unpacker, payload[4:]))
+        except ValueError as error:
+            raise SpdyError(str(error)) from None
         if stream < self._error_stream:
             return
         if self._type == _SYN_REPLY and stream not in self._ended:
@@ -373,34 +371,9 @@ class PortStreams:
         if not stream & 1 or stream > self._data_stream:
             raise SpdyError(f"{what} on stream {stream}, which was never opened")
 
-    def _unpack(self, block: bytes) -> bytes:
-        """A block of headers, decompressed; one stream of zlib runs through all of them."""
-        try:
-            headers = self._unpacker.decompress(block, MAX_HEADERS + 1)
-        except zlib.error as error:
-            raise SpdyError(f"headers cannot be decompressed: {error}") from None
-        if len(headers) > MAX_HEADERS:
-            raise SpdyError(f"headers of more than {MAX_HEADERS} bytes")
-        if self._unpacker.eof:
-            raise SpdyError("the compression of headers was ended")
-        return headers
-
 
 def _control(kind: int, payload: bytes, flags: int = 0) -> bytes:
     return _HEAD.pack(_CONTROL | _VERSION << 16 | kind, flags << 24 | len(payload)) + payload
-
-
-def _check_headers(block: bytes) -> None:
-    """A count, and so many names and values, each after its length."""
-    try:
-        (texts,), at = _WORD.unpack_from(block), 4
-        for _ in range(2 * texts):
-            (length,) = _WORD.unpack_from(block, at)
-            at += 4 + length
-    except struct.error:
-        at = -1
-    if at != len(block):
-        raise SpdyError("headers are cut off, or longer than they say")
 
 
 class _Failure(msgspec.Struct):

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import random
 import time
 
 from tui.kube.forward import liveness, refusals
+from tui.kube.forward.attempts import Attempts
 from tui.kube.forward.local import LocalEnd
 from tui.kube.forward.opener import Opener
 from tui.kube.forward.remote import Remote
@@ -30,8 +30,6 @@ REPLAY = 64 << 10
 LINGER = 30.0
 #: Seconds after a half-close at which it is looked whether the program is gone altogether; then again and again.
 LOOKS = (0.02, 0.1, 0.5, 2.0)
-#: Seconds before a pod that refused is asked again, at first and at the longest.
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
 #: Seconds that a far end which reported an error gets to finish its words.
 LAST_WORDS = 1.0
 
@@ -59,22 +57,19 @@ class Tunnel:
         self.clean = False
         self.problem: Problem | None = None
         self._opener = opener
-        self._patience = patience
+        self._attempts = Attempts(opener, patience)
         self._linger = linger
         self._loop = asyncio.get_running_loop()
         self._local: LocalEnd | None = None
         self._remote: Remote | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._replay: bytearray | None = bytearray()
-        self._avoid: set[str] = set()
-        self._deadline = 0.0
         self._words = ""
         self._last_byte = 0.0
         self._last_sent = 0.0
         self._pulse = liveness.Pulse()
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: list[asyncio.Future[None]] = []
-        self._pause = FIRST_PAUSE
         self._local_stalls = self._remote_stalls = False
         self._local_ended = self._remote_ended = False
 
@@ -143,7 +138,7 @@ class Tunnel:
     def local_connected(self, local: LocalEnd) -> None:
         """A program has connected: finds it a pod."""
         self._local = local
-        self._deadline = self._loop.time() + self._patience
+        self._attempts.begin()
         self._connect()
 
     def local_data(self, data: memoryview) -> None:
@@ -256,43 +251,19 @@ class Tunnel:
 
     # --- connecting
 
-    def _connect(self, pause: float = 0.0) -> None:
-        self._connecting = self._loop.create_task(self._open(pause), name=f"tunnel {self.number}")
+    def _connect(self, *, again: bool = False) -> None:
+        self._connecting = self._loop.create_task(self._open(again=again), name=f"tunnel {self.number}")
 
-    async def _open(self, pause: float) -> None:
-        """Finds a pod and opens the far end; tries again while that makes sense."""
+    async def _open(self, *, again: bool) -> None:
+        """Finds a pod and opens the far end."""
         try:
-            while True:
-                await asyncio.sleep(pause)
-                self.pod = await self._opener.find(self._deadline, self._avoid)
-                self.why = f"connecting to {self.pod}"
-                try:
-                    remote = await self._opener.dial(self.pod, self)
-                except ProblemError as error:
-                    self.why = str(error.problem)
-                    if not self._passing(error.problem):
-                        raise
-                    pause = self._next_pause()
-                    continue
-                break
+            remote = await self._attempts.open(self, again=again)
         except ProblemError as error:
             self._connecting = None
             self._fail(error.problem)
         else:
             self._connecting = None
             self._attach(remote)
-
-    def _next_pause(self) -> float:
-        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE)
-        return pause * random.uniform(0.8, 1.2)  # noqa: S311  (only spreads attempts)
-
-    def _passing(self, problem: Problem) -> bool:
-        """Whether a failure to open a far end may be over soon: the pod was just replaced, the API server restarts."""
-        if self._loop.time() >= self._deadline:
-            return False
-        return problem.cause in (
-            Cause.ABSENT, Cause.UNREACHABLE, Cause.TIMEOUT, Cause.SERVER, Cause.THROTTLED, Cause.REJECTED
-        )  # fmt: skip
 
     def _attach(self, remote: Remote) -> None:
         """Joins the two ends."""
@@ -304,10 +275,10 @@ class Tunnel:
         self._wake()
         if self._replay:
             remote.write(bytes(self._replay))
-        if self._local_stalls:
-            remote.pause()
-        elif self._local is not None and not self._remote_stalls:
+        if self._local is not None and not self._remote_stalls:
             self._local.resume()
+        if not self._local_stalls:
+            remote.resume()  # it has not been read before: nothing can have come that nobody listened to
 
     def _refused(self) -> None:
         """The kubelet told an error: connects elsewhere if the application can have seen nothing, else breaks."""
@@ -321,7 +292,7 @@ class Tunnel:
         self._break(words, problem)
 
     def _may_try_again(self) -> bool:
-        return self.pod is not None and self._loop.time() < self._deadline and self.phase is not Phase.CLOSED
+        return self.pod is not None and self._attempts.time_left and self.phase is not Phase.CLOSED
 
     def _again(self, why: str) -> None:
         """Leaves this far end for another one; what the program has sent goes there."""
@@ -329,26 +300,10 @@ class Tunnel:
         refused, self._remote = self._remote, None
         if refused is not None:
             refused.abort()
-        self._avoid.add(self.pod.uid)
         self._remote_stalls = False
         self.phase, self.why = Phase.CONNECTING, why
-        if self._opener.may_recover(self.pod):
-            self._connect(self._next_pause())
-            return
-        self._loop.create_task(self._elsewhere(refusals.explain(self.pod, why)))
-
-    async def _elsewhere(self, problem: Problem) -> None:
-        """Connects to a pod that has not refused yet, if there is one at this moment."""
-        try:
-            at = await self._opener.find(0.0, self._avoid)
-        except ProblemError:
-            at = None
-        if self.phase is Phase.CLOSED:
-            return
-        if at is None or at.uid in self._avoid:
-            self._fail(problem)
-        else:
-            self._connect()
+        self._attempts.refused(self.pod, refusals.explain(self.pod, why))
+        self._connect(again=True)
 
     def _after_words(self, remote: Remote | None) -> None:
         """The far end told an error and did not close."""
@@ -400,7 +355,9 @@ class Tunnel:
         """After a half-close: closes when the program is gone altogether, or when nothing has come for too long."""
         if self.phase is Phase.CLOSED or self._local is None or self._remote_ended:
             return
-        if self._local.abandoned and self._connecting is None:
+        if self._local.abandoned and (self._connecting is None or not self.sent):
+            if self._connecting is not None:
+                self._connecting.cancel()
             if self._remote is not None:
                 self._remote.close()
             self._local.close()

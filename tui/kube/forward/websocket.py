@@ -78,6 +78,7 @@ class WebSocket(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._release: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
+        self._early = b""
         self._left = b""  # the beginning of a header or of a control frame
         self._remaining = 0  # bytes of the frame's payload that have not come
         self._begins = False
@@ -85,14 +86,17 @@ class WebSocket(asyncio.BufferedProtocol):
         self._over = False
 
     def adopt(self, upgraded: Upgraded) -> None:
-        """Takes a connection over from whoever did the handshake, with what had arrived after it."""
-        transport, early = upgraded.transport, upgraded.early
+        """Takes a connection over from whoever did the handshake, with what had arrived after it.
+
+        Nothing is read, and nothing told, before `resume`.
+        """
+        transport = upgraded.transport
+        self._early = upgraded.early
         self._transport, self._release = transport, upgraded.release
         self.heard = self._loop.time()
         transport.set_protocol(self)
         transport.set_write_buffer_limits(high=HIGH_WATER, low=LOW_WATER)
-        if early:
-            self._take(memoryview(early))
+        transport.pause_reading()
 
     # --- sending
 
@@ -130,7 +134,10 @@ class WebSocket(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Reads again."""
+        """Reads, for the first time or again."""
+        early, self._early = self._early, b""
+        if early:
+            self._take(memoryview(early))
         if self._transport is not None and not self._over:
             self._transport.resume_reading()
 
@@ -144,7 +151,7 @@ class WebSocket(asyncio.BufferedProtocol):
         return self._transport.get_extra_info(name) if self._transport is not None else None
 
     def _send_frame(self, first: int, prefix: bytes, data: bytes | bytearray | memoryview = b"") -> None:
-        if self._transport is None or self._over:
+        if self._transport is None or self._over or self._transport.is_closing():
             return
         size = len(prefix) + len(data)
         if size <= MAX_CONTROL:

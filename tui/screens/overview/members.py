@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final, Literal
 
 from tui.kube import quantity
@@ -11,7 +12,7 @@ from tui.kube.times import age
 from tui.systems.model import Claim, Health, Member, Workload
 from tui.text import one_line
 from tui.widgets.columns import fit, width_of
-from tui.widgets.ink import Cell, Piece
+from tui.widgets.ink import Cell, Piece, plain
 from tui.widgets.signs import bar, sign
 
 #: A member's claims share its line and the ones below it up to this number; more are drawn as one.
@@ -20,6 +21,8 @@ CLAIM_LINES: Final = 2
 LINES: Final = 12
 #: Cells kept for label, role and phase where panes share their columns, and of these for the role.
 STATE, ROLE = 21, 9
+#: Cells that a label may be shortened to, where the state needs the rest.
+SHORT_LABEL: Final = 4
 #: Cells of a bar where there is room, and where there is little; columns of a higher luxury go before the bar does.
 BAR, SHORT_BAR, BAR_LUXURY = 7, 4, 5
 
@@ -145,20 +148,23 @@ def members(
     left_out = len(workload.members) - sum(1 for row in rows if row.member is not None)
     form = shape or _shape_alone(workload, width)
     classes = not common_class(workload)
-    label = max((min(width_of(row.member.label), _COLUMNS[_LABEL].least) for row in rows if row.member), default=1)
+    shown = [row.member for row in rows if row.member]
+    labels, spelled = _labels(shown, width - 3 - sum(size + 1 for _, size in form.sizes))
+    label = max(map(width_of, labels), default=1)
     state = width - label - 3 - sum(size + 1 for _, size in form.sizes)
     places = ((_LABEL, label), (_SIGN, 1), (_STATE, max(1, state)), *form.sizes)
-    # Where that cuts nothing: which of several claims stands beside the member, and "Running" of one that is ready.
-    several = [row for row in rows if _which(row)]
-    named = all(width_of(_state(row.member, spelled=False)) + _tail(row) <= state for row in several if row.member)
-    spelled = all(
-        width_of(_state(row.member, spelled=True)) + (_tail(row) if named else 0) <= state
+    # Where that cuts nothing: which of several claims stands beside the member.
+    named = all(
+        width_of(_state(row.member, spelled=spelled)) + _tail(row) <= state
         for row in rows
-        if row.member and _plain(row.member)
+        if row.member and _which(row)
     )
     drawn = []
+    labelled = iter(labels)
     for row in rows:
         cells = _cells(row, now, spelled=spelled, classes=classes)
+        if row.member is not None:
+            cells[_LABEL] = ((next(labelled), "strong"),)
         pieces: list[Piece] = []
         for index, size in places:
             if pieces:
@@ -179,6 +185,53 @@ def member_lines(workload: Workload) -> int:
     """How many lines `members` makes without a limit of one's own."""
     total = sum(_height(member) for member in workload.members)
     return total if total <= LINES else len(_rows(workload.members, LINES)) + 1
+
+
+def _labels(shown: Sequence[Member], room: int) -> tuple[list[str], bool]:
+    """The members' labels, short enough for every state beside them, and whether "Running" of a ready one is spelled.
+
+    Args:
+        shown: the members.
+        room: cells for label and state together.
+    """
+    most = _COLUMNS[_LABEL].least
+    names = [one_line(member.label) for member in shown]
+    widest = min(max(map(width_of, names), default=1), most)
+    for spelled in (True, False):
+        left = room - max((width_of(_state(member, spelled=spelled)) for member in shown), default=0)
+        if left >= min(widest, SHORT_LABEL) and (labels := _shortened(names, min(left, most))) is not None:
+            return labels, spelled
+    # No room for all of it: roles are cut then.
+    labels = _shortened(names, min(SHORT_LABEL, most)) or _shortened(names, most)
+    return labels or [plain(tuple(fit(name, widest))) for name in names], True
+
+
+def _shortened(names: Sequence[str], width: int) -> list[str] | None:
+    """Names of members cut to a width: at what they have in common, else in the middle, because their ends differ.
+
+    Returns:
+        None when they could not be told apart.
+    """
+    if all(width_of(name) <= width for name in names):
+        return list(names)
+    if not all(name.isascii() for name in names):
+        return None
+    same = [letters[0] for letters in takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))]
+    common = len("".join(same).rpartition("-")[0]) + 1 if len(names) > 1 else 0
+    keep = width - 1 - (max(map(len, names)) - common)
+    if common < 2 or keep < 0:
+        ends = [len(name) - len(name.rstrip("0123456789")) for name in names]
+        keeps = [width - 1 - end for end in ends]
+        if min(keeps) < 1:
+            return None
+    else:
+        ends = [len(name) - common for name in names]
+        keeps = [keep] * len(names)
+    cut = [
+        name if len(name) <= width else f"{name[:keep]}…{name[len(name) - end :]}"
+        for name, keep, end in zip(names, keeps, ends, strict=True)
+    ]
+    return cut if len(set(cut)) == len(set(names)) else None
 
 
 def _shape_alone(workload: Workload, width: int) -> Shape:
@@ -245,8 +298,15 @@ def _stated(row: _Line, width: int, *, spelled: bool, named: bool) -> list[Piece
     right: list[Piece] = [_again(member)] if member.restarts else []
     if named and (which := _which(row)):
         right.append((f" {which}", "dim"))
-    left = _state(member, spelled=spelled, again=False)
-    return [*fit(left, max(0, width - sum(width_of(text) for text, _ in right))), *right]
+    left = list(_state(member, spelled=spelled, again=False))
+    room = max(0, width - sum(width_of(text) for text, _ in right))
+    over = sum(width_of(text) for text, _ in left) - room
+    if over > 0 and member.role is not None and len(left) > 1:
+        # What happens to it is worth more than what it is.
+        (name, ink), (after, next_ink) = left[0], left[1]
+        kept = width_of(name) - over
+        left[:2] = [(plain(tuple(fit(name, kept))), ink), left[1]] if kept > 1 else [(after.lstrip(), next_ink)]
+    return [*fit(tuple(left), room), *right]
 
 
 def _which(row: _Line) -> str:

@@ -1,0 +1,51 @@
+"""Textual's driver for terminals, but one that tells a lone escape from the beginning of a sequence in time.
+
+Both begin with the same byte. Textual waits for `ESCDELAY` and then looks at its clock only every tenth of a second,
+so that going back with escape always feels slow, however short the delay is.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from codecs import getincrementaldecoder
+
+from textual import constants
+from textual._parser import ParseError
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+
+#: Seconds between two looks at whether the driver is to end.
+IDLE = 0.1
+#: Bytes that are read at once.
+CHUNK = 4096
+#: A clock that is read a moment too early must not make an escape wait for the next look.
+MARGIN = 0.001
+
+
+class PromptDriver(LinuxDriver):
+    """Reads keys; an escape that nothing follows is one after `ESCDELAY`."""
+
+    def run_input_thread(self) -> None:
+        """Reads until the driver is to end, in a thread of its own."""
+        parser = XTermParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        wait = IDLE
+        try:
+            while not self.exit_event.is_set():
+                readable, _, _ = select.select([self.fileno], [], [], wait)
+                wait = IDLE
+                if readable:
+                    text = decode(os.read(self.fileno, CHUNK))
+                    if text:
+                        for message in parser.feed(text):
+                            self.process_message(message)
+                        wait = constants.ESCAPE_DELAY + MARGIN
+                for message in parser.tick():
+                    self.process_message(message)
+        finally:
+            try:
+                for message in parser.feed(""):
+                    self.process_message(message)
+            except (EOFError, ParseError):
+                pass
