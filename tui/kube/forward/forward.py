@@ -96,7 +96,8 @@ class Forward:
         self.name = name or f"{target.text}:{target.port}"
         self.sticky = sticky
         self.patience = patience
-        self.state, self.reason, self.evidence, self.since = State.RESOLVING, "", "", time.time()
+        self.state, self.since = State.RESOLVING, time.time()
+        self.reason = self.evidence = self.remedy = ""
         self.listener: Listener | None = None
         self.on_change: list[Callable[[], None]] = []
         #: Called with each tunnel that has opened, and with each that is over.
@@ -141,6 +142,7 @@ class Forward:
             connections=self._connections,
             failures=self._failures,
             rates=tuple(self._rates),
+            remedy=self.remedy,
         )
 
     @property
@@ -183,6 +185,13 @@ class Forward:
             self.listener.close()
         self.listener = listener
         self._changed()
+
+    def unlisten(self) -> None:
+        """Closes the address for other programs; connections go on."""
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
+            self._changed()
 
     @contextlib.asynccontextmanager
     async def pinned(self, file_name: str) -> AsyncIterator[Path]:
@@ -258,14 +267,14 @@ class Forward:
         if isinstance(found, Waiting):
             self._ready_pods = frozenset()
             self._trouble = None
-            evidence = found.problem.evidence or found.problem.remedy if found.problem is not None else ""
-            self._set(State.WAITING, found.reason, evidence)
+            told = (found.problem.evidence, found.problem.remedy) if found.problem is not None else ()
+            self._set(State.WAITING, found.reason, *told)
         else:
             self._ready_pods = frozenset(at.uid for at in found)
             if self._trouble is not None and self._ready_pods != self._troubled_with:
                 self._trouble = None
             if self._trouble is not None:
-                self._set(State.DEGRADED, self._trouble.what, self._trouble.evidence)
+                self._set(State.DEGRADED, self._trouble.what, self._trouble.evidence, self._trouble.remedy)
             else:
                 self._last = preferred(found, last=self._last, avoid=(), turn=0)
                 self._set(State.READY, "")
@@ -352,7 +361,7 @@ class Forward:
         """A connection failed."""
         self._trouble, self._troubled_with = problem, self._ready_pods
         if self.state is State.READY:
-            self._set(State.DEGRADED, problem.what, problem.evidence)
+            self._set(State.DEGRADED, problem.what, problem.evidence, problem.remedy)
 
     def closed(self, tunnel: Tunnel) -> None:
         """A tunnel is over."""
@@ -369,12 +378,12 @@ class Forward:
 
     # --- telling
 
-    def _set(self, state: State, reason: str, evidence: str = "") -> None:
+    def _set(self, state: State, reason: str, evidence: str = "", remedy: str = "") -> None:
         if state is not self.state:
             self.since = time.time()
-        elif (reason, evidence) == (self.reason, self.evidence):
+        elif (reason, evidence, remedy) == (self.reason, self.evidence, self.remedy):
             return
-        self.state, self.reason, self.evidence = state, reason, evidence
+        self.state, self.reason, self.evidence, self.remedy = state, reason, evidence, remedy
         self._changed()
 
     def _tell_waiters(self) -> None:

@@ -156,7 +156,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _taken(port: int, error: OSError) -> Problem:
     if error.errno == errno.EADDRINUSE:
-        remedy = "Leave --local out to get the next free one, or see who has it: ss -ltnp"
+        remedy = "Name no port to get the next free one, or see who has it: ss -ltnp"
         return Problem(Cause.CONFIG, f"Port {port} on {HOST} is taken", error.strerror or "", remedy)
     remedy = "Ports below 1024 are for root; choose a higher one." if error.errno == errno.EACCES else ""
     return Problem(Cause.CONFIG, f"Port {port} on {HOST} cannot be used", error.strerror or str(error), remedy)
