@@ -99,6 +99,8 @@ class Forward:
         self.state, self.reason, self.evidence, self.since = State.RESOLVING, "", "", time.time()
         self.listener: Listener | None = None
         self.on_change: list[Callable[[], None]] = []
+        #: Called with each tunnel that has opened, and with each that is over.
+        self.on_tunnel: list[Callable[[Tunnel], None]] = []
         self._dialer = dialer
         self._store = store
         self._loop = asyncio.get_running_loop()
@@ -227,14 +229,16 @@ class Forward:
         self._set(State.DRAINING, "stopped by you")
         self._tell_waiters()
         deadline = self._loop.time() + drain
-        while self._tunnels and self._loop.time() < deadline:
-            busy = [tunnel for tunnel in self._tunnels.values() if tunnel.quiet_for < IDLE]
-            if not busy:
-                break
-            await asyncio.sleep(IDLE / 4)
-        for tunnel in list(self._tunnels.values()):
-            tunnel.close("the forward was stopped")
-        self._set(State.STOPPED, "stopped by you")
+        try:
+            while self._tunnels and self._loop.time() < deadline:
+                busy = [tunnel for tunnel in self._tunnels.values() if tunnel.quiet_for < IDLE]
+                if not busy:
+                    break
+                await asyncio.sleep(IDLE / 4)
+        finally:  # cancelled by somebody in a hurry, too: what is cut must not look like an orderly end
+            for tunnel in list(self._tunnels.values()):
+                tunnel.close("the forward was stopped")
+            self._set(State.STOPPED, "stopped by you")
 
     def accept(self, opener: Opener | None = None) -> Tunnel:
         """A tunnel that waits for its near end."""
@@ -340,6 +344,8 @@ class Forward:
         if self._trouble is not None:
             self._trouble = None
             self.look()
+        for listener in list(self.on_tunnel):
+            listener(tunnel)
         self._changed()
 
     def troubled(self, problem: Problem) -> None:
@@ -357,6 +363,8 @@ class Forward:
         if not tunnel.clean:
             self._failures += 1
         self._recent.appendleft(tunnel.view())
+        for listener in list(self.on_tunnel):
+            listener(tunnel)
         self._changed()
 
     # --- telling
