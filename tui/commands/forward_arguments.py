@@ -26,6 +26,8 @@ the command's environment:
   STATETUI_1_HOST, STATETUI_2_HOST and so on; and what the system's own clients read: PGHOST PGPORT,
   MYSQL_HOST MYSQL_TCP_PORT, AWS_ENDPOINT_URL ...
   In its arguments {host} {port} {address} {socket} {pod} are filled in, {2.port} for the second.
+  mysql heeds its option files before its variables: where those name a port or a socket, use
+  -h{host} -P{port} or --socket={socket}.
 
 examples:
   statetui forward mysql                                  at 127.0.0.1:3306, or the next free port
