@@ -174,7 +174,7 @@ class Tunnel:
             self._connecting.cancel()
         if self._remote is not None and not self._remote_ended:
             self._remote.close()
-        self._finish("closed by the program", clean=True)
+        self._finish(self.why if self._remote_ended else "closed by the program", clean=True)
 
     def local_full(self) -> None:
         """The program does not read: neither do we."""
@@ -332,9 +332,12 @@ class Tunnel:
         self._finish(why, clean=False)
 
     def _close_local(self) -> None:
-        """Both sides have said all."""
+        """Both sides have said all. What the program has not taken yet keeps it open, until `local_lost`."""
         if self.phase is not Phase.CLOSED and self._local is not None:
             self._local.close()
+            if self._local.waiting:
+                self.phase = Phase.LINGERING
+                return
             self._finish(self.why or "closed by the program", clean=True)
 
     def _finish(self, why: str, *, clean: bool) -> None:
