@@ -135,11 +135,11 @@ class WebSocket(asyncio.BufferedProtocol):
 
     def resume(self) -> None:
         """Reads, for the first time or again."""
-        early, self._early = self._early, b""
-        if early:
-            self._take(memoryview(early))
         if self._transport is not None and not self._over:
             self._transport.resume_reading()
+        early, self._early = self._early, b""
+        if early:
+            self._take(memoryview(early))  # after the transport, because who is told may pause it
 
     @property
     def waiting(self) -> int:
@@ -209,6 +209,8 @@ class WebSocket(asyncio.BufferedProtocol):
         """Goes through what has come, frame by frame; a header that is not whole stays for the next time."""
         at, end = 0, len(data)
         while at < end:
+            if self._over:  # by us, perhaps in the middle of a frame: TLS hands on what it holds while it closes
+                return
             if self._remaining:
                 stop = min(end, at + self._remaining)
                 self._remaining -= stop - at
@@ -216,8 +218,6 @@ class WebSocket(asyncio.BufferedProtocol):
                 self._messages.message_bytes(data[at:stop], begins=begins)
                 at = stop
                 continue
-            if self._over:
-                return
             step = self._header(data[at:])
             if not step:
                 self._left = bytes(data[at:])
