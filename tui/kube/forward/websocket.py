@@ -262,12 +262,20 @@ class WebSocket(asyncio.BufferedProtocol):
         elif opcode == _PONG:
             self._messages.pong_received()
         else:
-            code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1000
-            words = payload[2:].decode("utf-8", "replace")
-            clean = code in (1000, 1001)
-            self.close(code)
-            why = "" if clean else f"the API server closed the websocket with code {code} {words}".rstrip()
-            self._messages.socket_closed(why, clean=clean)
+            self._closed(payload)
+
+    def _closed(self, payload: bytes) -> None:
+        """A Close frame. Only 1000 says that all was sent: 1001 is what something says that shuts down meanwhile."""
+        if len(payload) == 1:
+            self._fail("the server broke the websocket protocol", 0)
+            return
+        code = int.from_bytes(payload[:2], "big") if payload else 1000
+        words = payload[2:].decode("utf-8", "replace")
+        self.close(code)
+        why = "" if code == 1000 else f"the API server closed the websocket with code {code} {words}".rstrip()
+        if not why and self._fragmented:
+            why = "the API server closed the websocket in the middle of a message"
+        self._messages.socket_closed(why, clean=not why)
 
     def _fail(self, why: str, taken: int) -> int:
         self.abort()
