@@ -244,8 +244,9 @@ class WebSocket(asyncio.BufferedProtocol):
             if (opcode == _CONTINUATION) is not self._fragmented:
                 return self._fail("the server mixed up the fragments of its messages", len(data))
             self._fragmented = not first & 0x80
-            self._remaining, self._begins = size, opcode == _BINARY
-            if not size and opcode == _BINARY:
+            self._remaining = size
+            self._begins = self._begins or opcode == _BINARY  # still, when the fragments so far were empty
+            if not size and self._begins and not self._fragmented:
                 self._begins = False
                 self._messages.message_bytes(data[:0], begins=True)
             return taken
