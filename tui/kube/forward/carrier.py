@@ -233,6 +233,8 @@ class SpdyRemote:
         if self.over:
             return
         self.over = True
+        if any(isinstance(event, Ended) for event in self._early):
+            return  # it had ended in order before, which is still to be told
         if self._listening:
             self.sink.remote_lost(why)
         else:
