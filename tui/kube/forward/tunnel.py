@@ -233,7 +233,7 @@ class Tunnel:
         if self._words:
             self._refused()
         elif not self.received and not self.sent and self._may_try_again():
-            self._again(why)
+            self._again(why, refused=False)
         else:
             self._break(why)
 
@@ -285,7 +285,7 @@ class Tunnel:
         words, self._words = self._words, ""
         unseen = not self.received and self._replay is not None and (refusals.never_connected(words) or not self.sent)
         if unseen and self._may_try_again():
-            self._again(words)
+            self._again(words, refused=True)
             return
         problem = refusals.explain(self.pod, words)
         self._opener.troubled(problem)
@@ -294,15 +294,18 @@ class Tunnel:
     def _may_try_again(self) -> bool:
         return self.pod is not None and self._attempts.time_left and self.phase is not Phase.CLOSED
 
-    def _again(self, why: str) -> None:
+    def _again(self, why: str, *, refused: bool) -> None:
         """Leaves this far end for another one; what the program has sent goes there."""
         assert self.pod is not None  # noqa: S101  (`_may_try_again`)
-        refused, self._remote = self._remote, None
-        if refused is not None:
-            refused.abort()
+        left, self._remote = self._remote, None
+        if left is not None:
+            left.abort()
         self._remote_stalls = False
         self.phase, self.why = Phase.CONNECTING, why
-        self._attempts.refused(self.pod, refusals.explain(self.pod, why))
+        if refused:
+            self._attempts.refused(self.pod, refusals.explain(self.pod, why))
+        else:
+            self._attempts.lost(self.pod)
         self._connect(again=True)
 
     def _after_words(self, remote: Remote | None) -> None:
