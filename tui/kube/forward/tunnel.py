@@ -202,7 +202,7 @@ class Tunnel:
         """Something went wrong inside the pod. The far end closes by itself then; if it does not, it is helped."""
         if not self._words:
             self._loop.call_later(LAST_WORDS, self._after_words, self._remote)
-        self._words = words
+        self._words = words or "an error without words"
 
     def remote_ended(self) -> None:
         """The application has closed its connection, unless an error was told before."""
