@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 
 from tui.kube.forward import liveness, refusals
@@ -23,6 +24,8 @@ from tui.kube.forward.remote import Remote
 from tui.kube.forward.targets import PodPort
 from tui.kube.forward.views import Phase, TunnelView
 from tui.problem import Cause, Problem, ProblemError
+
+log = logging.getLogger(__name__)
 
 #: Bytes from the program that are kept until the application has answered, so that they can be sent again.
 REPLAY = 64 << 10
@@ -261,6 +264,11 @@ class Tunnel:
         except ProblemError as error:
             self._connecting = None
             self._fail(error.problem)
+        except Exception as error:
+            log.exception("a connection could not be opened")
+            self._connecting = None
+            what = "statetui made a mistake opening a connection"
+            self._fail(Problem(Cause.INTERNAL, what, repr(error), "The log file has the details."))
         else:
             self._connecting = None
             self._attach(remote)
