@@ -255,9 +255,9 @@ Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: {protocol}\r\n\r\n".en
     async def _refusal(self, protocol: str, headers: dict[str, str]) -> Answer | None:
         answers = self.refuse.get(protocol) or self.refuse.get("")
         if answers:
-            answer = answers.pop(0) if len(answers) > 1 or answers[0].status < 0 else answers[0]
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
             await asyncio.sleep(answer.after)
-            if answer.status > 0 or answer.status == 0:
+            if answer.status >= 0:
                 return answer
         if self.tokens and headers.get("authorization", "").removeprefix("bearer ") not in self.tokens:
             return Answer(401, {"kind": "Status", "message": "Unauthorized", "code": 401})
