@@ -90,7 +90,8 @@ class Carriers:
 
     async def _new(self, at: PodPort) -> Carrier:
         carrier = await self._make(at, lambda free: self._lay_ready(at, free), lambda gone: self._forget(at, gone))
-        self._all.add(carrier)
+        if carrier.alive:  # what came with the handshake may have ended it already
+            self._all.add(carrier)
         return carrier
 
     def _lay_ready(self, at: PodPort, carrier: Carrier) -> None:
