@@ -50,6 +50,8 @@ class Carriers:
                 self._make_ready(at)
             if (remote := await carrier.open(at.port, sink)) is not None:
                 return remote
+            for other in list(self._idle.get(_key(at), ())):
+                other.drop()  # they went the same way; to wait for each in vain takes longer than programs wait
         remote = await (await self._new(at)).open(at.port, sink)
         if remote is None:
             raise ProblemError(Problem(Cause.UNREACHABLE, f"The connection to {at.pod} was lost as it opened"))
