@@ -109,6 +109,7 @@ class Forward:
         self._sampled = (0, 0)
         self._past = [0, 0]  # bytes of closed tunnels: sent, received
         self._connections = self._failures = 0
+        self._turns = 0  # pods that were looked for
         self._last: PodPort | None = None
         self._trouble: Problem | None = None
         self._troubled_with: frozenset[str] = frozenset()
@@ -300,7 +301,8 @@ class Forward:
             found = self.target.resolve()
             if not isinstance(found, Waiting):
                 last = self._last if self.sticky else None
-                at = preferred(found, last=last, avoid=avoid, turn=self._connections)
+                at = preferred(found, last=last, avoid=avoid, turn=self._turns)
+                self._turns += 1
                 self._last = at
                 return at
             if found.problem is not None:
