@@ -68,6 +68,7 @@ class Tunnel:
         self._connecting: asyncio.Task[None] | None = None
         self._replay: bytearray | None = bytearray()
         self._words = ""
+        self._began = self._loop.time()
         self._last_byte = 0.0
         self._last_sent = 0.0
         self._pulse = liveness.Pulse()
@@ -90,8 +91,8 @@ class Tunnel:
 
     @property
     def quiet_for(self) -> float:
-        """Seconds since a byte went either way."""
-        return self._loop.time() - self._last_byte if self._last_byte else 0.0
+        """Seconds since a byte went either way, or since the program came."""
+        return self._loop.time() - (self._last_byte or self._began)
 
     async def attached(self) -> None:
         """Waits until there is a far end.
