@@ -201,7 +201,7 @@ class Forward:
         """
         at = await self.find(self._loop.time() + self.patience, set())
         pin = Pin(self, at)
-        listener = Listener(lambda: self.accept(pin))
+        listener = Listener(pin.accept)
         directory = janitor.private_directory()
         try:
             await listener.open(UnixAddress(directory / file_name, directory))
