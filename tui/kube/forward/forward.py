@@ -275,6 +275,11 @@ class Forward:
         if at is not None and tunnel.phase in (Phase.OPEN, Phase.LINGERING) and not self.stands(at):
             tunnel.evict(f"pod {at.pod} was deleted")
 
+    def check_open(self) -> None:
+        """Raises a ProblemError once the forward has been stopped."""
+        if self.state in (State.DRAINING, State.STOPPED):
+            raise ProblemError(Problem(Cause.UNREACHABLE, "The forward was stopped"))
+
     def stands(self, at: PodPort) -> bool:
         """Whether a pod is still the one that it was, as far as pods may be read."""
         pod = self._store.named(PODS.key, at.namespace, at.pod, Pod)
@@ -296,8 +301,7 @@ class Forward:
     async def find(self, deadline: float, avoid: set[str]) -> PodPort:
         """The pod for a new connection; see `Opener`."""
         while True:
-            if self.state in (State.DRAINING, State.STOPPED):
-                raise ProblemError(Problem(Cause.UNREACHABLE, "The forward was stopped"))
+            self.check_open()
             found = self.target.resolve()
             if not isinstance(found, Waiting):
                 last = self._last if self.sticky else None
