@@ -209,14 +209,17 @@ def of_pods(pods: Iterable[Pod], port: int | str, *, unready: bool = False) -> l
         port: a number, or the name of a container's port.
         unready: whether pods that are not ready will do; those on their way out never do.
     """
-    candidates = list(pods)
+    candidates: list[Pod] = []  # whose containers have the port
     why = Waiting("there is no pod")
     found: list[tuple[str, PodPort]] = []
-    for pod in candidates:
+    for pod in pods:
         number = port_of(pod, port)
         if number is None:
-            why = _never(f"Pod {pod.name} has no port named {port}", _ports_of(pod))
-        elif pod.metadata.deletion_timestamp is not None:
+            if not candidates:
+                why = _never(f"Pod {pod.name} has no port named {port}", _ports_of(pod))
+            continue
+        candidates.append(pod)
+        if pod.metadata.deletion_timestamp is not None:
             why = Waiting(f"pod {pod.name} is on its way out")
         elif not unready and not is_ready(pod):
             why = Waiting(f"pod {pod.name} is not ready")
@@ -225,7 +228,7 @@ def of_pods(pods: Iterable[Pod], port: int | str, *, unready: bool = False) -> l
             found.append((pod.status.start_time or pod.metadata.creation_timestamp, at))
     if found:
         return [at for _, at in sorted(found, key=lambda item: (item[0], item[1].pod))]
-    if len(candidates) > 1 and why.problem is None:
+    if len(candidates) > 1:
         return Waiting(f"none of {len(candidates)} pods is ready")
     return why
 
