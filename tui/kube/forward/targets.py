@@ -242,7 +242,8 @@ def port_of(pod: Pod, port: int | str) -> int | None:
     """The number of a pod's port, None when it names one that no container has."""
     if isinstance(port, int) or port.isdecimal():
         return int(port)
-    for container in (*pod.spec.containers, *pod.spec.init_containers):
+    sidecars = (container for container in pod.spec.init_containers if container.sidecar)
+    for container in (*pod.spec.containers, *sidecars):
         for declared in container.ports:
             if declared.name == port and declared.protocol == "TCP":
                 return declared.container_port
