@@ -163,11 +163,12 @@ class ServiceTarget:
                 if number is None or pod is None or pod.kind != "Pod":
                     continue
                 at = PodPort(pod.namespace or self.namespace, pod.name, pod.uid, number)
-                if endpoint.conditions.ready is not False:
+                if endpoint.conditions.terminating:  # and perhaps "ready", where the unready are published
+                    if endpoint.conditions.serving or endpoint.conditions.ready:
+                        ending.append(at)
+                elif endpoint.conditions.ready is not False:
                     ready.append(at)
-                elif endpoint.conditions.serving and endpoint.conditions.terminating:
-                    ending.append(at)
-        found = [at for at in ready or ending if self._stands(at)]
+        found = [at for at in ready if self._stands(at)] or [at for at in ending if self._stands(at)]
         if found:
             return sorted(dict.fromkeys(found), key=lambda at: at.pod)
         if addresses and not ready and not ending and not service.spec.selector:
