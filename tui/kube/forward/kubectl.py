@@ -99,6 +99,7 @@ class _Running:
     def __init__(self, process: Process) -> None:
         self.process = process
         self.port = 0
+        self.complained = 0  # bytes so far
         self._complaint = b""
         self._followers: list[asyncio.Task[None]] = []
 
@@ -112,6 +113,7 @@ class _Running:
     async def _read(self, stream: asyncio.StreamReader, *, keep: bool) -> None:
         while line := await stream.read(4096):
             if keep:
+                self.complained += len(line)
                 self._complaint = (self._complaint + line)[-WORDS:]
 
     async def words(self) -> str:
@@ -119,10 +121,10 @@ class _Running:
         assert self.process.stderr is not None  # noqa: S101  (a pipe)
         return program.shown(await self.process.stderr.read(WORDS))
 
-    @property
-    def complaint(self) -> str:
-        """What it complained of so far."""
-        return program.shown(self._complaint)
+    def complaint_since(self, mark: int) -> str:
+        """What it complained of since `complained` had that value: of this connection, or of one beside it."""
+        new = self.complained - mark
+        return program.shown(self._complaint[-new:]) if new else ""
 
     async def end(self) -> None:
         """Kills it: there is nothing that it would have to put in order."""
@@ -144,6 +146,7 @@ class PipeRemote(asyncio.BufferedProtocol):
         self.heard = 0.0
         self._sink = sink
         self._running = running
+        self._mark = running.complained
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._over = False
@@ -175,7 +178,7 @@ class PipeRemote(asyncio.BufferedProtocol):
         self._loop.call_later(0.1, self._tell, exc)
 
     def _tell(self, exc: Exception | None) -> None:
-        complaint = self._running.complaint
+        complaint = self._running.complaint_since(self._mark)
         if complaint or exc is not None or self._running.process.returncode is not None:
             self._sink.remote_refused(complaint or f"kubectl port-forward ended the connection: {exc or 'it is gone'}")
             self._sink.remote_lost(complaint)
