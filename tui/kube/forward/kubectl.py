@@ -53,6 +53,8 @@ class KubectlForwards:
         async with self._starting:
             running = self._running.get((at.uid, at.port))
             if running is None or running.process.returncode is not None:
+                if running is not None:
+                    await running.end()
                 running = await self._start(at)
                 self._running[at.uid, at.port] = running
         remote = PipeRemote(sink, running)
