@@ -91,6 +91,9 @@ class KubectlForwards:
                 words = await running.words()
         except TimeoutError:
             words = f"it does not listen after {START:.0f} s"
+        except BaseException:  # nobody waits for it any more
+            await running.end()
+            raise
         await running.end()
         raise ProblemError(Problem(Cause.UNREACHABLE, "kubectl port-forward did not start", words))
 
