@@ -73,11 +73,15 @@ class KubectlForwards:
 
     async def _start(self, at: PodPort) -> _Running:
         # The pod may be another one by now under the same name; nothing that kubectl offers would tell.
-        process = await asyncio.create_subprocess_exec(
-            "kubectl", *self._arguments, "--namespace", at.namespace,
-            "port-forward", "--address", "127.0.0.1", f"pod/{at.pod}", f":{at.port}",
-            stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True, preexec_fn=program.die_with_parent(),
-        )  # fmt: skip
+        try:
+            process = await asyncio.create_subprocess_exec(
+                "kubectl", *self._arguments, "--namespace", at.namespace,
+                "port-forward", "--address", "127.0.0.1", f"pod/{at.pod}", f":{at.port}",
+                stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True, preexec_fn=program.die_with_parent(),
+            )  # fmt: skip
+        except OSError as error:
+            words = error.strerror or str(error)
+            raise ProblemError(Problem(Cause.UNREACHABLE, "kubectl cannot be started", words)) from error
         program.started(process.pid)
         running = _Running(process)
         try:
