@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
+import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 
@@ -136,11 +138,12 @@ class _Running:
         return program.shown(self._complaint[-new:]) if new else ""
 
     async def end(self) -> None:
-        """Kills it: there is nothing that it would have to put in order."""
+        """Kills it, with the credentials plugin that it may wait for: it has nothing to put in order."""
         for follower in self._followers:
             follower.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()
         program.ended(self.process.pid)
 
