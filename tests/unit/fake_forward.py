@@ -304,7 +304,9 @@ class Bench:
         protocol: the only one that is tried, empty for the usual order without kubectl.
     """
 
-    def __init__(self, *, protocol: str = "", tls: ssl.SSLContext | None = None, user: User | None = None, **cluster: Any):
+    def __init__(
+        self, *, protocol: str = "", tls: ssl.SSLContext | None = None, user: User | None = None, **cluster: Any
+    ):
         self.server = Server(tls)
         self.world = World()
         self.store = self.world.store

@@ -139,9 +139,17 @@ async def test_a_token_that_has_run_out_is_renewed_once(protocol, tmp_path, monk
 @pytest.mark.parametrize(
     ("answer", "cause", "what"),
     [
-        (Answer(404, {"kind": "Status", "message": 'pods "db-0" not found', "code": 404}), Cause.ABSENT, "not there any"),
+        (
+            Answer(404, {"kind": "Status", "message": 'pods "db-0" not found', "code": 404}),
+            Cause.ABSENT,
+            "not there any",
+        ),
         (Answer(503, "etcd is gone"), Cause.SERVER, "failed (503)"),
-        (Answer(500, "error dialing backend: dial tcp 10.0.0.1:10250: connect: connection refused"), Cause.SERVER, "500"),
+        (
+            Answer(500, "error dialing backend: dial tcp 10.0.0.1:10250: connect: connection refused"),
+            Cause.SERVER,
+            "500",
+        ),
         (Answer(429, "slowly"), Cause.THROTTLED, "slow down"),
         (Answer(0), Cause.UNREACHABLE, "dropped the connection"),
     ],
@@ -206,9 +214,7 @@ async def test_who_gives_up_during_the_handshake_frees_its_place():
 @pytest.mark.parametrize("protocol", BOTH)
 async def test_through_tls_all_that_was_sent_arrives_although_the_program_goes_at_once(protocol):
     noise = random.Random(3).randbytes(2 << 20)
-    async with Bench(
-        protocol=protocol, tls=server_context(), certificate_authority_data=pem_data("ca")
-    ) as bench:
+    async with Bench(protocol=protocol, tls=server_context(), certificate_authority_data=pem_data("ca")) as bench:
         bench.put("db-0")
         sink = Sink()
         bench.server.serve(7, sink)

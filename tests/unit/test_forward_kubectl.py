@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from tui.kube.forward.views import State
 from tui.problem import Cause, ProblemError
 
 #: Behaves as FAKE_KUBECTL says; leads every connection to FAKE_TARGET, and complains of those that fail.
-SCRIPT = '''#!{python}
+SCRIPT = """#!{python}
 import json, os, socket, sys, threading, time
 mode = os.environ.get("FAKE_KUBECTL", "")
 with open(os.environ["FAKE_LOG"], "a") as log:
@@ -56,14 +57,14 @@ while True:
     try:
         far = socket.create_connection(("127.0.0.1", int(open(os.environ["FAKE_TARGET"]).read())))
     except OSError as error:
-        sys.stderr.write("E1127 portforward.go:413] an error occurred forwarding: connection refused\\n"); sys.stderr.flush()
+        sys.stderr.write("E1127 portforward.go:413] error forwarding: connection refused\\n"); sys.stderr.flush()
         near.close()
         continue
     if mode == "dies":
         os._exit(1)
     for pair in ((near, far), (far, near)):
         threading.Thread(target=pump, args=pair, daemon=True).start()
-'''
+"""
 
 
 class Fake:
@@ -85,8 +86,6 @@ class Fake:
 
     @property
     def started(self) -> list[list]:
-        import json
-
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
     async def serve(self, app) -> asyncio.Server:
@@ -339,7 +338,7 @@ async def main():
 asyncio.run(main())
 """
     server = await fake.serve(echo)
-    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE) as process:  # noqa: ASYNC220
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == b"open\n"
         ((pid, _),) = fake.started

@@ -39,9 +39,7 @@ class Remote:
     def after(self, seconds: float, *, resumed: bool = False) -> str:
         """What a look says so many seconds later."""
         self.now += seconds
-        return self.pulse.check(
-            self, self.now, last_sent=self.last_sent, held_back=self.held_back, resumed=resumed
-        )  # type: ignore[arg-type]
+        return self.pulse.check(self, self.now, last_sent=self.last_sent, held_back=self.held_back, resumed=resumed)  # type: ignore[arg-type]
 
     def hear(self) -> None:
         self.heard = self.now

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 from fake_forward import frame
-from test_forward_websocket import Transport
+from fake_websocket import Transport
 from test_spdy import Server, data, goaway, ping, reset
 
 from tui.kube.api import Upgraded
@@ -69,11 +69,20 @@ async def test_ports_come_first_on_each_channel_however_they_are_cut(size):
         "byte by byte": frame(b"\0\x09") + frame(b"\1\x09") + frame(b"\1\0") + frame(b"\0\0"),
         "with data behind": frame(b"\1\x09\0"),
     }
-    for name, stream in streams.items():
+    for name, beginning in streams.items():
         remote, sink, transport = channel()
         remote.resume()
         body = frame(b"\0\x09\0da") if name == "with data behind" else frame(b"\0da")
-        stream += body + frame(b"\0ta") + frame(b"\0") + frame(b"") + frame(b"\2other") + frame(b"\xffmore") + CLOSE
+        stream = (
+            beginning
+            + body
+            + frame(b"\0ta")
+            + frame(b"\0")
+            + frame(b"")
+            + frame(b"\2other")
+            + frame(b"\xffmore")
+            + CLOSE
+        )
         for at in range(0, len(stream), size):
             transport.feed(stream[at : at + size])
         assert sink.told == [b"data", "ended"], name
@@ -202,7 +211,9 @@ async def test_a_connection_on_a_carrier():
     assert made.carrier.alive
 
 
-@pytest.mark.parametrize("text", [REFUSED, '{"message":"' + REFUSED + '"}', '{"a":' * 10_000], ids=["text", "json", "deep"])
+@pytest.mark.parametrize(
+    "text", [REFUSED, '{"message":"' + REFUSED + '"}', '{"a":' * 10_000], ids=["text", "json", "deep"]
+)
 async def test_a_refusal_on_a_carrier(text):
     made, _, sink = await begun()
     made.feed(data(b"", fin=True), data(text.encode(), 1, fin=True))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 
+import msgspec
 import pytest
 from fake_forward import BOTH, REFUSED, Answer, Bench, frame, until
 from fake_forward_apps import Sink, closes, echo, says, silent
@@ -25,7 +27,8 @@ NOISE = random.Random(9).randbytes(1 << 20)
 def service(bench: Bench, *pods: str, port: int = 7, **options):
     """A forward to a Service with these pods."""
     endpoints = [
-        {"conditions": {"ready": True}, "targetRef": {"kind": "Pod", "name": name, "uid": f"uid-{name}"}} for name in pods
+        {"conditions": {"ready": True}, "targetRef": {"kind": "Pod", "name": name, "uid": f"uid-{name}"}}
+        for name in pods
     ]
     bench.world.put(make("Service", "db", spec={"selector": {"app": "db"}, "ports": [{"port": port}]}))
     bench.world.put(
@@ -279,10 +282,6 @@ async def test_a_port_that_refuses_for_good_is_told_at_once(protocol):
 
 async def test_a_pod_that_has_only_just_started_is_asked_again(protocol):
     async with Bench(protocol=protocol) as bench:
-        import time
-
-        import msgspec
-
         made = bench.put("db-0")
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         assert time.time() - times.parse(started) < YOUNG

@@ -134,7 +134,9 @@ def test_a_service_by_name_and_number_of_its_port():
     world = World()
     db(world)
     service(world, ports=[{"name": "sql", "port": 80, "targetPort": "sql"}, {"name": "x", "port": 81}])
-    piece(world, "db-x", endpoint("db-0", ready=True), ports=[{"name": "x", "port": 33060}, {"name": "sql", "port": 3306}])
+    piece(
+        world, "db-x", endpoint("db-0", ready=True), ports=[{"name": "x", "port": 33060}, {"name": "sql", "port": 3306}]
+    )
     for port in ("sql", 80, "80"):
         assert ServiceTarget(world.store, "shop", "db", port).resolve() == [at("db-0", 3306)]
     assert ServiceTarget(world.store, "shop", "db", 81).resolve() == [at("db-0", 33060)]
@@ -149,7 +151,9 @@ def test_several_slices_with_ports_that_differ_from_pod_to_pod():
         db(world, name)
     service(world)
     piece(world, "db-a", endpoint("db-2", ready=True), endpoint("db-1"), ports=[{"name": "sql", "port": 3306}])
-    piece(world, "db-b", endpoint("db-0", ready=True), endpoint("db-2", ready=True), ports=[{"name": "sql", "port": 3307}])
+    piece(
+        world, "db-b", endpoint("db-0", ready=True), endpoint("db-2", ready=True), ports=[{"name": "sql", "port": 3307}]
+    )
     piece(world, "web-a", endpoint("db-1", ready=True), ports=[{"name": "sql", "port": 1}], of="web")
     piece(world, "db-c", ports=None)
     piece(world, "db-d", endpoint("db-1", ready=True), ports=[{"name": "sql"}])
@@ -225,7 +229,11 @@ def test_what_cannot_be_forwarded():
     world = World()
     service(world, type="ExternalName", externalName="db.example.test", selector=None)
     assert "only another name for db.example.test" in never(ServiceTarget(world.store, "shop", "db", 3306).resolve())
-    service(world, name="dns", ports=[{"name": "udp", "port": 53, "protocol": "UDP"}, {"name": "s", "port": 9, "protocol": "SCTP"}])
+    service(
+        world,
+        name="dns",
+        ports=[{"name": "udp", "port": 53, "protocol": "UDP"}, {"name": "s", "port": 9, "protocol": "SCTP"}],
+    )
     assert "is UDP | Kubernetes forwards TCP only" in never(ServiceTarget(world.store, "shop", "dns", 53).resolve())
     assert "is SCTP" in never(ServiceTarget(world.store, "shop", "dns", "s").resolve())
     service(world, name="both", ports=[{"name": "u", "port": 53, "protocol": "UDP"}, {"name": "t", "port": 53}])
@@ -242,7 +250,9 @@ def test_without_slices_the_selector_has_to_do(target_port, number):
     db(world, labels={"app": "db", "x": "y"})
     db(world, "web-0", labels={"app": "web"})
     db(world, "db-1", labels={"app": "db"}, ready=False)
-    service(world, ports=[{"name": "p", "port": 80, **({"targetPort": target_port} if target_port is not None else {})}])
+    service(
+        world, ports=[{"name": "p", "port": 80, **({"targetPort": target_port} if target_port is not None else {})}]
+    )
     target = ServiceTarget(world.store, "shop", "db", "p", slices_known=lambda: False)
     assert target.resolve() == [at("db-0", number)]
     db(world, labels={"app": "db"}, ready=False)
@@ -252,7 +262,9 @@ def test_without_slices_the_selector_has_to_do(target_port, number):
 def test_a_selector_that_selects_nothing():
     world = World()
     service(world)
-    assert told(ServiceTarget(world.store, "shop", "db", "sql", slices_known=lambda: False).resolve()) == "there is no pod"
+    assert (
+        told(ServiceTarget(world.store, "shop", "db", "sql", slices_known=lambda: False).resolve()) == "there is no pod"
+    )
 
 
 # --- which of several

@@ -6,7 +6,7 @@ import asyncio
 import random
 
 import pytest
-from fake_forward import BOTH, Bench, until
+from fake_forward import BOTH, Answer, Bench, until
 from fake_forward_apps import Sink, closes, echo, resets, silent, source, speaks_first
 
 from tui.kube.forward import tunnel as tunnels
@@ -146,8 +146,6 @@ async def test_what_a_program_sent_before_it_went_arrives(protocol, tmp_path):
 
 
 def _slow(seconds: float):
-    from fake_forward import Answer
-
     return Answer(-1, after=seconds)
 
 
@@ -275,13 +273,13 @@ async def test_a_stalled_application_holds_the_program_back_and_gets_all(protoco
 
 
 async def test_a_server_that_speaks_first_and_a_program_that_does_not_wait(protocol):
-    hello = NOISE[: 200_000]
+    hello = NOISE[:200_000]
     async with Bench(protocol=protocol) as bench:
         bench.put("db-0")
         bench.server.serve(7, speaks_first(hello))
         bench.server.refuse[""] = [_slow(0.1)]
         forward = bench.to(7)
-        for early in (b"x" * 10, NOISE[: 100_000]):
+        for early in (b"x" * 10, NOISE[:100_000]):
             for _ in range(3):  # the second and third on a carrier that lies ready or was used before
                 reader, writer = await bench.through_port(forward)
                 writer.write(early)

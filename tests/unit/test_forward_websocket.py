@@ -9,128 +9,22 @@ import struct
 import sys
 
 import pytest
-from fake_forward import frame, read_frame
+from fake_forward import frame
+from fake_websocket import Heard, Made
 
-from tui.kube.api import Upgraded
 from tui.kube.forward import websocket
 from tui.kube.forward.websocket import HIGH_WATER, LOW_WATER, WebSocket
 
 LENGTHS = [0, 1, 2, 124, 125, 126, 127, 128, 65_534, 65_535, 65_536, 65_537, 300_000]
 
 
-class Transport(asyncio.Transport):
-    """Takes what is written, and hands in what is fed as an event loop does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-        self.calls: list[str] = []
-        self.protocol: asyncio.BufferedProtocol | None = None
-        self.limits: tuple[int, int] | None = None
-        self.size = 0
-        self.reading = True
-        self.closing = False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def set_protocol(self, protocol) -> None:
-        self.protocol = protocol
-
-    def set_write_buffer_limits(self, high=None, low=None) -> None:
-        self.limits = (high, low)
-
-    def get_write_buffer_size(self) -> int:
-        return self.size
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def close(self) -> None:
-        self.calls.append("close")
-        self.closing = True
-
-    def abort(self) -> None:
-        self.calls.append("abort")
-        self.closing = True
-
-    def get_extra_info(self, name, default=None):
-        return f"the {name}"
-
-    def feed(self, data: bytes) -> None:
-        while data:
-            room = self.protocol.get_buffer(-1)
-            taken = min(len(room), len(data))
-            room[:taken] = data[:taken]
-            self.protocol.buffer_updated(taken)
-            data = data[taken:]
-
-
-class Heard:
-    """Collects what a websocket brings."""
-
-    def __init__(self) -> None:
-        self.messages: list[bytes] = []
-        self.ends: list[tuple[str, bool]] = []
-        self.events: list[str] = []
-        self.empty = 0
-        self.on_bytes = lambda: None
-
-    def message_bytes(self, data, *, begins):
-        assert not self.ends, "bytes after the end"
-        if begins:
-            self.messages.append(bytes(data))
-            self.empty += not data
-        else:
-            assert len(data)
-            self.messages[-1] += bytes(data)
-        self.on_bytes()
-
-    def socket_closed(self, why, *, clean):
-        self.ends.append((why, clean))
-
-    def socket_full(self):
-        self.events.append("full")
-
-    def socket_drained(self):
-        self.events.append("drained")
-
-    def pong_received(self):
-        self.events.append("pong")
-
-
-class Made:
-    def __init__(self, early: bytes = b"", resume: bool = True) -> None:
-        self.heard, self.transport, self.released = Heard(), Transport(), 0
-        self.socket = WebSocket(self.heard)
-        self.socket.adopt(Upgraded(self.transport, early, self._release))
-        if resume:
-            self.socket.resume()
-
-    def _release(self) -> None:
-        self.released += 1
-
-    async def sent(self) -> list[tuple[int, bytes]]:
-        reader = asyncio.StreamReader()
-        reader.feed_data(bytes(self.transport.written))
-        reader.feed_eof()
-        frames = []
-        while not reader.at_eof():
-            frames.append(await read_frame(reader))
-        return frames
-
-
 @pytest.mark.parametrize("size", LENGTHS)
 async def test_a_frame_of_each_length_split_at_every_byte(size):
     body = random.Random(size).randbytes(size)
     whole = frame(body) + frame(b"next")
-    cuts = range(len(whole)) if size < 200 else [*range(20), len(whole) - 6, len(whole) - 1, *range(20, len(whole), 9973)]
+    cuts = (
+        range(len(whole)) if size < 200 else [*range(20), len(whole) - 6, len(whole) - 1, *range(20, len(whole), 9973)]
+    )
     for cut in cuts:
         made = Made()
         made.transport.feed(whole[:cut])
@@ -169,7 +63,9 @@ async def test_fragments_with_control_frames_in_between():
 
 async def test_a_message_whose_first_fragment_is_empty_begins_with_the_next_one():
     made = Made()
-    made.transport.feed(frame(b"", fin=False) + frame(b"", 0, fin=False) + frame(b"\0data", 0) + frame(b"") + frame(b"x"))
+    made.transport.feed(
+        frame(b"", fin=False) + frame(b"", 0, fin=False) + frame(b"\0data", 0) + frame(b"") + frame(b"x")
+    )
     made.transport.feed(frame(b"", fin=False) + frame(b"", 0))
     assert made.heard.messages == [b"\0data", b"", b"x", b""]
     assert made.heard.empty == 2  # whose messages are empty: a channel's number is in the first byte
@@ -233,7 +129,11 @@ async def test_what_breaks_the_protocol_ends_it(bad):
 
 
 async def test_a_connection_that_drops_is_no_clean_end():
-    for error, words in ((None, "ended without a word"), (ConnectionResetError("reset"), "reset"), (OSError(), "OSError")):
+    for error, words in (
+        (None, "ended without a word"),
+        (ConnectionResetError("reset"), "reset"),
+        (OSError(), "OSError"),
+    ):
         made = Made()
         assert not made.socket.eof_received()
         made.socket.connection_lost(error)
