@@ -256,7 +256,10 @@ class Forward:
             self._ready_pods = frozenset()
             self._trouble = None
             evidence = found.problem.evidence or found.problem.remedy if found.problem is not None else ""
-            self._set(State.WAITING, found.reason, evidence)
+            if found.problem is None and not self.pods_known():
+                self._set(State.RESOLVING, "the pods are not known yet")
+            else:
+                self._set(State.WAITING, found.reason, evidence)
         else:
             self._ready_pods = frozenset(at.uid for at in found)
             if self._trouble is not None and self._ready_pods != self._troubled_with:
