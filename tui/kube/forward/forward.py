@@ -174,8 +174,9 @@ class Forward:
         """Opens the address for other programs; in place of the one before, if there was one.
 
         Raises:
-            ProblemError: it cannot be had.
+            ProblemError: it cannot be had, or the forward was stopped.
         """
+        self.check_open()
         listener = Listener(self.accept)
         await listener.open(wanted)
         if self.listener is not None:

@@ -127,7 +127,7 @@ class Tunnel:
             self._break(why)
 
     def close(self, why: str) -> None:
-        """Ends it because the forward ends: in order if nothing is on its way, else by a reset."""
+        """Ends it because the forward ends. The program is reset: who knows what it still waits for."""
         if self.phase is not Phase.CLOSED:
             if self._connecting is not None:
                 self._connecting.cancel()
