@@ -24,6 +24,12 @@ pytestmark = pytest.mark.parametrize("protocol", BOTH)
 NOISE = random.Random(9).randbytes(1 << 20)
 
 
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch):
+    """Attempts follow each other quickly."""
+    monkeypatch.setattr("tui.kube.forward.attempts.FIRST_PAUSE", 0.02)
+
+
 def service(bench: Bench, *pods: str, port: int = 7, **options):
     """A forward to a Service with these pods."""
     endpoints = [

@@ -67,7 +67,7 @@ async def test_a_program_that_half_closes_gets_all_of_the_answer(protocol, way, 
         async def slowly(reader, writer):
             await reader.read(1)
             for at in range(0, len(NOISE), 1 << 20):
-                await asyncio.sleep(0.15)
+                await asyncio.sleep(0.05)
                 writer.write(NOISE[at : at + (1 << 20)])
                 await writer.drain()
 
@@ -234,9 +234,9 @@ async def test_a_stalled_reader_holds_the_application_back(protocol):
         forward = bench.to(7)
         connection = await forward.connect()
         await until(lambda: forward.view().tunnels[0].stalled == "program")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.1)
         before = forward.view().received
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.1)
         assert forward.view().received == before < 4 << 20
         loop = asyncio.get_running_loop()
         got = 0
