@@ -30,7 +30,7 @@ class Pin:
     async def find(self, deadline: float, avoid: set[str]) -> PodPort:
         """The pod, unless it is another one by now."""
         self._forward.check_open()
-        if self._at.uid not in avoid and self._forward.stands(self._at):
+        if self._forward.stands(self._at):  # also when it is to be avoided: there is no other
             return self._at
         raise ProblemError(
             Problem(
