@@ -64,6 +64,23 @@ async def test_a_pinned_port_that_refuses_is_not_sought_elsewhere():
         assert "refuses" in forward.reason and {name for _, name, _ in bench.server.asked} == {"db-0"}
 
 
+@pytest.mark.parametrize("protocol", BOTH)
+async def test_a_pinned_connection_whose_way_broke_before_any_byte_is_made_again(protocol):
+    async with Bench(protocol=protocol) as bench:
+        bench.put("db-0")
+        bench.server.serve(7, says(b"here"))
+        forward = bench.to(7)
+        async with forward.pinned("s") as directory:
+            reader, writer = await asyncio.open_unix_connection(str(directory / "s"))
+            await until(lambda: forward.view().tunnels and forward.view().tunnels[0].phase is Phase.OPEN)
+            await asyncio.sleep(0.02)
+            for one in bench.server.sockets:
+                one.drop()
+            await asyncio.sleep(0.02)
+            assert await line((reader, writer)) == b"here\n"
+            assert forward.view().failures == 0
+
+
 async def test_what_is_behind_a_pinned_socket_ends_with_it_also_while_it_connects():
     async with Bench(protocol=V4) as bench:
         bench.put("db-0")
@@ -155,9 +172,10 @@ async def test_what_is_counted_and_remembered():
         assert len(forward.view().rates) == HISTORY
 
 
-async def test_the_book_looks_after_its_forwards(monkeypatch):
-    monkeypatch.setattr(book, "LOOK", 0.0)
-    monkeypatch.setattr("tui.kube.forward.liveness.Sleep.woke", lambda *_: True)
+@pytest.mark.parametrize("resumed", [True, False])
+async def test_the_book_looks_after_its_forwards(resumed, monkeypatch):
+    monkeypatch.setattr(book, "LOOK", 1000.0 if resumed else 0.0)
+    monkeypatch.setattr("tui.kube.forward.liveness.Sleep.woke", lambda *_: resumed)
     async with Bench(protocol=V4) as bench:
         bench.put("db-0")
         bench.server.serve(7, echo)
@@ -165,7 +183,15 @@ async def test_the_book_looks_after_its_forwards(monkeypatch):
         reader, writer = await connected(forward)
         writer.write(b"x")
         await reader.readexactly(1)
-        await until(lambda: bench.server.sockets[0].pings > 0, 3)
+        looks, checks = [], []
+        monkeypatch.setattr(bench.dialer, "look", looks.append)
+        if resumed:
+            await until(lambda: bench.server.sockets[0].pings > 0, 3)
+            assert not looks
+        else:
+            monkeypatch.setattr(forward, "check", lambda now, resumed: checks.append(resumed))
+            await until(lambda: looks and checks, 3)
+            assert not checks[0]
         assert forward.view().rates and list(bench.book) == [forward] and bench.book.get(1) is forward
         assert bench.book.known("pods")
         writer.close()

@@ -318,6 +318,24 @@ async def test_a_kubectl_that_listens_no_more(fake):
     server.close()
 
 
+async def test_nothing_is_told_before_anybody_listens(fake):
+    server = await fake.serve(speaks_first(b"hello"))
+    made, told = KubectlForwards(), []
+
+    class Sink:
+        def remote_data(self, data):
+            told.append(bytes(data))
+
+    remote = await made.open(AT, Sink())
+    await asyncio.sleep(0.1)
+    assert told == []
+    remote.resume()
+    await until(lambda: told == [b"hello"])
+    remote.abort()
+    await made.close()
+    server.close()
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux kills children with their parent")
 async def test_it_dies_with_us_however_we_die(fake):
     text = """

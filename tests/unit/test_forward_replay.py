@@ -205,6 +205,24 @@ async def test_a_way_that_is_lost_before_any_byte_is_found_again(protocol, way):
         writer.close()
 
 
+async def test_a_way_that_is_lost_leads_to_another_pod_where_there_is_one(protocol):
+    async with Bench(protocol=protocol) as bench:
+        bench.put("db-0")
+        bench.put("db-1")
+        bench.server.serve(7, says(b"first"), "db-0")
+        bench.server.serve(7, says(b"second"), "db-1")
+        forward = service(bench, "db-0", "db-1")
+        reader, writer = await bench.through_port(forward)
+        await until(lambda: bool(dialled(bench)))
+        await asyncio.sleep(0.02)
+        for socket in bench.server.sockets:
+            socket.drop()
+        await asyncio.sleep(0.02)
+        writer.write(b"\n")
+        assert await asyncio.wait_for(reader.readline(), 5) == b"second\n"
+        writer.close()
+
+
 @pytest.mark.parametrize("way", ["drop", "1011", "1001", "noise"])
 async def test_a_way_that_is_lost_after_a_byte_is_a_reset(protocol, way):
     async with Bench(protocol=protocol) as bench:

@@ -113,6 +113,48 @@ async def test_a_program_that_is_gone_is_noticed_although_it_only_sent_a_fin(pro
         assert forward.view().recent[0].why == "closed by the program" and forward.view().recent[0].clean
 
 
+async def test_a_program_that_only_reads_slowly_is_not_taken_for_silence(protocol, monkeypatch):
+    monkeypatch.setattr(tunnels, "LOOKS", (0.02,))
+    monkeypatch.setattr(tunnels.Tunnel.__init__, "__kwdefaults__", {"linger": 0.1})
+    async with Bench(protocol=protocol) as bench:
+        bench.put("db-0")
+        bench.server.serve(7, source(NOISE))
+        forward = bench.to(7)
+        connection = await forward.connect()
+        loop = asyncio.get_running_loop()
+        await loop.sock_sendall(connection.socket, b"?")
+        connection.socket.shutdown(1)
+        await until(lambda: forward.view().tunnels[0].stalled == "program")
+        await asyncio.sleep(0.3)
+        got = bytearray()
+        while piece := await asyncio.wait_for(loop.sock_recv(connection.socket, 1 << 18), 5):
+            got += piece
+        assert got == NOISE
+        connection.socket.close()
+
+
+async def test_a_program_whose_bytes_nobody_takes_any_more_can_finish(protocol):
+    async with Bench(protocol=protocol) as bench:
+        bench.put("db-0")
+        go = asyncio.Event()
+
+        async def leaves(reader, writer):
+            await go.wait()
+
+        bench.server.serve(7, leaves)
+        forward = bench.to(7)
+        reader, writer = await bench.through_port(forward)
+        writer.write(NOISE * 10)
+        await until(lambda: forward.view().tunnels and forward.view().tunnels[0].stalled == "application")
+        tunnel = next(iter(forward._tunnels.values()))
+        tunnel.remote_ended()  # the application closes in order, without having read
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        await asyncio.wait_for(writer.drain(), 5)
+        go.set()
+        writer.close()
+        await until(lambda: not forward.view().tunnels)
+
+
 async def test_a_program_that_is_gone_without_anybody_to_ask_lingers(protocol, monkeypatch):
     monkeypatch.setattr(tunnels, "LOOKS", (0.02,))
     monkeypatch.setattr(tunnels.Tunnel.__init__, "__kwdefaults__", {"linger": 0.3})
@@ -130,7 +172,8 @@ async def test_a_program_that_is_gone_without_anybody_to_ask_lingers(protocol, m
         await until(lambda: not forward.view().tunnels)
 
 
-async def test_what_a_program_sent_before_it_went_arrives(protocol, tmp_path):
+@pytest.mark.parametrize("size", [1000, 300_000])
+async def test_what_a_program_sent_before_it_went_arrives(protocol, size):
     async with Bench(protocol=protocol) as bench:
         bench.put("db-0")
         sink = Sink()
@@ -138,10 +181,10 @@ async def test_what_a_program_sent_before_it_went_arrives(protocol, tmp_path):
         bench.server.refuse[""] = [_slow(0.2)]
         forward = bench.to(7)
         _, writer = await bench.through_port(forward)
-        writer.write(NOISE[:300_000])
+        writer.write(NOISE[:size])
         writer.close()
-        await until(lambda: sink.got and len(sink.got[0]) == 300_000)
-        assert sink.got == [NOISE[:300_000]]
+        await until(lambda: sink.got and len(sink.got[0]) == size)
+        assert sink.got == [NOISE[:size]]
         await until(lambda: not forward.view().tunnels)
 
 
