@@ -125,7 +125,7 @@ async def test_a_program_that_only_reads_slowly_is_not_taken_for_silence(protoco
         await loop.sock_sendall(connection.socket, b"?")
         connection.socket.shutdown(1)
         await until(lambda: forward.view().tunnels[0].stalled == "program")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.2)
         got = bytearray()
         while piece := await asyncio.wait_for(loop.sock_recv(connection.socket, 1 << 18), 5):
             got += piece
@@ -173,12 +173,13 @@ async def test_a_program_that_is_gone_without_anybody_to_ask_lingers(protocol, m
 
 
 @pytest.mark.parametrize("size", [1000, 300_000])
-async def test_what_a_program_sent_before_it_went_arrives(protocol, size):
+async def test_what_a_program_sent_before_it_went_arrives(protocol, size, monkeypatch):
+    monkeypatch.setattr(tunnels, "LOOKS", (0.02,))
     async with Bench(protocol=protocol) as bench:
         bench.put("db-0")
         sink = Sink()
         bench.server.serve(7, sink)
-        bench.server.refuse[""] = [_slow(0.2)]
+        bench.server.refuse[""] = [_slow(0.1)]
         forward = bench.to(7)
         _, writer = await bench.through_port(forward)
         writer.write(NOISE[:size])
@@ -320,7 +321,7 @@ async def test_a_server_that_speaks_first_and_a_program_that_does_not_wait(proto
     async with Bench(protocol=protocol) as bench:
         bench.put("db-0")
         bench.server.serve(7, speaks_first(hello))
-        bench.server.refuse[""] = [_slow(0.1)]
+        bench.server.refuse[""] = [_slow(0.05)]
         forward = bench.to(7)
         for early in (b"x" * 10, NOISE[:100_000]):
             for _ in range(3):  # the second and third on a carrier that lies ready or was used before
