@@ -174,6 +174,7 @@ async def test_what_is_counted_and_remembered():
 
 @pytest.mark.parametrize("resumed", [True, False])
 async def test_the_book_looks_after_its_forwards(resumed, monkeypatch):
+    monkeypatch.setattr(book, "ROUND", 0.1)
     monkeypatch.setattr(book, "LOOK", 1000.0 if resumed else 0.0)
     monkeypatch.setattr("tui.kube.forward.liveness.Sleep.woke", lambda *_: resumed)
     async with Bench(protocol=V4) as bench:

@@ -50,6 +50,7 @@ async def test_a_connection_waits_for_a_pod_to_become_ready():
 async def test_as_long_as_pods_are_not_known_nothing_is_said_of_them(monkeypatch):
     async with Bench(protocol=V4) as bench:
         known = False
+        monkeypatch.setattr("tui.kube.forward.book.ROUND", 0.05)
         monkeypatch.setattr(bench.book, "_known", lambda _: known)
         forward = bench.to(7)
         assert forward.state is State.RESOLVING
