@@ -20,6 +20,8 @@ from tui.kube.store import Store
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two rounds; each notes the throughput.
+ROUND = 1.0
 #: Seconds between two looks at open connections.
 LOOK = 5.0
 #: Seconds between two looks at the targets while the cluster changes and changes.
@@ -130,7 +132,7 @@ class Forwards:
         sleep = Sleep(time.time(), time.monotonic())
         due = self._loop.time() + LOOK
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(ROUND)
             now = self._loop.time()
             resumed = sleep.woke(time.time(), time.monotonic())
             if resumed:

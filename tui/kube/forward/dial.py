@@ -36,7 +36,9 @@ TIMEOUT = 10.0
 
 #: Words of a refusal that is about the protocol, not about the pod or the rights.
 _PROTOCOL_REFUSED = re.compile(
-    r"upgrade|protocol|negotiate|websocket|subprotocol|bad handshake|method not allowed", re.IGNORECASE
+    r"upgrade|protocol|negotiate|websocket|subprotocol|bad handshake|method not allowed"
+    r"|page not found|could not find the requested resource",  # the path, not the pod
+    re.IGNORECASE,
 )
 
 

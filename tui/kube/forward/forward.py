@@ -112,6 +112,7 @@ class Forward:
         self._sampled = (0, 0)
         self._past = [0, 0]  # bytes of closed tunnels: sent, received
         self._connections = self._failures = 0
+        self._turns = 0  # pods that were looked for
         self._last: PodPort | None = None
         self._trouble: Problem | None = None
         self._troubled_with: frozenset[str] = frozenset()
@@ -177,8 +178,9 @@ class Forward:
         """Opens the address for other programs; in place of the one before, if there was one.
 
         Raises:
-            ProblemError: it cannot be had.
+            ProblemError: it cannot be had, or the forward was stopped.
         """
+        self.check_open()
         listener = Listener(self.accept)
         await listener.open(wanted)
         if self.listener is not None:
@@ -211,7 +213,7 @@ class Forward:
         """
         at = await self.find(self._loop.time() + self.patience, set())
         pin = Pin(self, at)
-        listener = Listener(lambda: self.accept(pin))
+        listener = Listener(pin.accept)
         directory = janitor.private_directory()
         try:
             await listener.open(UnixAddress(directory / file_name, directory))
@@ -268,7 +270,10 @@ class Forward:
             self._ready_pods = frozenset()
             self._trouble = None
             told = (found.problem.evidence, found.problem.remedy) if found.problem is not None else ()
-            self._set(State.WAITING, found.reason, *told)
+            if found.problem is None and not self.pods_known():
+                self._set(State.RESOLVING, "the pods are not known yet")
+            else:
+                self._set(State.WAITING, found.reason, *told)
         else:
             self._ready_pods = frozenset(at.uid for at in found)
             if self._trouble is not None and self._ready_pods != self._troubled_with:
@@ -286,6 +291,11 @@ class Forward:
         at = tunnel.pod
         if at is not None and tunnel.phase in (Phase.OPEN, Phase.LINGERING) and not self.stands(at):
             tunnel.evict(f"pod {at.pod} was deleted")
+
+    def check_open(self) -> None:
+        """Raises a ProblemError once the forward has been stopped."""
+        if self.state in (State.DRAINING, State.STOPPED):
+            raise ProblemError(Problem(Cause.UNREACHABLE, "The forward was stopped"))
 
     def stands(self, at: PodPort) -> bool:
         """Whether a pod is still the one that it was, as far as pods may be read."""
@@ -308,12 +318,12 @@ class Forward:
     async def find(self, deadline: float, avoid: set[str]) -> PodPort:
         """The pod for a new connection; see `Opener`."""
         while True:
-            if self.state in (State.DRAINING, State.STOPPED):
-                raise ProblemError(Problem(Cause.UNREACHABLE, "The forward was stopped"))
+            self.check_open()
             found = self.target.resolve()
             if not isinstance(found, Waiting):
                 last = self._last if self.sticky else None
-                at = preferred(found, last=last, avoid=avoid, turn=self._connections)
+                at = preferred(found, last=last, avoid=avoid, turn=self._turns)
+                self._turns += 1
                 self._last = at
                 return at
             if found.problem is not None:

@@ -106,6 +106,8 @@ class Listener:
     async def _open_tcp(self, wanted: TcpAddress) -> None:
         loop = asyncio.get_running_loop()
         ports = [wanted.port] if wanted.exact or not wanted.port else [*range(wanted.port, wanted.port + NEXT), 0]
+        if not 0 <= wanted.port <= 65535:
+            raise ProblemError(Problem(Cause.CONFIG, f"There is no port {wanted.port}", "", "They end at 65535."))
         for port in ports:
             if port > 65535:
                 continue

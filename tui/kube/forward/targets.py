@@ -163,11 +163,12 @@ class ServiceTarget:
                 if number is None or pod is None or pod.kind != "Pod":
                     continue
                 at = PodPort(pod.namespace or self.namespace, pod.name, pod.uid, number)
-                if endpoint.conditions.ready is not False:
+                if endpoint.conditions.terminating:  # and perhaps "ready", where the unready are published
+                    if endpoint.conditions.serving or endpoint.conditions.ready:
+                        ending.append(at)
+                elif endpoint.conditions.ready is not False:
                     ready.append(at)
-                elif endpoint.conditions.serving and endpoint.conditions.terminating:
-                    ending.append(at)
-        found = [at for at in ready or ending if self._stands(at)]
+        found = [at for at in ready if self._stands(at)] or [at for at in ending if self._stands(at)]
         if found:
             return sorted(dict.fromkeys(found), key=lambda at: at.pod)
         if addresses and not ready and not ending and not service.spec.selector:
@@ -209,14 +210,17 @@ def of_pods(pods: Iterable[Pod], port: int | str, *, unready: bool = False) -> l
         port: a number, or the name of a container's port.
         unready: whether pods that are not ready will do; those on their way out never do.
     """
-    candidates = list(pods)
+    candidates: list[Pod] = []  # whose containers have the port
     why = Waiting("there is no pod")
     found: list[tuple[str, PodPort]] = []
-    for pod in candidates:
+    for pod in pods:
         number = port_of(pod, port)
         if number is None:
-            why = _never(f"Pod {pod.name} has no port named {port}", _ports_of(pod))
-        elif pod.metadata.deletion_timestamp is not None:
+            if not candidates:
+                why = _never(f"Pod {pod.name} has no port named {port}", _ports_of(pod))
+            continue
+        candidates.append(pod)
+        if pod.metadata.deletion_timestamp is not None:
             why = Waiting(f"pod {pod.name} is on its way out")
         elif not unready and not is_ready(pod):
             why = Waiting(f"pod {pod.name} is not ready")
@@ -225,7 +229,7 @@ def of_pods(pods: Iterable[Pod], port: int | str, *, unready: bool = False) -> l
             found.append((pod.status.start_time or pod.metadata.creation_timestamp, at))
     if found:
         return [at for _, at in sorted(found, key=lambda item: (item[0], item[1].pod))]
-    if len(candidates) > 1 and why.problem is None:
+    if len(candidates) > 1:
         return Waiting(f"none of {len(candidates)} pods is ready")
     return why
 
@@ -239,7 +243,8 @@ def port_of(pod: Pod, port: int | str) -> int | None:
     """The number of a pod's port, None when it names one that no container has."""
     if isinstance(port, int) or port.isdecimal():
         return int(port)
-    for container in (*pod.spec.containers, *pod.spec.init_containers):
+    sidecars = (container for container in pod.spec.init_containers if container.sidecar)
+    for container in (*pod.spec.containers, *sidecars):
         for declared in container.ports:
             if declared.name == port and declared.protocol == "TCP":
                 return declared.container_port

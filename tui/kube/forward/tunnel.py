@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 
 from tui.kube.forward import liveness, refusals
@@ -23,6 +24,8 @@ from tui.kube.forward.remote import Remote
 from tui.kube.forward.targets import PodPort
 from tui.kube.forward.views import Phase, TunnelView
 from tui.problem import Cause, Problem, ProblemError
+
+log = logging.getLogger(__name__)
 
 #: Bytes from the program that are kept until the application has answered, so that they can be sent again.
 REPLAY = 64 << 10
@@ -65,6 +68,7 @@ class Tunnel:
         self._connecting: asyncio.Task[None] | None = None
         self._replay: bytearray | None = bytearray()
         self._words = ""
+        self._began = self._loop.time()
         self._last_byte = 0.0
         self._last_sent = 0.0
         self._pulse = liveness.Pulse()
@@ -87,8 +91,8 @@ class Tunnel:
 
     @property
     def quiet_for(self) -> float:
-        """Seconds since a byte went either way."""
-        return self._loop.time() - self._last_byte if self._last_byte else 0.0
+        """Seconds since a byte went either way, or since the program came."""
+        return self._loop.time() - (self._last_byte or self._began)
 
     async def attached(self) -> None:
         """Waits until there is a far end.
@@ -123,7 +127,7 @@ class Tunnel:
             self._break(why)
 
     def close(self, why: str) -> None:
-        """Ends it because the forward ends: in order if nothing is on its way, else by a reset."""
+        """Ends it because the forward ends. The program is reset: who knows what it still waits for."""
         if self.phase is not Phase.CLOSED:
             if self._connecting is not None:
                 self._connecting.cancel()
@@ -174,7 +178,7 @@ class Tunnel:
             self._connecting.cancel()
         if self._remote is not None and not self._remote_ended:
             self._remote.close()
-        self._finish("closed by the program", clean=True)
+        self._finish(self.why if self._remote_ended else "closed by the program", clean=True)
 
     def local_full(self) -> None:
         """The program does not read: neither do we."""
@@ -202,7 +206,7 @@ class Tunnel:
         """Something went wrong inside the pod. The far end closes by itself then; if it does not, it is helped."""
         if not self._words:
             self._loop.call_later(LAST_WORDS, self._after_words, self._remote)
-        self._words = words
+        self._words = words or "an error without words"
 
     def remote_ended(self) -> None:
         """The application has closed its connection, unless an error was told before."""
@@ -233,7 +237,7 @@ class Tunnel:
         if self._words:
             self._refused()
         elif not self.received and not self.sent and self._may_try_again():
-            self._again(why)
+            self._again(why, refused=False)
         else:
             self._break(why)
 
@@ -261,6 +265,11 @@ class Tunnel:
         except ProblemError as error:
             self._connecting = None
             self._fail(error.problem)
+        except Exception as error:
+            log.exception("a connection could not be opened")
+            self._connecting = None
+            what = "statetui made a mistake opening a connection"
+            self._fail(Problem(Cause.INTERNAL, what, repr(error), "The log file has the details."))
         else:
             self._connecting = None
             self._attach(remote)
@@ -285,7 +294,7 @@ class Tunnel:
         words, self._words = self._words, ""
         unseen = not self.received and self._replay is not None and (refusals.never_connected(words) or not self.sent)
         if unseen and self._may_try_again():
-            self._again(words)
+            self._again(words, refused=True)
             return
         problem = refusals.explain(self.pod, words)
         self._opener.troubled(problem)
@@ -294,15 +303,18 @@ class Tunnel:
     def _may_try_again(self) -> bool:
         return self.pod is not None and self._attempts.time_left and self.phase is not Phase.CLOSED
 
-    def _again(self, why: str) -> None:
+    def _again(self, why: str, *, refused: bool) -> None:
         """Leaves this far end for another one; what the program has sent goes there."""
         assert self.pod is not None  # noqa: S101  (`_may_try_again`)
-        refused, self._remote = self._remote, None
-        if refused is not None:
-            refused.abort()
+        left, self._remote = self._remote, None
+        if left is not None:
+            left.abort()
         self._remote_stalls = False
         self.phase, self.why = Phase.CONNECTING, why
-        self._attempts.refused(self.pod, refusals.explain(self.pod, why))
+        if refused:
+            self._attempts.refused(self.pod, refusals.explain(self.pod, why))
+        else:
+            self._attempts.lost(self.pod)
         self._connect(again=True)
 
     def _after_words(self, remote: Remote | None) -> None:
@@ -332,9 +344,12 @@ class Tunnel:
         self._finish(why, clean=False)
 
     def _close_local(self) -> None:
-        """Both sides have said all."""
+        """Both sides have said all. What the program has not taken yet keeps it open, until `local_lost`."""
         if self.phase is not Phase.CLOSED and self._local is not None:
             self._local.close()
+            if self._local.waiting:
+                self.phase = Phase.LINGERING
+                return
             self._finish(self.why or "closed by the program", clean=True)
 
     def _finish(self, why: str, *, clean: bool) -> None:
