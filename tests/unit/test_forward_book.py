@@ -15,9 +15,9 @@ from test_forward_forward import connected, line
 from test_forward_replay import service
 
 from tui.kube.forward import book
-from tui.kube.forward.forward import HISTORY, REMEMBERED
 from tui.kube.forward.listener import TcpAddress, UnixAddress
 from tui.kube.forward.remote import SPDY, V4
+from tui.kube.forward.tally import HISTORY, REMEMBERED
 from tui.kube.forward.views import Phase
 from tui.problem import ProblemError
 

@@ -85,7 +85,7 @@ async def test_no_protocol_at_all():
         with pytest.raises(ProblemError) as caught:
             await forward.connect()
         problem = caught.value.problem
-        assert (problem.cause, bench.book.protocol) == (Cause.REJECTED, "")
+        assert (problem.cause, bench.book.protocol) == (Cause.PROTOCOL, "")
         assert "No protocol" in problem.what and "no upgrade here" in problem.evidence and "kubectl" in problem.remedy
         assert asked(bench) == [SPDY, V4]
 

@@ -95,7 +95,7 @@ async def test_what_cannot_become_better_is_not_waited_for():
         forward.retarget(type(forward.target)(bench.store, "shop", "db", 99))
         with pytest.raises(ProblemError, match="no port 99"):
             await asyncio.wait_for(forward.connect(), 1)
-        assert forward.state is State.WAITING and forward.evidence == "Its ports: 7."
+        assert forward.state is State.WAITING and forward.remedy == "Its ports: 7."
 
 
 # --- pods that go

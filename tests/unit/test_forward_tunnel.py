@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 
 import pytest
 from fake_forward import BOTH, Answer, Bench, until
@@ -12,7 +13,7 @@ from fake_forward_apps import Sink, closes, echo, resets, silent, source, speaks
 from tui.kube.forward import tunnel as tunnels
 from tui.kube.forward.forward import Forward
 from tui.kube.forward.listener import UnixAddress
-from tui.kube.forward.views import Phase
+from tui.kube.forward.views import Phase, State
 
 pytestmark = pytest.mark.parametrize("protocol", BOTH)
 NOISE = random.Random(5).randbytes(3 << 20)
@@ -83,9 +84,10 @@ async def test_a_program_that_half_closes_gets_all_of_the_answer(protocol, way, 
         writer.close()
 
 
-async def test_a_lingering_tunnel_ends_when_nothing_comes_any_more(protocol, monkeypatch):
+async def test_a_lingering_tunnel_ends_when_nothing_comes_and_nobody_knows_who_waits(protocol, monkeypatch):
     monkeypatch.setattr(tunnels, "LOOKS", (0.02,))
-    monkeypatch.setattr(tunnels.Tunnel.__init__, "__kwdefaults__", {"linger": 0.2})
+    monkeypatch.setattr("tui.kube.forward.sockdiag.orphaned", lambda *_: None)
+    monkeypatch.setattr(tunnels, "LINGER", 0.2)
     async with Bench(protocol=protocol) as bench:
         bench.put("db-0")
         bench.server.serve(7, silent)
@@ -96,6 +98,74 @@ async def test_a_lingering_tunnel_ends_when_nothing_comes_any_more(protocol, mon
         with pytest.raises(ConnectionResetError):
             await asyncio.wait_for(reader.read(), 3)
         assert "nothing has come" in forward.view().recent[0].why and not forward.view().recent[0].clean
+        writer.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_NETLINK"), reason="the kernel cannot be asked who holds a socket")
+async def test_a_program_that_waits_is_not_given_up_however_long_it_takes(protocol, monkeypatch):
+    monkeypatch.setattr(tunnels, "LOOKS", (0.02,))
+    monkeypatch.setattr(tunnels, "LINGER", 0.1)
+
+    async def late(reader, writer):
+        await reader.readexactly(1)
+        await asyncio.sleep(0.8)
+        writer.write(NOISE)
+        writer.close()
+
+    async with Bench(protocol=protocol) as bench:
+        bench.put("db-0")
+        bench.server.serve(7, late)
+        reader, writer = await bench.through_port(bench.to(7))
+        writer.write(b"?")
+        writer.write_eof()
+        assert await asyncio.wait_for(reader.read(), 5) == NOISE
+        writer.close()
+
+
+async def test_the_end_of_a_server_whose_pod_is_deleted_is_no_end_of_its_data(protocol):
+    async def cut(reader, writer):
+        await reader.readexactly(1)
+        writer.write(NOISE[:1000])
+        writer.close()  # as the kernel does for a process that is killed
+
+    async with Bench(protocol=protocol) as bench:
+        bench.put("db-0")
+        bench.server.serve(7, cut)
+        forward = bench.to(7)
+        reader, writer = await bench.through_port(forward)
+        await until(lambda: forward.view().tunnels[0].phase is Phase.OPEN)
+        bench.put("db-0", deletionTimestamp="2026-01-01T00:00:01Z")
+        writer.write(b"?")
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(read_all(reader), 5)
+        assert bytes(reader._buffer) == b"" and forward.view().recent[0].received == 1000
+        assert not forward.view().recent[0].clean and "being deleted" in forward.view().recent[0].why
+        writer.close()
+
+
+async def read_all(reader):
+    while await reader.read(100):
+        pass
+
+
+async def test_a_refusing_port_stays_degraded_until_something_answers(protocol, monkeypatch):
+    async with Bench(protocol=protocol) as bench:
+        bench.put("db-0")
+        forward = bench.to(7)
+        states = []
+        forward.on_change.append(lambda: states.append(forward.state))
+        for _ in range(3):
+            reader, writer = await bench.through_port(forward)
+            with pytest.raises(ConnectionResetError):
+                await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+        since = forward.since
+        assert State.READY not in states[states.index(State.DEGRADED) :]
+        bench.server.serve(7, echo)
+        reader, writer = await bench.through_port(forward)
+        writer.write(b"hi")
+        assert await reader.readexactly(2) == b"hi"
+        assert forward.state is State.READY and forward.since > since
         writer.close()
 
 
@@ -115,7 +185,7 @@ async def test_a_program_that_is_gone_is_noticed_although_it_only_sent_a_fin(pro
 
 async def test_a_program_that_only_reads_slowly_is_not_taken_for_silence(protocol, monkeypatch):
     monkeypatch.setattr(tunnels, "LOOKS", (0.02,))
-    monkeypatch.setattr(tunnels.Tunnel.__init__, "__kwdefaults__", {"linger": 0.1})
+    monkeypatch.setattr(tunnels, "LINGER", 0.1)
     async with Bench(protocol=protocol) as bench:
         bench.put("db-0")
         bench.server.serve(7, source(NOISE))
@@ -157,7 +227,7 @@ async def test_a_program_whose_bytes_nobody_takes_any_more_can_finish(protocol):
 
 async def test_a_program_that_is_gone_without_anybody_to_ask_lingers(protocol, monkeypatch):
     monkeypatch.setattr(tunnels, "LOOKS", (0.02,))
-    monkeypatch.setattr(tunnels.Tunnel.__init__, "__kwdefaults__", {"linger": 0.3})
+    monkeypatch.setattr(tunnels, "LINGER", 0.3)
     monkeypatch.setattr("tui.kube.forward.sockdiag.orphaned", lambda *_: None)
     async with Bench(protocol=protocol) as bench:
         bench.put("db-0")
@@ -214,7 +284,7 @@ async def test_the_end_of_the_application_reaches_the_program_behind_its_bytes(p
 
 
 async def test_a_program_that_does_not_go_after_the_end_is_let_go(protocol, monkeypatch):
-    monkeypatch.setattr(tunnels.Tunnel.__init__, "__kwdefaults__", {"linger": 0.2})
+    monkeypatch.setattr(tunnels, "LINGER", 0.2)
     async with Bench(protocol=protocol) as bench:
         bench.put("db-0")
         bench.server.serve(7, closes)

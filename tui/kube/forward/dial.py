@@ -71,6 +71,8 @@ class Dialer:
             try:
                 remote = await self._open(protocol, at, sink)
             except ProblemError as error:
+                if protocol == self.protocol == "kubectl":
+                    self.protocol = None  # whatever kept the others from working may be over
                 if not _refuses_protocol(error.problem):
                     raise
                 log.info("%s by %s: %s", at, protocol, error.problem)
@@ -83,7 +85,7 @@ class Dialer:
         self.protocol = None
         raise ProblemError(
             Problem(
-                Cause.REJECTED,
+                Cause.PROTOCOL,
                 "No protocol for port-forwards works here",
                 "; ".join(dict.fromkeys(str(problem) for problem in refusals)),
                 "A proxy between here and the API server may not pass websockets. With kubectl on PATH, statetui uses "

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,10 @@ from tui.kube.forward.local import LocalEnd
 from tui.kube.forward.opener import Opener
 from tui.kube.forward.pin import Pin
 from tui.kube.forward.remote import Remote, Sink
+from tui.kube.forward.tally import Tally
 from tui.kube.forward.targets import PodPort, Target, Waiting, preferred
 from tui.kube.forward.tunnel import Tunnel
-from tui.kube.forward.views import ForwardView, Phase, State, TunnelView
+from tui.kube.forward.views import ForwardView, Phase, State
 from tui.kube.objects import Pod
 from tui.kube.resources import PODS
 from tui.kube.store import Store
@@ -39,10 +39,6 @@ DRAIN = 2.0
 IDLE = 0.2
 #: Seconds after its start for which a pod that refuses may just not be listening yet.
 YOUNG = 20.0
-#: Closed tunnels that are remembered.
-REMEMBERED = 50
-#: Seconds of throughput that are remembered.
-HISTORY = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +103,7 @@ class Forward:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._tunnels: dict[int, Tunnel] = {}
-        self._recent: deque[TunnelView] = deque(maxlen=REMEMBERED)
-        self._rates: deque[tuple[int, int]] = deque(maxlen=HISTORY)
-        self._sampled = (0, 0)
-        self._past = [0, 0]  # bytes of closed tunnels: sent, received
-        self._connections = self._failures = 0
+        self._tally = Tally()
         self._turns = 0  # pods that were looked for
         self._last: PodPort | None = None
         self._trouble: Problem | None = None
@@ -122,7 +114,7 @@ class Forward:
 
     def view(self) -> ForwardView:
         """The forward as it is now."""
-        sent, received = self.totals
+        sent, received = self._tally.totals(self._tunnels.values())
         return ForwardView(
             number=self.number,
             name=self.name,
@@ -137,22 +129,13 @@ class Forward:
             evidence=self.evidence,
             since=self.since,
             tunnels=tuple(tunnel.view() for tunnel in self._tunnels.values()),
-            recent=tuple(self._recent),
+            recent=tuple(self._tally.recent),
             sent=sent,
             received=received,
-            connections=self._connections,
-            failures=self._failures,
-            rates=tuple(self._rates),
+            connections=self._tally.connections,
+            failures=self._tally.failures,
+            rates=tuple(self._tally.rates),
             remedy=self.remedy,
-        )
-
-    @property
-    def totals(self) -> tuple[int, int]:
-        """Bytes sent and received so far."""
-        tunnels = self._tunnels.values()
-        return (
-            self._past[0] + sum(tunnel.sent for tunnel in tunnels),
-            self._past[1] + sum(tunnel.received for tunnel in tunnels),
         )
 
     # --- using
@@ -242,7 +225,7 @@ class Forward:
         deadline = self._loop.time() + drain
         try:
             while self._tunnels and self._loop.time() < deadline:
-                busy = [tunnel for tunnel in self._tunnels.values() if tunnel.quiet_for < IDLE]
+                busy = [tunnel for tunnel in self._tunnels.values() if tunnel.busy(IDLE)]
                 if not busy:
                     break
                 await asyncio.sleep(IDLE / 4)
@@ -255,7 +238,7 @@ class Forward:
         """A tunnel that waits for its near end."""
         tunnel = Tunnel(opener or self, self.patience)
         self._tunnels[tunnel.number] = tunnel
-        self._connections += 1
+        self._tally.connections += 1
         self._changed()
         return tunnel
 
@@ -309,9 +292,7 @@ class Forward:
 
     def sample(self) -> None:
         """Notes the throughput of the last second."""
-        sent, received = self.totals
-        self._rates.append((sent - self._sampled[0], received - self._sampled[1]))
-        self._sampled = (sent, received)
+        self._tally.sample(self._tunnels.values())
 
     # --- for tunnels
 
@@ -358,14 +339,22 @@ class Forward:
         # No time: it does not run, which the next word of the watch will tell.
         return any(moment is None or time.time() - moment < YOUNG for moment in started)
 
-    def succeeded(self, tunnel: Tunnel) -> None:
-        """A connection has come about."""
-        if self._trouble is not None:
-            self._trouble = None
-            self.look()
+    def is_going(self, at: PodPort) -> bool:
+        """Whether a pod is being deleted, or is another one by now."""
+        pod = self._store.named(PODS.key, at.namespace, at.pod, Pod)
+        return not self.stands(at) or (pod is not None and pod.metadata.deletion_timestamp is not None)
+
+    def opened(self, tunnel: Tunnel) -> None:
+        """A tunnel has a far end, which proves nothing of the port."""
         for listener in list(self.on_tunnel):
             listener(tunnel)
         self._changed()
+
+    def succeeded(self, tunnel: Tunnel) -> None:
+        """A connection has come about, as far as can be told."""
+        if self._trouble is not None:
+            self._trouble = None
+            self.look()
 
     def troubled(self, problem: Problem) -> None:
         """A connection failed."""
@@ -377,11 +366,7 @@ class Forward:
         """A tunnel is over."""
         if self._tunnels.pop(tunnel.number, None) is None:
             return
-        self._past[0] += tunnel.sent
-        self._past[1] += tunnel.received
-        if not tunnel.clean:
-            self._failures += 1
-        self._recent.appendleft(tunnel.view())
+        self._tally.add(tunnel)
         for listener in list(self.on_tunnel):
             listener(tunnel)
         self._changed()

@@ -39,7 +39,7 @@ class KubectlForwards:
     def __init__(self, arguments: Sequence[str] = ()) -> None:
         self._arguments = tuple(arguments)
         self._running: dict[tuple[str, int], _Running] = {}
-        self._starting = asyncio.Lock()
+        self._starting: dict[tuple[str, int], asyncio.Lock] = {}
 
     @property
     def available(self) -> bool:
@@ -52,7 +52,7 @@ class KubectlForwards:
         Raises:
             ProblemError: it does not start; its complaint is the evidence.
         """
-        async with self._starting:
+        async with self._starting.setdefault((at.uid, at.port), asyncio.Lock()):
             running = self._running.get((at.uid, at.port))
             if running is None or running.process.returncode is not None:
                 if running is not None:

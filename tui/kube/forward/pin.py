@@ -47,6 +47,14 @@ class Pin:
         """It is this pod or none."""
         return False
 
+    def is_going(self, at: PodPort) -> bool:
+        """Whether the pod is being deleted."""
+        return self._forward.is_going(at)
+
+    def opened(self, tunnel: Tunnel) -> None:
+        """A far end is there."""
+        self._forward.opened(tunnel)
+
     def succeeded(self, tunnel: Tunnel) -> None:
         """A connection has come about."""
         self._forward.succeeded(tunnel)

@@ -101,7 +101,7 @@ class ServiceTarget:
     slices somebody else writes. Where slices may not be read, the selector and the pods have to do.
 
     Attributes:
-        slices_known: whether the store holds the endpoint slices.
+        slices_known: whether the store holds the endpoint slices; None while they are on their way.
         pods_known: whether it holds all pods.
     """
 
@@ -109,8 +109,8 @@ class ServiceTarget:
     namespace: str
     name: str
     port: int | str
-    slices_known: Callable[[], bool] = lambda: True
-    pods_known: Callable[[], bool] = lambda: True
+    slices_known: Callable[[], bool | None] = lambda: True
+    pods_known: Callable[[], bool | None] = lambda: True
 
     @property
     def text(self) -> str:
@@ -125,8 +125,11 @@ class ServiceTarget:
         port = self._port(service)
         if isinstance(port, Waiting):
             return port
-        if self.slices_known():
+        known = self.slices_known()
+        if known:
             return self._from_slices(service, port)
+        if known is None and not service.spec.selector:
+            return Waiting("the endpoint slices are not known yet")
         return self._from_selector(service, port)
 
     def _port(self, service: Service) -> ServicePort | Waiting:

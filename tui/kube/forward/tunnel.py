@@ -29,10 +29,13 @@ log = logging.getLogger(__name__)
 
 #: Bytes from the program that are kept until the application has answered, so that they can be sent again.
 REPLAY = 64 << 10
-#: Seconds without a byte after which a tunnel whose program sends no more is closed.
+#: Seconds without a byte after which a tunnel is closed whose program sends no more, where it cannot be known whether
+#: the program still waits for something.
 LINGER = 30.0
 #: Seconds after a half-close at which it is looked whether the program is gone altogether; then again and again.
 LOOKS = (0.02, 0.1, 0.5, 2.0)
+#: Seconds without a refusal after which a connection counts as made, though the application has said nothing.
+UNREFUSED = 1.5
 #: Seconds that a far end which reported an error gets to finish its words.
 LAST_WORDS = 1.0
 
@@ -42,13 +45,12 @@ _numbers = itertools.count(1)
 class Tunnel:
     """One connection. It is both the near end's and the far end's listener."""
 
-    def __init__(self, opener: Opener, patience: float, *, linger: float = LINGER) -> None:
+    def __init__(self, opener: Opener, patience: float) -> None:
         """Waits for a near end.
 
         Args:
             opener: finds the far end.
             patience: seconds that the program is made to wait for one.
-            linger: see `LINGER`.
         """
         self.number = next(_numbers)
         self.pod: PodPort | None = None
@@ -61,19 +63,19 @@ class Tunnel:
         self.problem: Problem | None = None
         self._opener = opener
         self._attempts = Attempts(opener, patience)
-        self._linger = linger
         self._loop = asyncio.get_running_loop()
         self._local: LocalEnd | None = None
         self._remote: Remote | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._replay: bytearray | None = bytearray()
         self._words = ""
+        self._proved = False
         self._began = self._loop.time()
         self._last_byte = 0.0
         self._last_sent = 0.0
         self._pulse = liveness.Pulse()
         self._timer: asyncio.TimerHandle | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+        self._settled = asyncio.Event()
         self._local_stalls = self._remote_stalls = False
         self._local_ended = self._remote_ended = False
 
@@ -89,10 +91,11 @@ class Tunnel:
             last, stalled, self.why, self.clean,
         )  # fmt: skip
 
-    @property
-    def quiet_for(self) -> float:
-        """Seconds since a byte went either way, or since the program came."""
-        return self._loop.time() - (self._last_byte or self._began)
+    def busy(self, idle: float) -> bool:
+        """Whether a byte has moved within so many seconds, or some are still on their way to the program."""
+        if self._local is not None and self._local.undelivered:
+            return True
+        return self._loop.time() - (self._last_byte or self._began) < idle
 
     async def attached(self) -> None:
         """Waits until there is a far end.
@@ -100,10 +103,7 @@ class Tunnel:
         Raises:
             ProblemError: there will be none.
         """
-        while self.phase is Phase.CONNECTING:
-            waiter = self._loop.create_future()
-            self._waiters.append(waiter)
-            await waiter
+        await self._settled.wait()
         if self.phase is Phase.CLOSED:
             raise ProblemError(self.problem or Problem(Cause.UNREACHABLE, "The connection was closed", self.why))
 
@@ -198,6 +198,8 @@ class Tunnel:
         """Passes bytes on."""
         self._last_byte = self._loop.time()
         self.received += len(data)
+        if not self._proved:
+            self._prove()
         self._replay = None
         if self._local is not None:
             self._local.write(data)
@@ -219,7 +221,11 @@ class Tunnel:
         self.why = "closed by the application"
         if self._local is None:
             return
-        if self._local_ended:
+        if self.pod is not None and self._opener.is_going(self.pod):
+            # A server that is being ended closes its connections wherever they are. What the program has may be half.
+            self._local.reset_when_sent()
+            self._finish(f"closed by the application while pod {self.pod.pod} was being deleted", clean=False)
+        elif self._local_ended:
             self._close_local()
         else:
             # Not closed outright: what the program still sends would turn into a reset that destroys what it has not
@@ -228,7 +234,7 @@ class Tunnel:
             self._local.end()
             self._local.resume()
             self._remote_stalls = False
-            self._set_timer(self._linger, self._close_local)
+            self._set_timer(LINGER, self._close_local)
 
     def remote_lost(self, why: str) -> None:
         """The connection broke on the way."""
@@ -280,14 +286,21 @@ class Tunnel:
         self.phase = Phase.LINGERING if self._local_ended else Phase.OPEN
         self.why = ""
         self._pulse = liveness.Pulse()
-        self._opener.succeeded(self)
-        self._wake()
+        self._opener.opened(self)
+        self._loop.call_later(UNREFUSED, self._prove)
+        self._settled.set()
         if self._replay:
             remote.write(bytes(self._replay))
         if self._local is not None and not self._remote_stalls:
             self._local.resume()
         if not self._local_stalls:
             remote.resume()  # it has not been read before: nothing can have come that nobody listened to
+
+    def _prove(self) -> None:
+        """The application has answered, or has not refused for long enough."""
+        if not self._proved and self._remote is not None and not self._words and self.phase is not Phase.CLOSED:
+            self._proved = True
+            self._opener.succeeded(self)
 
     def _refused(self) -> None:
         """The kubelet told an error: connects elsewhere if the application can have seen nothing, else breaks."""
@@ -358,34 +371,28 @@ class Tunnel:
         self._connecting = None
         self._set_timer(None)
         self._opener.closed(self)
-        self._wake()
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._settled.set()
 
     def _look_after_the_program(self, look: int) -> None:
         """After a half-close: closes when the program is gone altogether, or when nothing has come for too long."""
         if self.phase is Phase.CLOSED or self._local is None or self._remote_ended:
             return
-        if self._local.abandoned and (self._connecting is None or not self.sent):
+        abandoned = self._local.abandoned
+        if abandoned and (self._connecting is None or not self.sent):
             if self._connecting is not None:
                 self._connecting.cancel()
             if self._remote is not None:
                 self._remote.close()
             self._local.close()
             self._finish("closed by the program", clean=True)
-        elif self._remote is not None and self._silent_for > self._linger and not self._local_stalls:
+        elif abandoned is None and self._remote is not None and not self._local_stalls and self._silent(self._remote):
             self._remote.close()
-            self._break(f"the program sends no more, and nothing has come for {self._linger:.0f} s")
+            self._break(f"the program sends no more, and nothing has come for {LINGER:.0f} s")
         else:
             self._set_timer(LOOKS[min(look, len(LOOKS) - 1)], self._look_after_the_program, look + 1)
 
-    @property
-    def _silent_for(self) -> float:
-        return self._loop.time() - max(self._last_byte, self._remote.heard if self._remote is not None else 0.0)
+    def _silent(self, remote: Remote) -> bool:
+        return self._loop.time() - max(self._last_byte, remote.heard) > LINGER
 
     def _set_timer(self, seconds: float | None, what: object = None, *arguments: object) -> None:
         if self._timer is not None:
