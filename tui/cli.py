@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from tui import __version__
-from tui.commands import exits
+from tui.commands import exits, forward_arguments
 
 if TYPE_CHECKING:
     from tui.kube.options import ConnectOptions
@@ -45,9 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser = _parser()
         words = list(sys.argv[1:] if argv is None else argv)
         parser.refuse_unknown(words)
-        arguments = parser.parse_args(words)
+        arguments = _parsed(parser, words)
         if "namespace" in arguments and "all_namespaces" in arguments:
             parser.error("argument -A/--all-namespaces: not allowed with argument -n/--namespace")
+        if arguments.command == "forward" and (mistake := forward_arguments.mistake(arguments)):
+            parser.error(mistake)
         return _dispatch(arguments)
     except KeyboardInterrupt:
         return exits.INTERRUPTED
@@ -60,6 +62,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 # --- arguments
+
+
+def _parsed(parser: _Parser, words: list[str]) -> argparse.Namespace:
+    """The arguments. What follows the first `--` is another program's command line, where a command takes one."""
+    if "--" in words:
+        cut = words.index("--")
+        arguments = parser.parse_args(words[:cut])
+        if arguments.command == "forward":
+            arguments.program = words[cut + 1 :]
+            return arguments
+    return parser.parse_args(words)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -91,7 +104,7 @@ class _Parser(argparse.ArgumentParser):
         if not (found := re.search(r"(unrecognized arguments|invalid choice): '?([^\s']+)", message)):
             return ""
         choices = {str(word) for action in self._actions for word in action.choices or ()}
-        from tui.settings import nearest  # noqa: PLC0415 - for the unlucky only
+        from tui.settings_readers import nearest  # noqa: PLC0415 - for the unlucky only
 
         near = nearest(found[2].partition("=")[0], self._options() if found[1].startswith("un") else choices)
         return f"\nDid you mean {near}?" if near else ""
@@ -101,16 +114,6 @@ def _namespace(text: str) -> str:
     if not _NAMESPACE.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be a namespace (lower case letters, digits and -)")
     return text
-
-
-def _timeout(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0, up to 3600")
-    return seconds
 
 
 def _common(groups: str) -> _Parser:
@@ -160,13 +163,21 @@ def _parser() -> _Parser:
     get.add_argument("-o", "--output", choices=("table", "wide", "json", "yaml"), default="table")
     get.add_argument("-w", "--watch", action="store_true", help="go on printing what changes")
     get.add_argument("--no-usage", dest="usage", action="store_false", help="do not ask how full volumes are")
-    get.add_argument("--timeout", type=_timeout, default=30.0, metavar="SECONDS", help="to wait for all (default: 30)")
+    get.add_argument(
+        "--timeout",
+        type=forward_arguments.seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="to wait for all (default: 30)",
+    )
 
     doctor = commands.add_parser(
         "doctor", parents=[common], allow_abbrev=False, help="check what statetui needs, and what is lost",
         description="Checks kubeconfig, credentials, cluster, rights, metrics, terminal, files and settings.",
     )  # fmt: skip
     doctor.add_argument("-o", "--output", choices=("table", "json"), default="table")
+
+    forward_arguments.add(commands, common)
 
     config = commands.add_parser(
         "config", parents=[common], allow_abbrev=False, help="where the settings file is, and what is in force",
@@ -220,12 +231,28 @@ def _dispatch(arguments: argparse.Namespace) -> int:
                 tuple(arguments.names), arguments.output, arguments.watch, arguments.usage, arguments.timeout
             )
             return get.run(options, settings, request)
+        if arguments.command == "forward":
+            return _forward(arguments, options, settings)
         return _screen(options, settings)
     except SettingsError as error:
         exits.complain(error.problem)
         return exits.USAGE
     except ProblemError as error:
         return exits.complain(error.problem)
+
+
+def _forward(arguments: argparse.Namespace, options: ConnectOptions, settings: Settings) -> int:
+    from tui.commands import forward  # noqa: PLC0415
+    from tui.commands.forward_definitions import Request  # noqa: PLC0415
+
+    if arguments.list:
+        return forward.show(settings, arguments.output)
+    request = Request(
+        tuple(arguments.words), tuple(arguments.program or ()), arguments.local, arguments.pod, arguments.role,
+        arguments.any, arguments.spread, arguments.unready, arguments.wait, arguments.timeout, arguments.output,
+        arguments.env_file, arguments.expand,
+    )  # fmt: skip
+    return forward.run(options, settings, request)
 
 
 def _settings_file(arguments: argparse.Namespace) -> str | None:

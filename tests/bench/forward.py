@@ -58,7 +58,7 @@ class Rival:
 @contextlib.contextmanager
 def ours(namespace: str, pod: str) -> Iterator[Rival]:
     words = [f"pod/{pod}:{port}" for port in PORTS]
-    command = [sys.executable, "/tmp/tuifwd.py", "-n", namespace, "-o", "json", *words]
+    command = [sys.executable, "-m", "tui", "forward", "-n", namespace, "-o", "json", *words]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         local: dict[int, int] = {}

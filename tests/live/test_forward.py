@@ -146,12 +146,7 @@ async def upload(streams: Streams, size: int, seed: str, prefix: str = "") -> st
 
 async def who(forward: Forward) -> tuple[str, str]:
     """The name and uid of the pod that a new connection reaches."""
-    reader, writer = await connect(forward)
-    try:
-        writer.write(b"?\n")
-        name, uid, _ = (await reader.readline()).decode().split()
-    finally:
-        writer.close()
+    name, uid, _ = (await ask(forward, "?")).split()
     return name, uid
 
 
@@ -219,6 +214,29 @@ async def test_a_stalled_application_takes_its_bytes_late_and_whole(bench: Bench
     await asyncio.sleep(2)
     assert forward.view().tunnels[0].stalled == "application"
     assert await verdict == f"ok {80 * MB}"
+
+
+async def test_what_a_program_sent_before_it_went_arrives(bench: Bench, protocol: str) -> None:
+    forward = bench.to(peer.KEEP)
+    for size in (1, 100_000, 20 * MB):
+        key = f"{protocol}-{size}".replace("/", "-")
+        _, writer = await through_port(forward)
+        writer.write(f"{key}\n".encode() + bytes(size))
+        writer.close()
+        await writer.wait_closed()
+        deadline = time.monotonic() + 10
+        while (kept := await ask(forward, f"?{key}")) != str(size):
+            assert time.monotonic() < deadline, f"{kept} of {size} bytes"
+            await asyncio.sleep(0.1)
+
+
+async def ask(forward: Forward, line: str) -> str:
+    reader, writer = await connect(forward)
+    try:
+        writer.write(f"{line}\n".encode())
+        return (await reader.readline()).decode().strip()
+    finally:
+        writer.close()
 
 
 async def test_500_connections_at_once(bench: Bench) -> None:
@@ -313,6 +331,16 @@ async def test_a_port_that_refuses(bench: Bench, protocol: str) -> None:
     assert forward.state is State.DEGRADED
     assert "refuses" in forward.reason and "refused" in forward.evidence
     assert forward.view().recent[0].clean is False
+
+
+async def test_a_server_that_is_ready_before_it_listens(namespace: str, protocol: str) -> None:
+    forwarding.peers(namespace, replicas=1, delay=6, probe=False)
+    async with bench_in(namespace) as bench:
+        forward = bench.to(peer.NAME, patience=20)
+        reader, writer = await through_port(forward)
+        writer.write(b"early\n")  # sent while nothing listens, and once only
+        assert (await asyncio.wait_for(reader.readline(), 20)).split()[-1] == b"early"
+        writer.close()
 
 
 async def test_a_port_that_resets(bench: Bench, protocol: str) -> None:

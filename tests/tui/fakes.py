@@ -393,6 +393,8 @@ class FakeLive:
         self.listeners: list[Any] = []
         self.problem: Problem | None = facts.get("problem")
         self.api = None
+        self.forwards: Any = None
+        self.reach: Any = None
         self.catalogue = SimpleNamespace(customs=(), problems=facts.get("left_out", ()))
         self.complete = complete
         self.context = SimpleNamespace(

@@ -407,7 +407,7 @@ async def test_contexts_can_be_switched_while_the_old_cluster_hangs() -> None:
         await new.running.wait()
         await settle(pilot)
         assert not ended.is_set()
-        assert app._gateway.opened[-1].context == "staging"
+        assert app.gateway.opened[-1].context == "staging"
         assert "staging" in text_of(app).splitlines()[0]
         old.put(workload("ghost", members=[member()]))
         await settle(pilot)
@@ -424,7 +424,7 @@ async def test_namespaces_can_be_switched() -> None:
         assert "kube-system" in text_of(app)
         await pilot.press(*"blue", "enter")
         await settle(pilot)
-        assert app._gateway.opened[-1].namespace == "team-blue"
+        assert app.gateway.opened[-1].namespace == "team-blue"
         assert "/ namespace team-blue" in text_of(app)
 
 

@@ -409,6 +409,7 @@ class WorkloadLive:
         self.listeners: list[Callable[[Update], None]] = []
         self.api = FakeApi()
         self.store = Store()
+        self.forwards = self.reach = None
         self.cluster = SimpleNamespace(store=self.store, feeds={})
         self.catalogue = SimpleNamespace(customs=())
         self.complete = True

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tui.kube.forward.listener import Listener
 from tui.problem import Cause, ProblemError
 from tui.systems.catalogue import load_catalogue, manifests_folder, parse_system
+from tui.systems.clients import filled
 from tui.systems.packaging import Certainty, image_matches, split_image, version_of
 
 GOOD: dict[str, Any] = {
@@ -209,3 +211,53 @@ def test_the_example_of_the_description_is_valid() -> None:
         Certainty.OWNER, Certainty.COMMON_LABEL, Certainty.IMAGE, Certainty.GUESS,
     ]  # fmt: skip
     assert len(packaging.roles) == 4
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"apo": {}}, "vault.yaml: environment.apo is not one of `ports`; did you mean 'api'?"),
+        ({"api": {"tpc": {}}}, "environment.api.tpc is not a key here; did you mean 'tcp'?"),
+        ({"api": {"tcp": {"A-B": "x"}}}, "environment.api.tcp.A-B cannot be the name of a variable"),
+        ({"api": {"tcp": {"A": 1}}}, "environment.api.tcp.A is a text, not int '1'"),
+        (
+            {"api": {"tcp": {"A": "{hots}"}}},
+            "environment.api.tcp.A has {hots}, which is not one of {host}, {port}, {address}, {scheme}; did you mean 'host'?",
+        ),
+        ({"api": {"tcp": {"A": "{path}"}}}, "has {path}, which is not one of {host}"),
+        ({"api": {"tcp": {"A": "{host!r}"}}}, "has {host!r}, which is not one of"),
+        ({"api": {"tcp": {"A": "{host"}}}, "has {, which is not one of"),
+        (
+            {"api": {"unix": {"A": "{host}"}}},
+            "environment.api.unix.A has {host}, which is not one of {path}, {directory}, {port}",
+        ),
+        ({"api": {"socket": "a/b"}}, "environment.api.socket is the name of a file without its directory"),
+        ({"api": {"socket": "{host}"}}, "environment.api.socket has {host}"),
+        (["api"], "environment is a mapping of names"),
+    ],
+)
+def test_mistakes_in_the_clients_variables_are_named(environment: object, message: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        parse_system("vault", changed("environment", environment), "vault.yaml")
+    assert message in caught.value.problem.what
+
+
+def test_the_clients_variables_are_filled() -> None:
+    catalogue = load_catalogue()
+    tcp, unix = Listener(lambda: None), Listener(lambda: None)  # type: ignore[arg-type,return-value]
+    tcp.host, tcp.port, tcp.address = "127.0.0.1", 15432, "127.0.0.1:15432"
+    unix.path, unix.address = Path("/run/x/.s.PGSQL.5432"), "unix:/run/x/.s.PGSQL.5432"
+
+    def found(system: str, port: str, listener: Listener, remote: int = 5432) -> dict[str, str]:
+        return filled(catalogue.systems[system].environment[port], listener, remote=remote, scheme="https")
+
+    assert found("postgresql", "sql", tcp) == {
+        "PGHOST": "127.0.0.1", "PGPORT": "15432", "PGHOSTADDR": "", "PGSERVICE": ""
+    }  # fmt: skip
+    assert found("postgresql", "sql", unix) == {"PGHOST": "/run/x", "PGPORT": "5432", "PGHOSTADDR": "", "PGSERVICE": ""}
+    assert found("cockroachdb", "sql", tcp)["COCKROACH_HOST"] == "127.0.0.1:15432"
+    assert found("mysql", "sql", tcp) == {"MYSQL_HOST": "127.0.0.1", "MYSQL_TCP_PORT": "15432"}
+    assert found("mysql", "sql", unix) == {"MYSQL_HOST": "localhost", "MYSQL_UNIX_PORT": "/run/x/.s.PGSQL.5432"}
+    assert found("minio", "s3", tcp)["AWS_ENDPOINT_URL_S3"] == "https://127.0.0.1:15432"
+    assert found("redis", "redis", unix) == {"REDIS_URL": "unix:///run/x/.s.PGSQL.5432"}
+    assert not catalogue.systems["rabbitmq"].environment

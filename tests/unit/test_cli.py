@@ -283,3 +283,51 @@ def test_the_app_is_started_in_a_terminal_with_options_and_settings(home: Path) 
     os.close(other)
     assert shown.splitlines() == ["started prod table False"]
     assert done.returncode == 7
+
+
+@pytest.fixture
+def forwarded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What `forward` was called with."""
+    calls: list[Any] = []
+    monkeypatch.setattr("tui.commands.forward.run", lambda *arguments: calls.append(arguments) or 0)
+    return calls
+
+
+def test_what_forward_is_asked(forwarded: list[Any]) -> None:
+    assert cli.main(["-n", "db", "forward", "mysql:sql", "--local", "0", "--role", "primary", "--spread", "--wait", "3",
+                     "--", "mysql", "-uroot", "--", "-o", "json"]) == 0  # fmt: skip
+    options, _, request = forwarded[0]
+    assert options.namespace == "db"
+    assert (request.words, request.local, request.role, request.spread, request.wait) == (
+        ("mysql:sql",), 0, "primary", True, 3.0
+    )  # fmt: skip
+    assert request.command == ("mysql", "-uroot", "--", "-o", "json"), "all behind the first -- is the command's"
+    assert cli.main(["forward", "a", "b:1", "-o", "json", "--env-file", "f", "--no-expand", "--context", "c"]) == 0
+    request = forwarded[1][2]
+    assert (request.words, request.command, request.output) == (("a", "b:1"), (), "json")
+    assert (request.env_file, request.expand, request.local) == ("f", False, None)
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        ([], "name a workload"),
+        (["a", "b", "--local", "1"], "--local: not allowed with several"),
+        (["a", "--local", "host:1"], "neither a port"),
+        (["a", "--local", "unix:"], "neither a port"),
+        (["a", "--pod", "1", "--role", "primary"], "not allowed with argument"),
+        (["a", "--"], "a command is expected after --"),
+        (["a", "-o", "json", "--", "x"], "not allowed with a command"),
+        (["--list", "a"], "not allowed with a workload"),
+        (["a", "--rol", "x"], "Did you mean --role?"),
+        (["a", "-o", "yaml"], "invalid choice"),
+    ],
+)
+def test_wrong_words_for_forward(argv: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave(["forward", *argv]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_two_dashes_mean_what_they_did_elsewhere(got: list[Any]) -> None:
+    assert cli.main(["get", "--", "forward"]) == 0
+    assert got[0][2].names == ("forward",)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tui import settings
+from tui.commands import config
 from tui.settings import Settings, SettingsError
+from tui.settings_forwards import ForwardSetting
 
 BINDINGS = ("app.quit", "overview.filter")
 
@@ -170,3 +173,66 @@ def test_the_file_is_never_written(home: Path) -> None:
     load()
     assert (file.read_bytes(), file.stat().st_mtime_ns) == before
     assert [path.name for path in home.iterdir()] == ["config.yaml"]
+
+
+def test_forwards_are_defined_by_name(home: Path) -> None:
+    file = write(
+        home,
+        "forwards:\n  shop-db: {context: 'prod-*', workload: shop/shop, port: 5432, role: primary, local: 15432}\n"
+        "  web:\n    workload: svc/minio\n    port: http-minio\n    local: unix:~/minio\n    sticky: false\n"
+        "  one: {workload: mysql, pod: 2}\n",
+    )
+    found = load()
+    assert found.forwards == {
+        "shop-db": ForwardSetting("shop/shop", "prod-*", 5432, role="primary", local=15432),
+        "web": ForwardSetting("svc/minio", port="http-minio", local="unix:~/minio", sticky=False),
+        "one": ForwardSetting("mysql", pod="2"),
+    }
+    assert list(found.forwards_of("prod-eu")) == ["shop-db", "web", "one"]
+    assert list(found.forwards_of("test")) == ["web", "one"]
+    assert found.origins["forwards"] == f"file {file}:2"
+    (shown,) = [line for line in config.lines(found) if line.startswith("forwards: ")]
+    plain = json.loads(shown.partition(":")[2].partition("  #")[0])
+    assert plain["one"] == {"workload": "mysql", "pod": "2"}
+    assert plain["shop-db"] == {
+        "workload": "shop/shop",
+        "context": "prod-*",
+        "port": 5432,
+        "role": "primary",
+        "local": 15432,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[a]", "1: forwards: expected a mapping of names, found a list"),
+        ("{a: b}", "1: forwards.a: expected keys such as workload and port, found 'b'"),
+        ("{a b: {workload: x}}", "1: forwards.a b: a name is made of letters, digits, dots, _ and -"),
+        ("{a: {workload: x}, a: {workload: y}}", "1: forwards.a: stands twice"),
+        ("{a: {port: 1}}", "1: forwards.a.workload: is missing"),
+        ("\n  a:\n    workload: x\n    prot: 1", "4: forwards.a.prot: no such key; did you mean port?"),
+        ("{a: {workload: x, workload: y}}", "1: forwards.a.workload: stands twice"),
+        ("{a: {workload: 'x:1'}}", "1: forwards.a.workload: 'x:1' has a port, which has a key of its own: port"),
+        ("{a: {workload: x/y/z}}", "'x/y/z' is not NAME, NAMESPACE/NAME, pod/NAME or svc/NAME"),
+        (
+            "{a: {workload: x, port: 0}}",
+            "1: forwards.a.port: expected a port (1 to 65535) or its name, found the number 0",
+        ),
+        ("{a: {workload: x, port: '80'}}", "found '80'"),
+        ("{a: {workload: x, port: true}}", "found true"),
+        (
+            "{a: {workload: x, local: 65536}}",
+            "forwards.a.local: expected a port (0 for any free one) or unix:PATH, found",
+        ),
+        ("{a: {workload: x, local: /tmp/s}}", "found '/tmp/s'"),
+        ("{a: {workload: x, sticky: often}}", "forwards.a.sticky: expected true or false, found 'often'"),
+        ("{a: {workload: x, pod: 1, role: primary}}", "forwards.a: pod and role exclude each other"),
+        ("{a: {workload: x, pod: -1}}", "forwards.a.pod: expected text, found the number -1"),
+        ("{a: {workload: [x]}}", "forwards.a.workload: expected text, found a list"),
+    ],
+)
+def test_mistakes_in_forwards_are_named(home: Path, text: str, message: str) -> None:
+    write(home, f"forwards: {text}\n")
+    (line,) = mistakes()
+    assert message in line

@@ -57,13 +57,11 @@ def rights(customs: Iterable[Resource] = ()) -> list[Right]:
         *(watching(item, Status.FAILED if item in essential else Status.WARNING) for item in BUILT_IN),
         Right(("list",), "namespaces", "", "the list of namespaces to choose from", namespaced=False),
         Right(("get",), "nodes/proxy", "", "how full the volumes are", namespaced=False),
+        Right(("get", "create"), "pods/portforward", "", "forwards and consoles"),
         *(watching(item) for item in customs),
         Right(("get",), "pods/log", "", "logs of members", severity=Status.SKIPPED, heading=LATER),
         Right(("get",), "secrets", "", "credentials for the consoles", severity=Status.SKIPPED, heading=LATER),
         Right(("create",), "pods/exec", "", "a shell in a member", severity=Status.SKIPPED, heading=LATER),
-        Right(
-            ("get", "create"), "pods/portforward", "", "consoles and forwards", severity=Status.SKIPPED, heading=LATER
-        ),
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import fields
 from tui import paths
 from tui.commands import exits
 from tui.settings import Settings
+from tui.settings_forwards import ForwardSetting
 
 
 def run(action: str, file: str | None, load: Callable[[], Settings]) -> int:
@@ -35,7 +36,7 @@ def lines(settings: Settings) -> list[str]:
         value = getattr(settings, field.name)
         plain = dict(value) if isinstance(value, Mapping) else value
         # JSON is YAML that needs no rules for quoting.
-        found.append(f"{field.name}: {json.dumps(plain)}")
+        found.append(f"{field.name}: {json.dumps(plain, default=ForwardSetting.plain)}")
     width = max(map(len, found))
     names = [line.partition(":")[0] for line in found]
     origins = [settings.origins.get(name, "default") for name in names]

@@ -48,7 +48,13 @@ class Feed:
         return self.phase in (Phase.LIVE, Phase.POLLING, Phase.FORBIDDEN, Phase.ABSENT)
 
 
-def held_whole(feeds: Iterable[Feed], resource: str) -> bool:
-    """Whether a whole list of a resource has arrived wherever it is watched, so that what is not held is not there."""
+def held_whole(feeds: Iterable[Feed], resource: str) -> bool | None:
+    """Whether a whole list of a resource has arrived wherever it is watched, so that what is not held is not there.
+
+    Returns:
+        None while it is still on its way; False where it will not come.
+    """
     phases = [feed.phase for feed in feeds if feed.resource.key == resource]
-    return bool(phases) and all(phase in (Phase.LIVE, Phase.POLLING, Phase.STALE) for phase in phases)
+    if not phases or any(phase in (Phase.WAITING, Phase.LISTING) for phase in phases):
+        return None
+    return all(phase in (Phase.LIVE, Phase.POLLING, Phase.STALE) for phase in phases)

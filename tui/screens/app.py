@@ -25,11 +25,13 @@ from tui.paths import config_dir
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens import situation, terminal, themes
 from tui.screens.ending import EndingApp
+from tui.screens.forwards.hosting import ForwardingApp
 from tui.screens.frugal import FrugalApp
 from tui.screens.gateway import ClusterGateway, Gateway
 from tui.screens.keyorder import OrderedKeys
 from tui.screens.overview.order import SORTS, Order
 from tui.screens.overview.screen import LAYOUTS, OverviewScreen
+from tui.screens.switching import SwitchingApp
 from tui.systems.model import Workload
 from tui.text import one_line
 from tui.widgets.statusline import Status, StatusLine
@@ -51,7 +53,7 @@ ANSWER = 0.2
 PARTING = 1.0
 
 
-class StatetuiApp(OrderedKeys, FrugalApp, EndingApp):
+class StatetuiApp(ForwardingApp, SwitchingApp, OrderedKeys, FrugalApp, EndingApp):
     """statetui.
 
     Args:
@@ -106,7 +108,7 @@ class StatetuiApp(OrderedKeys, FrugalApp, EndingApp):
         self.animation_level = "none"
         self.tick = clock()
         self._remembered = state.recall()
-        self._gateway: Gateway = gateway or ClusterGateway()
+        self.gateway: Gateway = gateway or ClusterGateway()
         self._problem: Problem | None = None
         self._told_left_out = False
         self._loaded_ahead = False
@@ -140,6 +142,7 @@ class StatetuiApp(OrderedKeys, FrugalApp, EndingApp):
 
     async def on_unmount(self) -> None:
         """Lets connections close, but not for long."""
+        await self.close_forwards()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -182,7 +185,7 @@ class StatetuiApp(OrderedKeys, FrugalApp, EndingApp):
 
     async def _watch(self, options: ConnectOptions) -> None:
         try:
-            live = await self._gateway.open(options)
+            live = await self.gateway.open(options)
             if options is not self.options:
                 return
             self.live = live
@@ -240,6 +243,7 @@ class StatetuiApp(OrderedKeys, FrugalApp, EndingApp):
         """Brings status and overview to what is known; the overview only while it can be seen."""
         if not self.screen_stack or not self.overview.is_mounted:
             return
+        self.follow_forwards()
         overview = self.overview
         wanted = self.options.context or ""
         if self.live is None:
@@ -336,6 +340,8 @@ class StatetuiApp(OrderedKeys, FrugalApp, EndingApp):
 
     def action_redraw(self) -> None:
         """Draws everything anew, whatever the terminal shows, at the size that it has."""
+        if not self.screen_stack:  # it is asked for a moment after a resize, and the end may come first
+            return
         if not self.is_headless and (size := terminal.size(self.size)) != self.size:
             self.post_message(events.Resize(size, size))
         if self._frames is not None:
@@ -358,32 +364,9 @@ class StatetuiApp(OrderedKeys, FrugalApp, EndingApp):
             keys = keys_of(active.binding for active in self.screen.active_bindings.values())
             self.push_screen(HelpScreen(help_of(self.focused or self.screen), keys))
 
-    def action_palette(self) -> None:
-        """Everything that can be done here, by name."""
-        from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
-
-        switchers.palette(self)
-
-    def action_namespace(self) -> None:
-        """Chooses the namespaces to watch."""
-        from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
-
-        switchers.namespaces(self)
-
-    def action_context(self) -> None:
-        """Chooses another context; that works while the present one cannot be reached."""
-        from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
-
-        switchers.contexts(self, self._gateway)
-
-    def action_theme(self) -> None:
-        """Chooses a theme."""
-        from tui.screens import switchers  # noqa: PLC0415  (not needed to start)
-
-        switchers.theme(self)
-
 
 def _screens() -> None:
     """The modules of the screens that are pushed."""
     from tui.screens import help, switchers  # noqa: PLC0415, F401
+    from tui.screens.forwards import desk, dialog, question  # noqa: PLC0415, F401
     from tui.screens.workload import screen  # noqa: PLC0415, F401

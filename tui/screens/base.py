@@ -21,6 +21,12 @@ class BaseScreen(Screen[None]):
     HELP: ClassVar[str] = ""
     #: On a screen that is read and left again the app's switchers are out of place.
     ALONE: ClassVar[bool] = False
+    #: Actions of the app that lead to where one is already.
+    HERE: ClassVar[frozenset[str]] = frozenset()
+
+    def reachable(self) -> tuple[str, str]:
+        """The key of the workload that a forward from here would lead to, and its pod if one is meant; or empty."""
+        return "", ""
 
     def on_screen_resume(self) -> None:
         """Shows what the status became while another screen was in front."""

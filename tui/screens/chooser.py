@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -66,10 +67,20 @@ def _holds(text: str, letters: str) -> bool:
     return True
 
 
-class _List(Widget):
-    """The matching choices, as many as fit around the marked one."""
+class ChoiceList(Widget):
+    """Choices, as many as fit around the marked one; a click marks one and takes it.
+
+    Attributes:
+        choices: what it shows.
+        at: which is marked, -1 for none.
+        empty: said when there are none.
+    """
 
     ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"chooser--cursor"}
+
+    class Clicked(Message):
+        """The marked choice was clicked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,14 +90,19 @@ class _List(Widget):
         self.empty = ""
 
     def put(self, choices: list[Choice], at: int) -> None:
-        self.choices, self.at = choices, min(max(at, 0), max(0, len(choices) - 1))
-        self.refresh()
+        """Shows these choices, one of them marked."""
+        at = min(at, max(0, len(choices) - 1))
+        if (choices, at) != (self.choices, self.at):
+            self.choices, self.at = choices, at
+            self.refresh()
 
     @property
     def top(self) -> int:
+        """The first choice on screen."""
         return max(0, min(self.at - self.size.height // 2, len(self.choices) - self.size.height))
 
     def render_line(self, y: int) -> Strip:
+        """One line of it."""
         width = self.size.width
         ground = Style(bgcolor=self.background_colors[1].rich_color)
         at = self.top + y
@@ -111,14 +127,12 @@ class _List(Widget):
     def _cursor_ground(self) -> Color | None:
         return self.get_component_rich_style("chooser--cursor").bgcolor
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"chooser--cursor"}
-
     def on_click(self, event: events.Click) -> None:
+        """Marks the choice under the pointer and tells."""
         at = self.top + event.y
         if at < len(self.choices):
-            self.at = at
-            if isinstance(screen := self.screen, Chooser):
-                screen.action_choose()
+            self.put(self.choices, at)
+            self.post_message(self.Clicked())
 
 
 class Chooser(ModalScreen[str | None]):
@@ -158,7 +172,7 @@ class Chooser(ModalScreen[str | None]):
             field = Input(placeholder=self._hint)
             field.cursor_blink = False
             yield field
-            yield _List()
+            yield ChoiceList()
 
     def on_mount(self) -> None:
         """All choices, the one in use marked."""
@@ -176,7 +190,7 @@ class Chooser(ModalScreen[str | None]):
         self._show(current)
 
     def _show(self, at: int) -> None:
-        shown = self.query_one(_List)
+        shown = self.query_one(ChoiceList)
         shown.empty = self._empty
         shown.put(matching(self._choices, self.query_one(Input).value), at)
 
@@ -187,12 +201,13 @@ class Chooser(ModalScreen[str | None]):
 
     def action_move(self, by: int) -> None:
         """Marks another line."""
-        shown = self.query_one(_List)
-        shown.put(shown.choices, shown.at + by)
+        shown = self.query_one(ChoiceList)
+        shown.put(shown.choices, max(0, shown.at + by))
 
+    @on(ChoiceList.Clicked)
     def action_choose(self) -> None:
         """Takes the marked line."""
-        shown = self.query_one(_List)
+        shown = self.query_one(ChoiceList)
         self.dismiss(shown.choices[shown.at].value if shown.choices else None)
 
     def action_leave(self) -> None:

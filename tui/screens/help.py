@@ -27,6 +27,7 @@ _MARKS = (
     ("⇡", "starting", "on the old revision; a rollout is under way"),
     ("↻", "warn", "restarts of its containers"),
     ("⚠", "warn", "wants attention"),
+    ("⇄", "accent", "a forward: its local port, or how many; the sign of its state where it is not ready"),
     ("□", "dim", "a claim that no member uses"),
     ("?", "unknown", "use of a claim: not known; the pane's lower edge says why"),
     ("~", "dim", "use of a claim: of a file system that others share"),

@@ -102,7 +102,7 @@ def namespaces(app: StatetuiApp) -> None:
         ]
 
     def chosen(value: str) -> None:
-        app.connect(
+        app.leave_for(
             replace(
                 app.options,
                 context=name if not context.in_cluster else None,
@@ -133,7 +133,7 @@ def contexts(app: StatetuiApp, gateway: Gateway) -> None:
     here = app.live.context.name if app.live is not None and app.live.context is not None else ""
 
     def chosen(value: str) -> None:
-        app.connect(replace(app.options, context=value, namespace=None, all_namespaces=False))
+        app.leave_for(replace(app.options, context=value, namespace=None, all_namespaces=False))
 
     app.push_screen(chooser, _unless_none(chosen))
 

@@ -6,23 +6,23 @@ path of the key and the nearest valid one. The format is described in `manifests
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
 
 import yaml
 
 from tui import yamlfile
 from tui.kube.resources import Resource, custom
 from tui.problem import Cause, Problem, ProblemError
+from tui.systems.block import Block, nearest
+from tui.systems.clients import read_environment
 from tui.systems.model import Kind, Role
 from tui.systems.packaging import COMMON_LABEL, Certainty, Custom, LabelTest, Match, Packaging, RoleRule, System
 
 _KINDS = {"database": Kind.DATABASE, "object store": Kind.OBJECT_STORE, "queue": Kind.QUEUE, "other": Kind.OTHER}
 _FILE = "system.yaml"
-_SYSTEM = ("title", "titles", "kind", "images", "ports", "packagings")
+_SYSTEM = ("title", "titles", "kind", "images", "ports", "environment", "packagings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def parse_system(system_id: str, data: object, file: str) -> System:
     Raises:
         ProblemError: CONFIG, naming the file, the key and the nearest valid one.
     """
-    top = _Block(file, "", data, _SYSTEM, ("title", "kind", "packagings"))
+    top = Block(file, "", data, _SYSTEM, ("title", "kind", "packagings"))
     kind = top.choice("kind", _KINDS)
     images = top.texts("images")
     ports = top.block("ports", None)
@@ -156,9 +156,8 @@ def parse_system(system_id: str, data: object, file: str) -> System:
         if packaging.id in packagings:
             block.fail("id", f"{packaging.id!r} is used twice")
         packagings[packaging.id] = packaging
-    return System(
-        system.id, system.title, system.kind, system.titles, system.images, system.ports, tuple(packagings.values())
-    )
+    environment = read_environment(top.block("environment", None), system.ports)
+    return replace(system, packagings=tuple(packagings.values()), environment=environment)
 
 
 _CUSTOM = ("group", "plural", "kind", "versions", "desired", "says")
@@ -167,7 +166,7 @@ _ROLE_RULE = ("label", "values", "ordinal", "lone", "every")
 _PACKAGING = ("id", "title", "operator", "custom", "match", "workload", "roles")
 
 
-def _packaging(block: _Block, system: System) -> Packaging:
+def _packaging(block: Block, system: System) -> Packaging:
     crd = _custom(block.block("custom", _CUSTOM)) if block.has("custom") else None
     matches = tuple(_match(match, system) for match in block.blocks("match", _MATCH, ()))
     if not matches:
@@ -175,7 +174,7 @@ def _packaging(block: _Block, system: System) -> Packaging:
     named_by = block.texts("workload") or ("controller",)
     for word in named_by:
         if word not in ("owner", "controller") and not (word.startswith("label ") and word[6:].strip()):
-            near = _nearest(word, ("owner", "controller", "label "))
+            near = nearest(word, ("owner", "controller", "label "))
             block.fail("workload", f"{word!r} is not one of owner, controller, label KEY{near}")
     return Packaging(
         id=block.text("id"),
@@ -188,7 +187,7 @@ def _packaging(block: _Block, system: System) -> Packaging:
     )
 
 
-def _custom(block: _Block) -> Custom:
+def _custom(block: Block) -> Custom:
     block.require("group", "plural", "kind", "versions")
     resource = custom(block.text("group"), block.text("plural"), block.text("kind"), block.texts("versions"))
     return Custom(resource, _path(block.text("desired")), _path(block.text("says")))
@@ -198,7 +197,7 @@ def _path(text: str) -> tuple[str, ...]:
     return tuple(text.split(".")) if text else ()
 
 
-def _match(block: _Block, system: System) -> Match:
+def _match(block: Block, system: System) -> Match:
     owner = None
     if block.has("owner"):
         kind, _, group = block.text("owner").partition(".")
@@ -227,7 +226,7 @@ def _match(block: _Block, system: System) -> Match:
     return Match(certainty, owner, labels, images, containers, port)
 
 
-def _images(block: _Block, system: System) -> tuple[str, ...]:
+def _images(block: Block, system: System) -> tuple[str, ...]:
     images = block.texts("image")
     if images == ("known",):
         if not system.images:
@@ -244,7 +243,7 @@ def _label(key: str, values: tuple[str, ...]) -> LabelTest:
     )
 
 
-def _role_rule(block: _Block) -> RoleRule:
+def _role_rule(block: Block) -> RoleRule:
     given = [key for key in ("label", "ordinal", "lone", "every") if block.has(key)]
     if len(given) != 1:
         block.fail("", "needs exactly one of label, ordinal, lone, every")
@@ -266,113 +265,9 @@ def _role_rule(block: _Block) -> RoleRule:
     return RoleRule(every=_role(block.child("every"), "all members are alike"))
 
 
-def _role(block: _Block, source: str) -> Role:
+def _role(block: Block, source: str) -> Role:
     block.allow(("role", "writes"), ("role",))
     writes = block.data.get("writes")
     if writes is not None and not isinstance(writes, bool):
         block.fail("writes", f"is true or false, not {writes!r}")
     return Role(block.text("role"), writes, source)
-
-
-class _Block:
-    """A mapping of the file, with its path for errors. `keys` None means that any key is fine."""
-
-    def __init__(
-        self, file: str, path: str, data: object, keys: Sequence[str] | None = None, required: Sequence[str] = ()
-    ) -> None:
-        self.file = file
-        self.path = path
-        if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
-            self.fail("", f"is a mapping of names, not {_shown(data)}")
-        self.data: dict[str, Any] = data
-        if keys is not None:
-            self.allow(keys, required)
-
-    def allow(self, keys: Sequence[str], required: Sequence[str] = ()) -> None:
-        """Refuses any other key."""
-        for key in self.data:
-            if key not in keys:
-                self.fail(key, f"is not a key here{_nearest(key, keys)}")
-        self.require(*required)
-
-    def require(self, *keys: str) -> None:
-        """Refuses a block that lacks one of them."""
-        for key in keys:
-            if key not in self.data:
-                self.fail(key, "is missing")
-
-    def fail(self, key: str, what: str) -> NoReturn:
-        """Raises a Problem about a key of this block (empty: about the block itself)."""
-        path = ".".join(part for part in (self.path, key) if part)
-        raise ProblemError(Problem(Cause.CONFIG, f"{self.file}: {path or 'the file'} {what}"))
-
-    def has(self, key: str) -> bool:
-        """Whether the key is given."""
-        return self.data.get(key) is not None
-
-    def text(self, key: str) -> str:
-        """A text, empty when absent."""
-        value = self.data.get(key, "")
-        if not isinstance(value, str):
-            self.fail(key, f"is a text, not {_shown(value)}")
-        return value
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts; a lone text stands for a list of one."""
-        return self._texts(key, self.data.get(key))
-
-    def _texts(self, key: str, value: object) -> tuple[str, ...]:
-        if value is None:
-            return ()
-        values = [value] if isinstance(value, str) else value
-        if not isinstance(values, list) or not all(isinstance(item, str) and item for item in values):
-            self.fail(key, f"is a text or a list of texts, not {_shown(value)}; quote numbers and words like on and no")
-        return tuple(values)
-
-    def choice(self, key: str, valid: Iterable[str]) -> str:
-        """One of some words."""
-        value = self.text(key)
-        words = tuple(valid)
-        if value not in words:
-            self.fail(key, f"is {value!r}, not one of {', '.join(words) or '(none)'}{_nearest(value, words)}")
-        return value
-
-    def child(self, key: str) -> _Block:
-        """A mapping inside."""
-        return _Block(self.file, ".".join(part for part in (self.path, key) if part), self.data.get(key))
-
-    def block(self, key: str, keys: Sequence[str] | None) -> _Block:
-        """A mapping inside, empty when absent."""
-        return _Block(self.file, ".".join(part for part in (self.path, key) if part), self.data.get(key, {}), keys)
-
-    def blocks(self, key: str, keys: Sequence[str], required: Sequence[str]) -> list[_Block]:
-        """A list of mappings."""
-        value = self.data.get(key, [])
-        if not isinstance(value, list):
-            self.fail(key, f"is a list, not {_shown(value)}")
-        path = ".".join(part for part in (self.path, key) if part)
-        return [_Block(self.file, f"{path}[{place}]", item, keys, required) for place, item in enumerate(value)]
-
-    def all_texts(self) -> dict[str, str]:
-        """Every key with its text."""
-        return {key: self.text(key) for key in self.data}
-
-    def all_lists(self) -> dict[str, tuple[str, ...]]:
-        """Every key with its texts."""
-        return {key: self._texts(key, value) for key, value in self.data.items()}
-
-    def all_ports(self) -> dict[str, int]:
-        """Every key with its port number."""
-        for key, value in self.data.items():
-            if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
-                self.fail(key, f"is a port number, not {_shown(value)}")
-        return dict(self.data)
-
-
-def _nearest(word: str, valid: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, valid, n=1, cutoff=0.5)
-    return f"; did you mean {near[0].strip()!r}?" if near else ""
-
-
-def _shown(value: object) -> str:
-    return "nothing" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"

@@ -183,7 +183,7 @@ class Live:
             self._recogniser = Recogniser(self.cluster.store, self.cluster.usage, self.catalogue)
             cluster, store = self.cluster, self.cluster.store
 
-            def holds(resource: str, cluster: Cluster = cluster) -> bool:
+            def holds(resource: str, cluster: Cluster = cluster) -> bool | None:
                 return held_whole(cluster.feeds.values(), resource)
 
             self.forwards = Forwards(self._api, store, kubectl=kubectl_arguments(self.options), known=holds)

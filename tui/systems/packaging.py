@@ -154,6 +154,24 @@ class Packaging:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientVariables:
+    """How a system's usual clients are told where to connect: variables of the environment, with what they say.
+
+    The values hold places in braces, which `tui.systems.clients` fills. A variable that is empty is to be taken away,
+    because it would lead the client elsewhere.
+
+    Attributes:
+        tcp: for a port on 127.0.0.1.
+        unix: for a Unix socket.
+        socket: what the clients call the socket's file in its directory; `{port}` is the remote port.
+    """
+
+    tcp: Mapping[str, str] = field(default_factory=dict)
+    unix: Mapping[str, str] = field(default_factory=dict)
+    socket: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class System:
     """A stateful system that statetui knows.
 
@@ -165,6 +183,7 @@ class System:
         images: patterns of its servers' images.
         ports: its well-known ports by what they speak (`sql: 3306`).
         packagings: in order of certainty.
+        environment: the variables of its usual clients, by the port's name.
     """
 
     id: str
@@ -174,6 +193,7 @@ class System:
     images: tuple[str, ...] = ()
     ports: Mapping[str, int] = field(default_factory=dict)
     packagings: tuple[Packaging, ...] = ()
+    environment: Mapping[str, ClientVariables] = field(default_factory=dict)
 
     def packaging(self, packaging_id: str) -> Packaging | None:
         """The packaging of that id."""

@@ -141,7 +141,7 @@ class Reach:
         store: Store,
         catalogue: Catalogue,
         workloads: Callable[[], Mapping[str, Workload]],
-        known: Callable[[str], bool],
+        known: Callable[[str], bool | None],
     ) -> None:
         """Reads nothing yet.
 
@@ -149,7 +149,7 @@ class Reach:
             store: what the cluster holds.
             catalogue: the systems.
             workloads: what is known now.
-            known: whether the store holds all there is of a resource.
+            known: whether the store holds all there is of a resource; None while that is on its way.
         """
         self._store = store
         self._catalogue = catalogue

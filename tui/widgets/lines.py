@@ -9,6 +9,7 @@ from typing import ClassVar
 from rich.cells import get_character_cell_size
 from rich.style import Style
 from textual.binding import Binding, BindingType
+from textual.css.scalar import Scalar
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -216,6 +217,16 @@ class Lines(ScrollView, can_focus=True):
     def action_sideways(self, cells: int) -> None:
         """Scrolls lines that run on to the right."""
         self.scroll_to(self.scroll_offset.x + cells, animate=False, force=True)
+
+
+class Words(Lines, can_focus=False):
+    """A few lines, as high as they are; nobody scrolls them."""
+
+    def _rebuild(self) -> None:
+        super()._rebuild()
+        height = max(1, len(self._visual))
+        if self._width and self.styles.height != Scalar.from_number(height):
+            self.styles.height = height
 
 
 def _at(lines: Sequence[Pieces], index: int) -> Pieces | None:

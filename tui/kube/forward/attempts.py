@@ -49,6 +49,11 @@ class Attempts:
         self._avoid.add(at.uid)
         self._refusal = None if self._opener.may_recover(at) else problem
 
+    def lost(self, at: PodPort) -> None:
+        """The way to a pod broke before anything went through. Another pod is better, the same one will do."""
+        self._avoid.add(at.uid)
+        self._refusal = None
+
     async def open(self, tunnel: TunnelSink, *, again: bool) -> Remote:
         """Finds a pod and opens its port, until that succeeds, the time is over or it makes no sense.
 

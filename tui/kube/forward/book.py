@@ -20,6 +20,8 @@ from tui.kube.store import Store
 
 log = logging.getLogger(__name__)
 
+#: Seconds between two rounds; each notes the throughput.
+ROUND = 1.0
 #: Seconds between two looks at open connections.
 LOOK = 5.0
 #: Seconds between two looks at the targets while the cluster changes and changes.
@@ -36,7 +38,12 @@ class Forwards:
     """
 
     def __init__(
-        self, api: Api, store: Store, *, kubectl: Sequence[str] = (), known: Callable[[str], bool] = lambda _: True
+        self,
+        api: Api,
+        store: Store,
+        *,
+        kubectl: Sequence[str] = (),
+        known: Callable[[str], bool | None] = lambda _: True,
     ) -> None:
         """Makes an empty book; nothing is opened.
 
@@ -44,7 +51,7 @@ class Forwards:
             api: the context's API server.
             store: what the cluster holds.
             kubectl: what leads a kubectl to the same cluster as the same user.
-            known: whether the store holds all there is of a resource, by its key.
+            known: whether the store holds all there is of a resource, by its key; None while that is on its way.
         """
         self.on_change: list[Callable[[], None]] = []
         self._store = store
@@ -72,7 +79,7 @@ class Forwards:
         """What pods are reached by, empty before the first connection."""
         return self._dialer.protocol or ""
 
-    def known(self, resource: str) -> bool:
+    def known(self, resource: str) -> bool | None:
         """Whether the store holds all there is of a resource; for targets."""
         return self._known(resource)
 
@@ -81,7 +88,7 @@ class Forwards:
         self._numbers += 1
         forward = Forward(
             self._numbers, target, self._dialer, self._store, name=name, sticky=sticky, patience=patience,
-            pods_known=lambda: self._known(PODS.key),
+            pods_known=lambda: bool(self._known(PODS.key)),
         )  # fmt: skip
         forward.on_change.append(self._changed)
         self._forwards[forward.number] = forward
@@ -130,7 +137,7 @@ class Forwards:
         sleep = Sleep(time.time(), time.monotonic())
         due = self._loop.time() + LOOK
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(ROUND)
             now = self._loop.time()
             resumed = sleep.woke(time.time(), time.monotonic())
             if resumed:

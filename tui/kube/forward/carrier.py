@@ -19,7 +19,7 @@ from tui.kube.forward.websocket import WebSocket
 
 #: Bytes of a connection that was given up which are skipped before the carrier is dropped instead.
 STRAY = 1 << 20
-#: Seconds for the server to accept a connection on a carrier that was used before; it may have died unseen.
+#: Seconds for the server to accept a connection on a carrier that lay aside; it may have died unseen.
 ACCEPT = 3.0
 
 
@@ -60,17 +60,18 @@ class Carrier:
         """Opens a connection to a port of the pod.
 
         On a fresh carrier nothing is waited for: what is written goes out behind the opening frames. On one that was
-        used before the server's acceptance is waited for; nothing has been sent to the application before that.
+        used before, or lay ready, the server's acceptance is waited for; nothing has been sent to the application
+        before that.
 
         Returns:
             The far end; None when this carrier turns out to be dead.
         """
         remote = SpdyRemote(self, sink)
         self._current, self._stray = remote, 0
-        again, self._used = self._used, True
+        lay_aside, self._used = self._used or self.parked > 0, True
         self._streams.open(port)
         self._send_control()
-        if again:
+        if lay_aside:
             try:
                 async with asyncio.timeout(ACCEPT):
                     await remote.accepted.wait()
@@ -233,6 +234,8 @@ class SpdyRemote:
         if self.over:
             return
         self.over = True
+        if any(isinstance(event, Ended) for event in self._early):
+            return  # it had ended in order before, which is still to be told
         if self._listening:
             self.sink.remote_lost(why)
         else:

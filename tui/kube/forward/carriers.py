@@ -50,6 +50,8 @@ class Carriers:
                 self._make_ready(at)
             if (remote := await carrier.open(at.port, sink)) is not None:
                 return remote
+            for other in list(self._idle.get(_key(at), ())):
+                other.drop()  # they went the same way; to wait for each in vain takes longer than programs wait
         remote = await (await self._new(at)).open(at.port, sink)
         if remote is None:
             raise ProblemError(Problem(Cause.UNREACHABLE, f"The connection to {at.pod} was lost as it opened"))
@@ -90,7 +92,8 @@ class Carriers:
 
     async def _new(self, at: PodPort) -> Carrier:
         carrier = await self._make(at, lambda free: self._lay_ready(at, free), lambda gone: self._forget(at, gone))
-        self._all.add(carrier)
+        if carrier.alive:  # what came with the handshake may have ended it already
+            self._all.add(carrier)
         return carrier
 
     def _lay_ready(self, at: PodPort, carrier: Carrier) -> None:

@@ -36,7 +36,9 @@ TIMEOUT = 10.0
 
 #: Words of a refusal that is about the protocol, not about the pod or the rights.
 _PROTOCOL_REFUSED = re.compile(
-    r"upgrade|protocol|negotiate|websocket|subprotocol|bad handshake|method not allowed", re.IGNORECASE
+    r"upgrade|protocol|negotiate|websocket|subprotocol|bad handshake|method not allowed"
+    r"|page not found|could not find the requested resource",  # the path, not the pod
+    re.IGNORECASE,
 )
 
 
@@ -69,6 +71,8 @@ class Dialer:
             try:
                 remote = await self._open(protocol, at, sink)
             except ProblemError as error:
+                if protocol == self.protocol == "kubectl":
+                    self.protocol = None  # whatever kept the others from working may be over
                 if not _refuses_protocol(error.problem):
                     raise
                 log.info("%s by %s: %s", at, protocol, error.problem)
@@ -81,7 +85,7 @@ class Dialer:
         self.protocol = None
         raise ProblemError(
             Problem(
-                Cause.REJECTED,
+                Cause.PROTOCOL,
                 "No protocol for port-forwards works here",
                 "; ".join(dict.fromkeys(str(problem) for problem in refusals)),
                 "A proxy between here and the API server may not pass websockets. With kubectl on PATH, statetui uses "

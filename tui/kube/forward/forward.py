@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,10 @@ from tui.kube.forward.local import LocalEnd
 from tui.kube.forward.opener import Opener
 from tui.kube.forward.pin import Pin
 from tui.kube.forward.remote import Remote, Sink
+from tui.kube.forward.tally import Tally
 from tui.kube.forward.targets import PodPort, Target, Waiting, preferred
 from tui.kube.forward.tunnel import Tunnel
-from tui.kube.forward.views import ForwardView, Phase, State, TunnelView
+from tui.kube.forward.views import ForwardView, Phase, State
 from tui.kube.objects import Pod
 from tui.kube.resources import PODS
 from tui.kube.store import Store
@@ -39,10 +39,6 @@ DRAIN = 2.0
 IDLE = 0.2
 #: Seconds after its start for which a pod that refuses may just not be listening yet.
 YOUNG = 20.0
-#: Closed tunnels that are remembered.
-REMEMBERED = 50
-#: Seconds of throughput that are remembered.
-HISTORY = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +92,19 @@ class Forward:
         self.name = name or f"{target.text}:{target.port}"
         self.sticky = sticky
         self.patience = patience
-        self.state, self.reason, self.evidence, self.since = State.RESOLVING, "", "", time.time()
+        self.state, self.since = State.RESOLVING, time.time()
+        self.reason = self.evidence = self.remedy = ""
         self.listener: Listener | None = None
         self.on_change: list[Callable[[], None]] = []
+        #: Called with each tunnel that has opened, and with each that is over.
+        self.on_tunnel: list[Callable[[Tunnel], None]] = []
         self._dialer = dialer
         self._store = store
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._tunnels: dict[int, Tunnel] = {}
-        self._recent: deque[TunnelView] = deque(maxlen=REMEMBERED)
-        self._rates: deque[tuple[int, int]] = deque(maxlen=HISTORY)
-        self._sampled = (0, 0)
-        self._past = [0, 0]  # bytes of closed tunnels: sent, received
-        self._connections = self._failures = 0
+        self._tally = Tally()
+        self._turns = 0  # pods that were looked for
         self._last: PodPort | None = None
         self._trouble: Problem | None = None
         self._troubled_with: frozenset[str] = frozenset()
@@ -118,7 +114,7 @@ class Forward:
 
     def view(self) -> ForwardView:
         """The forward as it is now."""
-        sent, received = self.totals
+        sent, received = self._tally.totals(self._tunnels.values())
         return ForwardView(
             number=self.number,
             name=self.name,
@@ -133,21 +129,13 @@ class Forward:
             evidence=self.evidence,
             since=self.since,
             tunnels=tuple(tunnel.view() for tunnel in self._tunnels.values()),
-            recent=tuple(self._recent),
+            recent=tuple(self._tally.recent),
             sent=sent,
             received=received,
-            connections=self._connections,
-            failures=self._failures,
-            rates=tuple(self._rates),
-        )
-
-    @property
-    def totals(self) -> tuple[int, int]:
-        """Bytes sent and received so far."""
-        tunnels = self._tunnels.values()
-        return (
-            self._past[0] + sum(tunnel.sent for tunnel in tunnels),
-            self._past[1] + sum(tunnel.received for tunnel in tunnels),
+            connections=self._tally.connections,
+            failures=self._tally.failures,
+            rates=tuple(self._tally.rates),
+            remedy=self.remedy,
         )
 
     # --- using
@@ -173,14 +161,22 @@ class Forward:
         """Opens the address for other programs; in place of the one before, if there was one.
 
         Raises:
-            ProblemError: it cannot be had.
+            ProblemError: it cannot be had, or the forward was stopped.
         """
+        self.check_open()
         listener = Listener(self.accept)
         await listener.open(wanted)
         if self.listener is not None:
             self.listener.close()
         self.listener = listener
         self._changed()
+
+    def unlisten(self) -> None:
+        """Closes the address for other programs; connections go on."""
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
+            self._changed()
 
     @contextlib.asynccontextmanager
     async def pinned(self, file_name: str) -> AsyncIterator[Path]:
@@ -200,7 +196,7 @@ class Forward:
         """
         at = await self.find(self._loop.time() + self.patience, set())
         pin = Pin(self, at)
-        listener = Listener(lambda: self.accept(pin))
+        listener = Listener(pin.accept)
         directory = janitor.private_directory()
         try:
             await listener.open(UnixAddress(directory / file_name, directory))
@@ -227,20 +223,22 @@ class Forward:
         self._set(State.DRAINING, "stopped by you")
         self._tell_waiters()
         deadline = self._loop.time() + drain
-        while self._tunnels and self._loop.time() < deadline:
-            busy = [tunnel for tunnel in self._tunnels.values() if tunnel.quiet_for < IDLE]
-            if not busy:
-                break
-            await asyncio.sleep(IDLE / 4)
-        for tunnel in list(self._tunnels.values()):
-            tunnel.close("the forward was stopped")
-        self._set(State.STOPPED, "stopped by you")
+        try:
+            while self._tunnels and self._loop.time() < deadline:
+                busy = [tunnel for tunnel in self._tunnels.values() if tunnel.busy(IDLE)]
+                if not busy:
+                    break
+                await asyncio.sleep(IDLE / 4)
+        finally:  # cancelled by somebody in a hurry, too: what is cut must not look like an orderly end
+            for tunnel in list(self._tunnels.values()):
+                tunnel.close("the forward was stopped")
+            self._set(State.STOPPED, "stopped by you")
 
     def accept(self, opener: Opener | None = None) -> Tunnel:
         """A tunnel that waits for its near end."""
         tunnel = Tunnel(opener or self, self.patience)
         self._tunnels[tunnel.number] = tunnel
-        self._connections += 1
+        self._tally.connections += 1
         self._changed()
         return tunnel
 
@@ -254,14 +252,17 @@ class Forward:
         if isinstance(found, Waiting):
             self._ready_pods = frozenset()
             self._trouble = None
-            evidence = found.problem.evidence or found.problem.remedy if found.problem is not None else ""
-            self._set(State.WAITING, found.reason, evidence)
+            told = (found.problem.evidence, found.problem.remedy) if found.problem is not None else ()
+            if found.problem is None and not self.pods_known():
+                self._set(State.RESOLVING, "the pods are not known yet")
+            else:
+                self._set(State.WAITING, found.reason, *told)
         else:
             self._ready_pods = frozenset(at.uid for at in found)
             if self._trouble is not None and self._ready_pods != self._troubled_with:
                 self._trouble = None
             if self._trouble is not None:
-                self._set(State.DEGRADED, self._trouble.what, self._trouble.evidence)
+                self._set(State.DEGRADED, self._trouble.what, self._trouble.evidence, self._trouble.remedy)
             else:
                 self._last = preferred(found, last=self._last, avoid=(), turn=0)
                 self._set(State.READY, "")
@@ -273,6 +274,11 @@ class Forward:
         at = tunnel.pod
         if at is not None and tunnel.phase in (Phase.OPEN, Phase.LINGERING) and not self.stands(at):
             tunnel.evict(f"pod {at.pod} was deleted")
+
+    def check_open(self) -> None:
+        """Raises a ProblemError once the forward has been stopped."""
+        if self.state in (State.DRAINING, State.STOPPED):
+            raise ProblemError(Problem(Cause.UNREACHABLE, "The forward was stopped"))
 
     def stands(self, at: PodPort) -> bool:
         """Whether a pod is still the one that it was, as far as pods may be read."""
@@ -286,21 +292,19 @@ class Forward:
 
     def sample(self) -> None:
         """Notes the throughput of the last second."""
-        sent, received = self.totals
-        self._rates.append((sent - self._sampled[0], received - self._sampled[1]))
-        self._sampled = (sent, received)
+        self._tally.sample(self._tunnels.values())
 
     # --- for tunnels
 
     async def find(self, deadline: float, avoid: set[str]) -> PodPort:
         """The pod for a new connection; see `Opener`."""
         while True:
-            if self.state in (State.DRAINING, State.STOPPED):
-                raise ProblemError(Problem(Cause.UNREACHABLE, "The forward was stopped"))
+            self.check_open()
             found = self.target.resolve()
             if not isinstance(found, Waiting):
                 last = self._last if self.sticky else None
-                at = preferred(found, last=last, avoid=avoid, turn=self._connections)
+                at = preferred(found, last=last, avoid=avoid, turn=self._turns)
+                self._turns += 1
                 self._last = at
                 return at
             if found.problem is not None:
@@ -335,38 +339,46 @@ class Forward:
         # No time: it does not run, which the next word of the watch will tell.
         return any(moment is None or time.time() - moment < YOUNG for moment in started)
 
+    def is_going(self, at: PodPort) -> bool:
+        """Whether a pod is being deleted, or is another one by now."""
+        pod = self._store.named(PODS.key, at.namespace, at.pod, Pod)
+        return not self.stands(at) or (pod is not None and pod.metadata.deletion_timestamp is not None)
+
+    def opened(self, tunnel: Tunnel) -> None:
+        """A tunnel has a far end, which proves nothing of the port."""
+        for listener in list(self.on_tunnel):
+            listener(tunnel)
+        self._changed()
+
     def succeeded(self, tunnel: Tunnel) -> None:
-        """A connection has come about."""
+        """A connection has come about, as far as can be told."""
         if self._trouble is not None:
             self._trouble = None
             self.look()
-        self._changed()
 
     def troubled(self, problem: Problem) -> None:
         """A connection failed."""
         self._trouble, self._troubled_with = problem, self._ready_pods
         if self.state is State.READY:
-            self._set(State.DEGRADED, problem.what, problem.evidence)
+            self._set(State.DEGRADED, problem.what, problem.evidence, problem.remedy)
 
     def closed(self, tunnel: Tunnel) -> None:
         """A tunnel is over."""
         if self._tunnels.pop(tunnel.number, None) is None:
             return
-        self._past[0] += tunnel.sent
-        self._past[1] += tunnel.received
-        if not tunnel.clean:
-            self._failures += 1
-        self._recent.appendleft(tunnel.view())
+        self._tally.add(tunnel)
+        for listener in list(self.on_tunnel):
+            listener(tunnel)
         self._changed()
 
     # --- telling
 
-    def _set(self, state: State, reason: str, evidence: str = "") -> None:
+    def _set(self, state: State, reason: str, evidence: str = "", remedy: str = "") -> None:
         if state is not self.state:
             self.since = time.time()
-        elif (reason, evidence) == (self.reason, self.evidence):
+        elif (reason, evidence, remedy) == (self.reason, self.evidence, self.remedy):
             return
-        self.state, self.reason, self.evidence = state, reason, evidence
+        self.state, self.reason, self.evidence, self.remedy = state, reason, evidence, remedy
         self._changed()
 
     def _tell_waiters(self) -> None:

@@ -1,7 +1,7 @@
-"""Removes the socket of a program that was killed and could not do it itself.
+"""Removes the socket, or another file, of a program that was killed and could not do it itself.
 
-Beside each Unix socket waits a small shell that reads from a pipe whose other end we hold. A line means that all went
-in order; the pipe's end means that we are gone, however that came, and the shell removes the socket, and the directory
+Beside each of them waits a small shell that reads from a pipe whose other end we hold. A line means that all went
+in order; the pipe's end means that we are gone, however that came, and the shell removes the file, and the directory
 that was made for it. It has a session of its own, so that no signal of the terminal reaches it.
 """
 
@@ -14,24 +14,33 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-# Only a socket is removed, and of directories only an empty one.
-_SCRIPT = 'read -r line || { [ -S "$1" ] && rm -f -- "$1"; [ -n "$2" ] && rmdir -- "$2"; }'
+# Only what is of the kind that was made is removed, and of directories only an empty one.
+_SCRIPT = 'read -r line || { [ "$3" "$1" ] && rm -f -- "$1"; [ -n "$2" ] && rmdir -- "$2"; }'
 
 
 class Janitor:
-    """Waits beside one socket. Where no shell can be started, nobody does."""
+    """Waits beside one file. Where no shell can be started, nobody does."""
 
-    def __init__(self, path: Path, directory: Path | None = None) -> None:
+    def __init__(self, path: Path, directory: Path | None = None, *, socket: bool = True) -> None:
         """Starts to wait.
 
         Args:
-            path: the socket.
+            path: the file.
             directory: goes too, if it is empty then.
+            socket: whether it is a Unix socket; else a regular file.
         """
         self._shell: subprocess.Popen[bytes] | None = None
         with contextlib.suppress(OSError):
             self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", _SCRIPT, "janitor", os.fsencode(path.absolute()), os.fsencode(directory or "")],
+                [
+                    "/bin/sh",
+                    "-c",
+                    _SCRIPT,
+                    "janitor",
+                    os.fsencode(path.absolute()),
+                    os.fsencode(directory or ""),
+                    "-S" if socket else "-f",
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
+import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 
@@ -37,7 +39,7 @@ class KubectlForwards:
     def __init__(self, arguments: Sequence[str] = ()) -> None:
         self._arguments = tuple(arguments)
         self._running: dict[tuple[str, int], _Running] = {}
-        self._starting = asyncio.Lock()
+        self._starting: dict[tuple[str, int], asyncio.Lock] = {}
 
     @property
     def available(self) -> bool:
@@ -50,9 +52,11 @@ class KubectlForwards:
         Raises:
             ProblemError: it does not start; its complaint is the evidence.
         """
-        async with self._starting:
+        async with self._starting.setdefault((at.uid, at.port), asyncio.Lock()):
             running = self._running.get((at.uid, at.port))
             if running is None or running.process.returncode is not None:
+                if running is not None:
+                    await running.end()
                 running = await self._start(at)
                 self._running[at.uid, at.port] = running
         remote = PipeRemote(sink, running)
@@ -71,11 +75,15 @@ class KubectlForwards:
 
     async def _start(self, at: PodPort) -> _Running:
         # The pod may be another one by now under the same name; nothing that kubectl offers would tell.
-        process = await asyncio.create_subprocess_exec(
-            "kubectl", *self._arguments, "--namespace", at.namespace,
-            "port-forward", "--address", "127.0.0.1", f"pod/{at.pod}", f":{at.port}",
-            stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True, preexec_fn=program.die_with_parent(),
-        )  # fmt: skip
+        try:
+            process = await asyncio.create_subprocess_exec(
+                "kubectl", *self._arguments, "--namespace", at.namespace,
+                "port-forward", "--address", "127.0.0.1", f"pod/{at.pod}", f":{at.port}",
+                stdin=DEVNULL, stdout=PIPE, stderr=PIPE, start_new_session=True, preexec_fn=program.die_with_parent(),
+            )  # fmt: skip
+        except OSError as error:
+            words = error.strerror or str(error)
+            raise ProblemError(Problem(Cause.UNREACHABLE, "kubectl cannot be started", words)) from error
         program.started(process.pid)
         running = _Running(process)
         try:
@@ -89,6 +97,9 @@ class KubectlForwards:
                 words = await running.words()
         except TimeoutError:
             words = f"it does not listen after {START:.0f} s"
+        except BaseException:  # nobody waits for it any more
+            await running.end()
+            raise
         await running.end()
         raise ProblemError(Problem(Cause.UNREACHABLE, "kubectl port-forward did not start", words))
 
@@ -99,6 +110,7 @@ class _Running:
     def __init__(self, process: Process) -> None:
         self.process = process
         self.port = 0
+        self.complained = 0  # bytes so far
         self._complaint = b""
         self._followers: list[asyncio.Task[None]] = []
 
@@ -112,6 +124,7 @@ class _Running:
     async def _read(self, stream: asyncio.StreamReader, *, keep: bool) -> None:
         while line := await stream.read(4096):
             if keep:
+                self.complained += len(line)
                 self._complaint = (self._complaint + line)[-WORDS:]
 
     async def words(self) -> str:
@@ -119,17 +132,18 @@ class _Running:
         assert self.process.stderr is not None  # noqa: S101  (a pipe)
         return program.shown(await self.process.stderr.read(WORDS))
 
-    @property
-    def complaint(self) -> str:
-        """What it complained of so far."""
-        return program.shown(self._complaint)
+    def complaint_since(self, mark: int) -> str:
+        """What it complained of since `complained` had that value: of this connection, or of one beside it."""
+        new = self.complained - mark
+        return program.shown(self._complaint[-new:]) if new else ""
 
     async def end(self) -> None:
-        """Kills it: there is nothing that it would have to put in order."""
+        """Kills it, with the credentials plugin that it may wait for: it has nothing to put in order."""
         for follower in self._followers:
             follower.cancel()
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         await self.process.wait()
         program.ended(self.process.pid)
 
@@ -144,6 +158,7 @@ class PipeRemote(asyncio.BufferedProtocol):
         self.heard = 0.0
         self._sink = sink
         self._running = running
+        self._mark = running.complained
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._over = False
@@ -175,7 +190,7 @@ class PipeRemote(asyncio.BufferedProtocol):
         self._loop.call_later(0.1, self._tell, exc)
 
     def _tell(self, exc: Exception | None) -> None:
-        complaint = self._running.complaint
+        complaint = self._running.complaint_since(self._mark)
         if complaint or exc is not None or self._running.process.returncode is not None:
             self._sink.remote_refused(complaint or f"kubectl port-forward ended the connection: {exc or 'it is gone'}")
             self._sink.remote_lost(complaint)

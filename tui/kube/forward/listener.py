@@ -106,6 +106,8 @@ class Listener:
     async def _open_tcp(self, wanted: TcpAddress) -> None:
         loop = asyncio.get_running_loop()
         ports = [wanted.port] if wanted.exact or not wanted.port else [*range(wanted.port, wanted.port + NEXT), 0]
+        if not 0 <= wanted.port <= 65535:
+            raise ProblemError(Problem(Cause.CONFIG, f"There is no port {wanted.port}", "", "They end at 65535."))
         for port in ports:
             if port > 65535:
                 continue
@@ -156,7 +158,7 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _taken(port: int, error: OSError) -> Problem:
     if error.errno == errno.EADDRINUSE:
-        remedy = "Leave --local out to get the next free one, or see who has it: ss -ltnp"
+        remedy = "Name no port to get the next free one, or see who has it: ss -ltnp"
         return Problem(Cause.CONFIG, f"Port {port} on {HOST} is taken", error.strerror or "", remedy)
     remedy = "Ports below 1024 are for root; choose a higher one." if error.errno == errno.EACCES else ""
     return Problem(Cause.CONFIG, f"Port {port} on {HOST} cannot be used", error.strerror or str(error), remedy)

@@ -56,7 +56,7 @@ class Pulse:
             return silent
         if self.pinged and (remote.answered or remote.heard > self.pinged):
             self.pinged, self.patience = 0.0, PATIENCE
-        if self.pinged:
+        if self.pinged and not resumed:  # one from before the sleep says nothing: it is asked anew
             # What was sent may stand in the way of the ping, and of the answer what we do not read.
             if held_back or remote.waiting or last_sent > remote.heard:
                 return ""

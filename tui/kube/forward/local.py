@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import select
 import socket
 import struct
 import sys
+import termios
 from typing import Protocol
 
 from tui.kube.forward import sockdiag
@@ -84,6 +86,13 @@ class LocalEnd(asyncio.BufferedProtocol):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._transport.abort()
 
+    def reset_when_sent(self, tries: int = 100) -> None:
+        """As `reset`, once the program has what was sent so far; not for long if it does not take it."""
+        if self.undelivered and tries:
+            asyncio.get_running_loop().call_later(0.02, self.reset_when_sent, tries - 1)
+        else:
+            self.reset()
+
     def pause(self) -> None:
         """Reads no more: the program has to wait."""
         if self._transport is not None and not self._over:
@@ -98,6 +107,17 @@ class LocalEnd(asyncio.BufferedProtocol):
     def waiting(self) -> int:
         """Bytes that the program has not taken yet."""
         return self._transport.get_write_buffer_size() if self._transport is not None and not self._over else 0
+
+    @property
+    def undelivered(self) -> int:
+        """Bytes that have not reached the program's side, those in the kernel included: a reset destroys them."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None and not self._over else None
+        if sock is None:
+            return 0
+        queued = bytearray(4)
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, queued)
+        return self.waiting + int.from_bytes(queued, sys.byteorder)
 
     @property
     def abandoned(self) -> bool | None:

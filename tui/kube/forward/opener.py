@@ -32,8 +32,14 @@ class Opener(Protocol):
     def may_recover(self, at: PodPort) -> bool:
         """Whether a pod that just refused may be asked again: it has only begun to run, or it is being replaced."""
 
+    def is_going(self, at: PodPort) -> bool:
+        """Whether a pod is being deleted, so that the end of a connection to it need not be the end of its data."""
+
+    def opened(self, tunnel: Tunnel) -> None:
+        """A far end is there; the port may still refuse."""
+
     def succeeded(self, tunnel: Tunnel) -> None:
-        """A connection has come about."""
+        """A connection has come about: the application answered, or no refusal came for a while."""
 
     def troubled(self, problem: Problem) -> None:
         """A connection failed."""

@@ -21,9 +21,16 @@ class Pin:
         self._forward = forward
         self._at = at
 
+    def accept(self) -> Tunnel:
+        """A tunnel that waits for its near end; it is over when the pin is, also while it still connects."""
+        tunnel = self._forward.accept(self)
+        self.tunnels.append(tunnel)
+        return tunnel
+
     async def find(self, deadline: float, avoid: set[str]) -> PodPort:
         """The pod, unless it is another one by now."""
-        if self._at.uid not in avoid and self._forward.stands(self._at):
+        self._forward.check_open()
+        if self._forward.stands(self._at):  # also when it is to be avoided: there is no other
             return self._at
         raise ProblemError(
             Problem(
@@ -40,9 +47,16 @@ class Pin:
         """It is this pod or none."""
         return False
 
+    def is_going(self, at: PodPort) -> bool:
+        """Whether the pod is being deleted."""
+        return self._forward.is_going(at)
+
+    def opened(self, tunnel: Tunnel) -> None:
+        """A far end is there."""
+        self._forward.opened(tunnel)
+
     def succeeded(self, tunnel: Tunnel) -> None:
         """A connection has come about."""
-        self.tunnels.append(tunnel)
         self._forward.succeeded(tunnel)
 
     def troubled(self, problem: Problem) -> None:

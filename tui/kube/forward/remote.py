@@ -186,7 +186,7 @@ def words_of(said: bytes) -> str:
     if text.startswith("{"):
         try:
             message = json.loads(text).get("message")
-        except (ValueError, AttributeError):
+        except (ValueError, AttributeError, RecursionError):
             return text
         return str(message or text).strip()
     return text

@@ -101,7 +101,7 @@ class ServiceTarget:
     slices somebody else writes. Where slices may not be read, the selector and the pods have to do.
 
     Attributes:
-        slices_known: whether the store holds the endpoint slices.
+        slices_known: whether the store holds the endpoint slices; None while they are on their way.
         pods_known: whether it holds all pods.
     """
 
@@ -109,8 +109,8 @@ class ServiceTarget:
     namespace: str
     name: str
     port: int | str
-    slices_known: Callable[[], bool] = lambda: True
-    pods_known: Callable[[], bool] = lambda: True
+    slices_known: Callable[[], bool | None] = lambda: True
+    pods_known: Callable[[], bool | None] = lambda: True
 
     @property
     def text(self) -> str:
@@ -125,8 +125,11 @@ class ServiceTarget:
         port = self._port(service)
         if isinstance(port, Waiting):
             return port
-        if self.slices_known():
+        known = self.slices_known()
+        if known:
             return self._from_slices(service, port)
+        if known is None and not service.spec.selector:
+            return Waiting("the endpoint slices are not known yet")
         return self._from_selector(service, port)
 
     def _port(self, service: Service) -> ServicePort | Waiting:
@@ -163,11 +166,12 @@ class ServiceTarget:
                 if number is None or pod is None or pod.kind != "Pod":
                     continue
                 at = PodPort(pod.namespace or self.namespace, pod.name, pod.uid, number)
-                if endpoint.conditions.ready is not False:
+                if endpoint.conditions.terminating:  # and perhaps "ready", where the unready are published
+                    if endpoint.conditions.serving or endpoint.conditions.ready:
+                        ending.append(at)
+                elif endpoint.conditions.ready is not False:
                     ready.append(at)
-                elif endpoint.conditions.serving and endpoint.conditions.terminating:
-                    ending.append(at)
-        found = [at for at in ready or ending if self._stands(at)]
+        found = [at for at in ready if self._stands(at)] or [at for at in ending if self._stands(at)]
         if found:
             return sorted(dict.fromkeys(found), key=lambda at: at.pod)
         if addresses and not ready and not ending and not service.spec.selector:
@@ -209,14 +213,17 @@ def of_pods(pods: Iterable[Pod], port: int | str, *, unready: bool = False) -> l
         port: a number, or the name of a container's port.
         unready: whether pods that are not ready will do; those on their way out never do.
     """
-    candidates = list(pods)
+    candidates: list[Pod] = []  # whose containers have the port
     why = Waiting("there is no pod")
     found: list[tuple[str, PodPort]] = []
-    for pod in candidates:
+    for pod in pods:
         number = port_of(pod, port)
         if number is None:
-            why = _never(f"Pod {pod.name} has no port named {port}", _ports_of(pod))
-        elif pod.metadata.deletion_timestamp is not None:
+            if not candidates:
+                why = _never(f"Pod {pod.name} has no port named {port}", _ports_of(pod))
+            continue
+        candidates.append(pod)
+        if pod.metadata.deletion_timestamp is not None:
             why = Waiting(f"pod {pod.name} is on its way out")
         elif not unready and not is_ready(pod):
             why = Waiting(f"pod {pod.name} is not ready")
@@ -225,7 +232,7 @@ def of_pods(pods: Iterable[Pod], port: int | str, *, unready: bool = False) -> l
             found.append((pod.status.start_time or pod.metadata.creation_timestamp, at))
     if found:
         return [at for _, at in sorted(found, key=lambda item: (item[0], item[1].pod))]
-    if len(candidates) > 1 and why.problem is None:
+    if len(candidates) > 1:
         return Waiting(f"none of {len(candidates)} pods is ready")
     return why
 
@@ -239,7 +246,8 @@ def port_of(pod: Pod, port: int | str) -> int | None:
     """The number of a pod's port, None when it names one that no container has."""
     if isinstance(port, int) or port.isdecimal():
         return int(port)
-    for container in (*pod.spec.containers, *pod.spec.init_containers):
+    sidecars = (container for container in pod.spec.init_containers if container.sidecar)
+    for container in (*pod.spec.containers, *sidecars):
         for declared in container.ports:
             if declared.name == port and declared.protocol == "TCP":
                 return declared.container_port

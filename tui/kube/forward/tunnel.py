@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 
 from tui.kube.forward import liveness, refusals
@@ -24,12 +25,17 @@ from tui.kube.forward.targets import PodPort
 from tui.kube.forward.views import Phase, TunnelView
 from tui.problem import Cause, Problem, ProblemError
 
+log = logging.getLogger(__name__)
+
 #: Bytes from the program that are kept until the application has answered, so that they can be sent again.
 REPLAY = 64 << 10
-#: Seconds without a byte after which a tunnel whose program sends no more is closed.
+#: Seconds without a byte after which a tunnel is closed whose program sends no more, where it cannot be known whether
+#: the program still waits for something.
 LINGER = 30.0
 #: Seconds after a half-close at which it is looked whether the program is gone altogether; then again and again.
 LOOKS = (0.02, 0.1, 0.5, 2.0)
+#: Seconds without a refusal after which a connection counts as made, though the application has said nothing.
+UNREFUSED = 1.5
 #: Seconds that a far end which reported an error gets to finish its words.
 LAST_WORDS = 1.0
 
@@ -39,13 +45,12 @@ _numbers = itertools.count(1)
 class Tunnel:
     """One connection. It is both the near end's and the far end's listener."""
 
-    def __init__(self, opener: Opener, patience: float, *, linger: float = LINGER) -> None:
+    def __init__(self, opener: Opener, patience: float) -> None:
         """Waits for a near end.
 
         Args:
             opener: finds the far end.
             patience: seconds that the program is made to wait for one.
-            linger: see `LINGER`.
         """
         self.number = next(_numbers)
         self.pod: PodPort | None = None
@@ -58,18 +63,19 @@ class Tunnel:
         self.problem: Problem | None = None
         self._opener = opener
         self._attempts = Attempts(opener, patience)
-        self._linger = linger
         self._loop = asyncio.get_running_loop()
         self._local: LocalEnd | None = None
         self._remote: Remote | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._replay: bytearray | None = bytearray()
         self._words = ""
+        self._proved = False
+        self._began = self._loop.time()
         self._last_byte = 0.0
         self._last_sent = 0.0
         self._pulse = liveness.Pulse()
         self._timer: asyncio.TimerHandle | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+        self._settled = asyncio.Event()
         self._local_stalls = self._remote_stalls = False
         self._local_ended = self._remote_ended = False
 
@@ -85,10 +91,11 @@ class Tunnel:
             last, stalled, self.why, self.clean,
         )  # fmt: skip
 
-    @property
-    def quiet_for(self) -> float:
-        """Seconds since a byte went either way."""
-        return self._loop.time() - self._last_byte if self._last_byte else 0.0
+    def busy(self, idle: float) -> bool:
+        """Whether a byte has moved within so many seconds, or some are still on their way to the program."""
+        if self._local is not None and self._local.undelivered:
+            return True
+        return self._loop.time() - (self._last_byte or self._began) < idle
 
     async def attached(self) -> None:
         """Waits until there is a far end.
@@ -96,10 +103,7 @@ class Tunnel:
         Raises:
             ProblemError: there will be none.
         """
-        while self.phase is Phase.CONNECTING:
-            waiter = self._loop.create_future()
-            self._waiters.append(waiter)
-            await waiter
+        await self._settled.wait()
         if self.phase is Phase.CLOSED:
             raise ProblemError(self.problem or Problem(Cause.UNREACHABLE, "The connection was closed", self.why))
 
@@ -123,7 +127,7 @@ class Tunnel:
             self._break(why)
 
     def close(self, why: str) -> None:
-        """Ends it because the forward ends: in order if nothing is on its way, else by a reset."""
+        """Ends it because the forward ends. The program is reset: who knows what it still waits for."""
         if self.phase is not Phase.CLOSED:
             if self._connecting is not None:
                 self._connecting.cancel()
@@ -174,7 +178,7 @@ class Tunnel:
             self._connecting.cancel()
         if self._remote is not None and not self._remote_ended:
             self._remote.close()
-        self._finish("closed by the program", clean=True)
+        self._finish(self.why if self._remote_ended else "closed by the program", clean=True)
 
     def local_full(self) -> None:
         """The program does not read: neither do we."""
@@ -194,6 +198,8 @@ class Tunnel:
         """Passes bytes on."""
         self._last_byte = self._loop.time()
         self.received += len(data)
+        if not self._proved:
+            self._prove()
         self._replay = None
         if self._local is not None:
             self._local.write(data)
@@ -202,7 +208,7 @@ class Tunnel:
         """Something went wrong inside the pod. The far end closes by itself then; if it does not, it is helped."""
         if not self._words:
             self._loop.call_later(LAST_WORDS, self._after_words, self._remote)
-        self._words = words
+        self._words = words or "an error without words"
 
     def remote_ended(self) -> None:
         """The application has closed its connection, unless an error was told before."""
@@ -215,7 +221,11 @@ class Tunnel:
         self.why = "closed by the application"
         if self._local is None:
             return
-        if self._local_ended:
+        if self.pod is not None and self._opener.is_going(self.pod):
+            # A server that is being ended closes its connections wherever they are. What the program has may be half.
+            self._local.reset_when_sent()
+            self._finish(f"closed by the application while pod {self.pod.pod} was being deleted", clean=False)
+        elif self._local_ended:
             self._close_local()
         else:
             # Not closed outright: what the program still sends would turn into a reset that destroys what it has not
@@ -224,7 +234,7 @@ class Tunnel:
             self._local.end()
             self._local.resume()
             self._remote_stalls = False
-            self._set_timer(self._linger, self._close_local)
+            self._set_timer(LINGER, self._close_local)
 
     def remote_lost(self, why: str) -> None:
         """The connection broke on the way."""
@@ -233,7 +243,7 @@ class Tunnel:
         if self._words:
             self._refused()
         elif not self.received and not self.sent and self._may_try_again():
-            self._again(why)
+            self._again(why, refused=False)
         else:
             self._break(why)
 
@@ -261,6 +271,11 @@ class Tunnel:
         except ProblemError as error:
             self._connecting = None
             self._fail(error.problem)
+        except Exception as error:
+            log.exception("a connection could not be opened")
+            self._connecting = None
+            what = "statetui made a mistake opening a connection"
+            self._fail(Problem(Cause.INTERNAL, what, repr(error), "The log file has the details."))
         else:
             self._connecting = None
             self._attach(remote)
@@ -271,8 +286,9 @@ class Tunnel:
         self.phase = Phase.LINGERING if self._local_ended else Phase.OPEN
         self.why = ""
         self._pulse = liveness.Pulse()
-        self._opener.succeeded(self)
-        self._wake()
+        self._opener.opened(self)
+        self._loop.call_later(UNREFUSED, self._prove)
+        self._settled.set()
         if self._replay:
             remote.write(bytes(self._replay))
         if self._local is not None and not self._remote_stalls:
@@ -280,12 +296,18 @@ class Tunnel:
         if not self._local_stalls:
             remote.resume()  # it has not been read before: nothing can have come that nobody listened to
 
+    def _prove(self) -> None:
+        """The application has answered, or has not refused for long enough."""
+        if not self._proved and self._remote is not None and not self._words and self.phase is not Phase.CLOSED:
+            self._proved = True
+            self._opener.succeeded(self)
+
     def _refused(self) -> None:
         """The kubelet told an error: connects elsewhere if the application can have seen nothing, else breaks."""
         words, self._words = self._words, ""
         unseen = not self.received and self._replay is not None and (refusals.never_connected(words) or not self.sent)
         if unseen and self._may_try_again():
-            self._again(words)
+            self._again(words, refused=True)
             return
         problem = refusals.explain(self.pod, words)
         self._opener.troubled(problem)
@@ -294,15 +316,18 @@ class Tunnel:
     def _may_try_again(self) -> bool:
         return self.pod is not None and self._attempts.time_left and self.phase is not Phase.CLOSED
 
-    def _again(self, why: str) -> None:
+    def _again(self, why: str, *, refused: bool) -> None:
         """Leaves this far end for another one; what the program has sent goes there."""
         assert self.pod is not None  # noqa: S101  (`_may_try_again`)
-        refused, self._remote = self._remote, None
-        if refused is not None:
-            refused.abort()
+        left, self._remote = self._remote, None
+        if left is not None:
+            left.abort()
         self._remote_stalls = False
         self.phase, self.why = Phase.CONNECTING, why
-        self._attempts.refused(self.pod, refusals.explain(self.pod, why))
+        if refused:
+            self._attempts.refused(self.pod, refusals.explain(self.pod, why))
+        else:
+            self._attempts.lost(self.pod)
         self._connect(again=True)
 
     def _after_words(self, remote: Remote | None) -> None:
@@ -332,9 +357,12 @@ class Tunnel:
         self._finish(why, clean=False)
 
     def _close_local(self) -> None:
-        """Both sides have said all."""
+        """Both sides have said all. What the program has not taken yet keeps it open, until `local_lost`."""
         if self.phase is not Phase.CLOSED and self._local is not None:
             self._local.close()
+            if self._local.waiting:
+                self.phase = Phase.LINGERING
+                return
             self._finish(self.why or "closed by the program", clean=True)
 
     def _finish(self, why: str, *, clean: bool) -> None:
@@ -343,34 +371,28 @@ class Tunnel:
         self._connecting = None
         self._set_timer(None)
         self._opener.closed(self)
-        self._wake()
-
-    def _wake(self) -> None:
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._settled.set()
 
     def _look_after_the_program(self, look: int) -> None:
         """After a half-close: closes when the program is gone altogether, or when nothing has come for too long."""
         if self.phase is Phase.CLOSED or self._local is None or self._remote_ended:
             return
-        if self._local.abandoned and (self._connecting is None or not self.sent):
+        abandoned = self._local.abandoned
+        if abandoned and (self._connecting is None or not self.sent):
             if self._connecting is not None:
                 self._connecting.cancel()
             if self._remote is not None:
                 self._remote.close()
             self._local.close()
             self._finish("closed by the program", clean=True)
-        elif self._remote is not None and self._silent_for > self._linger and not self._local_stalls:
+        elif abandoned is None and self._remote is not None and not self._local_stalls and self._silent(self._remote):
             self._remote.close()
-            self._break(f"the program sends no more, and nothing has come for {self._linger:.0f} s")
+            self._break(f"the program sends no more, and nothing has come for {LINGER:.0f} s")
         else:
             self._set_timer(LOOKS[min(look, len(LOOKS) - 1)], self._look_after_the_program, look + 1)
 
-    @property
-    def _silent_for(self) -> float:
-        return self._loop.time() - max(self._last_byte, self._remote.heard if self._remote is not None else 0.0)
+    def _silent(self, remote: Remote) -> bool:
+        return self._loop.time() - max(self._last_byte, remote.heard) > LINGER
 
     def _set_timer(self, seconds: float | None, what: object = None, *arguments: object) -> None:
         if self._timer is not None:

@@ -73,6 +73,7 @@ class ForwardView:
         state: see `State`.
         reason: why it is in that state, empty when there is nothing to say.
         evidence: the other side's words for it.
+        remedy: what can be done about it; empty when there is nothing.
         since: when it came into that state.
         tunnels: those that are open, oldest first.
         recent: those that closed last, newest first.
@@ -101,3 +102,4 @@ class ForwardView:
     connections: int
     failures: int
     rates: tuple[tuple[int, int], ...]
+    remedy: str = ""

@@ -135,11 +135,11 @@ class WebSocket(asyncio.BufferedProtocol):
 
     def resume(self) -> None:
         """Reads, for the first time or again."""
-        early, self._early = self._early, b""
-        if early:
-            self._take(memoryview(early))
         if self._transport is not None and not self._over:
             self._transport.resume_reading()
+        early, self._early = self._early, b""
+        if early:
+            self._take(memoryview(early))  # after the transport, because who is told may pause it
 
     @property
     def waiting(self) -> int:
@@ -209,6 +209,8 @@ class WebSocket(asyncio.BufferedProtocol):
         """Goes through what has come, frame by frame; a header that is not whole stays for the next time."""
         at, end = 0, len(data)
         while at < end:
+            if self._over:  # by us, perhaps in the middle of a frame: TLS hands on what it holds while it closes
+                return
             if self._remaining:
                 stop = min(end, at + self._remaining)
                 self._remaining -= stop - at
@@ -216,8 +218,6 @@ class WebSocket(asyncio.BufferedProtocol):
                 self._messages.message_bytes(data[at:stop], begins=begins)
                 at = stop
                 continue
-            if self._over:
-                return
             step = self._header(data[at:])
             if not step:
                 self._left = bytes(data[at:])
@@ -244,8 +244,9 @@ class WebSocket(asyncio.BufferedProtocol):
             if (opcode == _CONTINUATION) is not self._fragmented:
                 return self._fail("the server mixed up the fragments of its messages", len(data))
             self._fragmented = not first & 0x80
-            self._remaining, self._begins = size, opcode == _BINARY
-            if not size and opcode == _BINARY:
+            self._remaining = size
+            self._begins = self._begins or opcode == _BINARY  # still, when the fragments so far were empty
+            if not size and self._begins and not self._fragmented:
                 self._begins = False
                 self._messages.message_bytes(data[:0], begins=True)
             return taken
@@ -262,12 +263,20 @@ class WebSocket(asyncio.BufferedProtocol):
         elif opcode == _PONG:
             self._messages.pong_received()
         else:
-            code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1000
-            words = payload[2:].decode("utf-8", "replace")
-            clean = code in (1000, 1001)
-            self.close(code)
-            why = "" if clean else f"the API server closed the websocket with code {code} {words}".rstrip()
-            self._messages.socket_closed(why, clean=clean)
+            self._closed(payload)
+
+    def _closed(self, payload: bytes) -> None:
+        """A Close frame. Only 1000 says that all was sent: 1001 is what something says that shuts down meanwhile."""
+        if len(payload) == 1:
+            self._fail("the server broke the websocket protocol", 0)
+            return
+        code = int.from_bytes(payload[:2], "big") if payload else 1000
+        words = payload[2:].decode("utf-8", "replace")
+        self.close(code)
+        why = "" if code == 1000 else f"the API server closed the websocket with code {code} {words}".rstrip()
+        if not why and self._fragmented:
+            why = "the API server closed the websocket in the middle of a message"
+        self._messages.socket_closed(why, clean=not why)
 
     def _fail(self, why: str, taken: int) -> int:
         self.abort()

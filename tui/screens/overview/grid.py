@@ -40,6 +40,9 @@ class GridView(ScrollView, can_focus=True):
 
     It is given the workloads in order and keeps only how they look: what is on screen is compared with what should be,
     and the lines that differ are repainted. Panes out of sight cost their height and nothing else.
+
+    Attributes:
+        badges: what stands on the lower edge of a pane, by workload; shown with the next workloads.
     """
 
     ALLOW_SELECT = False
@@ -90,6 +93,7 @@ class GridView(ScrollView, can_focus=True):
         self._needs: dict[str, tuple[Workload, Need]] = {}
         self._shape: Shape | None = None
         self._letters: Mapping[str, str] = {}
+        self.badges: Mapping[str, tuple[Piece, ...]] = {}
         self._panes: dict[str, tuple[tuple[pane.Look, float, Workload], tuple[tuple[Piece, ...], ...]]] = {}
         self._drawn: dict[int, tuple[Piece, ...]] = {}
 
@@ -273,6 +277,7 @@ class GridView(ScrollView, can_focus=True):
             self._letters.get(key, ""),
             height,
             self._shape,
+            self.badges.get(key, ()),
         )
         known = self._panes.get(key)
         if known is not None:

@@ -33,6 +33,7 @@ class Look:
         letter: for jumping, empty otherwise.
         height: lines in all when it must be as tall as its neighbours, 0 for as many as it needs.
         shape: the columns of the members, None for those that suit this workload best.
+        badge: of the forwards that lead to it.
     """
 
     width: int
@@ -41,6 +42,7 @@ class Look:
     letter: str = ""
     height: int = 0
     shape: Shape | None = None
+    badge: tuple[Piece, ...] = ()
 
 
 def height(workload: Workload, width: int) -> int:
@@ -183,12 +185,13 @@ def _second(workload: Workload, width: int) -> list[Piece]:
 
 
 def _bottom(edge: tuple[Piece, ...], look: Look, frame: str, ink: str) -> tuple[Piece, ...]:
-    right = " ⏎ open " if look.selected else ""
-    room = look.width - 4 - len(right)
+    end: list[Piece] = [(" ", ""), *look.badge, (" ", "")] if look.badge else []
+    end += [(frame[1], ink)] if look.badge and look.selected else []
+    end += [(" ⏎ open ", "dim")] if look.selected else []
+    room = max(0, look.width - 4 - sum(width_of(part) for part, _ in end))
     said = ((" ", ""), *edge, (" ", "")) if edge else ()
     text = fit(said, min(sum(width_of(part) for part, _ in said), room)) if said else []
     rule = room - sum(width_of(part) for part, _ in text)
-    end: tuple[Piece, ...] = ((right, "dim"),) if right else ()
     return ((frame[4] + frame[1], ink), *text, (frame[1] * rule, ink), *end, (frame[1] + frame[5], ink))
 
 

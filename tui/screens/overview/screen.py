@@ -56,6 +56,7 @@ class OverviewScreen(BaseScreen):
     """Every workload of the opened context. It holds what is shown and how, never what is true."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "app.forward", "Forward", id="app.forward"),
         Binding("slash", "filter", "Filter", id="overview.filter"),
         Binding("z", "faults", "Faults only", id="overview.faults"),
         Binding("o", "sort", "Sort", id="overview.sort"),
@@ -101,6 +102,12 @@ class OverviewScreen(BaseScreen):
         for name in ("grid", "table", "preview"):
             self.query_one(f"#{name}").display = False
         self.query_one(_Table).empty_text = "…"
+
+    def on_screen_resume(self) -> None:
+        """Catches up with what was not drawn while another screen was in front."""
+        super().on_screen_resume()
+        if self.is_mounted:
+            self.host.refresh_view()
 
     # --- what is shown
 
@@ -177,6 +184,7 @@ class OverviewScreen(BaseScreen):
         else:
             self._display("grid")
             grid = self.query_one(GridView)
+            grid.badges = self.host.badges
             if [workload.key for workload in self._shown] == [workload.key for workload in grid.order]:
                 grid.update(self._shown, self._now, stale=stale)
             else:
@@ -229,10 +237,11 @@ class OverviewScreen(BaseScreen):
         kept: dict[str, tuple[Workload, object, Row]] = {}
         for workload in self._shown:
             letter = self._letters.get(workload.key, "")
-            how = (self._now, self._stale, letter)
+            badge = self.host.badges.get(workload.key, ())
+            how = (self._now, self._stale, letter, badge)
             known = self._rows.get(workload.key)
             if known is None or known[0] is not workload or known[1] != how:
-                row = table.row(workload, self._now, stale=self._stale, letter=letter)
+                row = table.row(workload, self._now, stale=self._stale, letter=letter, badge=badge)
                 # The same object where nothing changed: the table skips it without comparing cells.
                 known = (workload, how, known[2] if known is not None and known[2] == row else row)
             kept[workload.key] = known
@@ -253,6 +262,10 @@ class OverviewScreen(BaseScreen):
     def cursor_key(self) -> str | None:
         """The selected workload, in whichever form it is shown."""
         return self.query_one(_Table).cursor_key if self._is_table else self.query_one(GridView).cursor_key
+
+    def reachable(self) -> tuple[str, str]:
+        """The selected workload."""
+        return self.cursor_key or "", ""
 
     def _move_to(self, key: str) -> None:
         (self.query_one(_Table) if self._is_table else self.query_one(GridView)).move_to(key)

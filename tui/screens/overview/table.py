@@ -27,11 +27,12 @@ COLUMNS: Final = (
     Column("bar", "", 8, 8, priority=7),
     Column("restarts", "↻", 3, 6, align="right", priority=3),
     Column("age", "AGE", 4, 5, align="right", priority=6),
+    Column("forwards", "⇄", 3, 10, optional=True),
     Column("why", "WHY", 16, grow=1),
 )
 
 
-def row(workload: Workload, now: float, *, stale: bool = False, letter: str = "") -> Row:
+def row(workload: Workload, now: float, *, stale: bool = False, letter: str = "", badge: tuple[Piece, ...] = ()) -> Row:
     """The table's line for a workload.
 
     Args:
@@ -39,6 +40,7 @@ def row(workload: Workload, now: float, *, stale: bool = False, letter: str = ""
         now: seconds of the wall clock, for the age.
         stale: whether it may be out of date; it steps back then.
         letter: for jumping; it takes the sign's place.
+        badge: of the forwards that lead to it; the column's title has their sign already.
     """
     fullest = workload.fullest
     use, drawn = _use(workload)
@@ -55,6 +57,7 @@ def row(workload: Workload, now: float, *, stale: bool = False, letter: str = ""
         drawn if fullest is not None else "",
         ((str(again), "warn"),) if again else "",
         ((age(max(0.0, now - workload.created)), "dim"),) if workload.created is not None else "",
+        tuple((text.removeprefix("⇄ "), ink) for text, ink in badge),
         _why(workload),
     )
     if stale:

@@ -81,7 +81,7 @@ def headline(view: View) -> tuple[Sides, Sides]:
             ("   ", ""),
             *listed([(packaging, ""), (workload.owner.text, "dim")], "   "),
         ),
-        ((f"{workload.ready}/{workload.desired} ready ", workload.health.value),),
+        (*view.forwards, (f"{workload.ready}/{workload.desired} ready ", workload.health.value)),
     )
     return first, Sides(_second(view))
 

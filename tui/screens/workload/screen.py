@@ -13,6 +13,7 @@ from textual.containers import Container
 from tui.kube.resources import BUILT_IN
 from tui.kube.times import clock
 from tui.screens.base import BaseScreen
+from tui.screens.forwards.hosting import workload_badge
 from tui.screens.workload.claims import ClaimsTab
 from tui.screens.workload.conditions import ConditionsTab
 from tui.screens.workload.events import EventsTab
@@ -57,6 +58,7 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
             Binding(str(index + 1), f"tab({index})", name, show=False, id=f"workload.{name.lower()}")
             for index, name in enumerate(TABS)
         ),
+        Binding("f", "app.forward", "Forward", id="app.forward"),
         Binding("y", "yaml", "YAML", id="workload.show-yaml"),
         Binding("left_square_bracket", "neighbour(-1)", "Previous", show=False, id="workload.previous"),
         Binding("right_square_bracket", "neighbour(1)", "Next workload", id="workload.next"),
@@ -149,7 +151,8 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
         cluster = self._live.cluster
         if cluster is None:
             return View(self._workload, None, self._now(), self._gone_at)
-        return View(self._workload, cluster.store, self._now(), self._gone_at, cluster.feeds)
+        badge = workload_badge(self._live, self._workload)
+        return View(self._workload, cluster.store, self._now(), self._gone_at, cluster.feeds, badge)
 
     def _show(self) -> None:
         if not self.is_mounted or not self.is_current:
@@ -213,6 +216,11 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
             tab.go_to(*selected)
 
     # --- elsewhere
+
+    def reachable(self) -> tuple[str, str]:
+        """This workload; among its members the one under the cursor."""
+        selected = self._tabs[self._tab].selected() if self.tab == "Members" and self._tab in self._tabs else None
+        return self._key, selected[1] if selected is not None else ""
 
     def action_back(self) -> None:
         """Closes the search line, or goes back to where one came from."""

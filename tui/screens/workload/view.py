@@ -28,6 +28,7 @@ class View:
         now: the moment that ages are counted to.
         gone_at: when the workload was seen to be deleted, None while it lives.
         feeds: the state of what is watched, by resource key and namespace (None: the whole cluster).
+        forwards: those that lead to it, for the headline.
     """
 
     workload: Workload
@@ -35,6 +36,7 @@ class View:
     now: float
     gone_at: float | None = None
     feeds: Mapping[tuple[str, str | None], Feed] = field(default_factory=dict)
+    forwards: tuple[Piece, ...] = ()
 
     def refusal(self, resource: str) -> str:
         """Why objects of a resource cannot be seen, in the API server's words; empty when they can, or nobody knows."""

@@ -1,0 +1,1 @@
+"""Forwards on screen: the list and its details, the dialog that opens one, badges and questions."""
