@@ -51,7 +51,7 @@ def _target(pod: Json) -> str:
 class DaemonSets:
     """Looks after DaemonSets."""
 
-    resources: ClassVar = (DAEMON_SETS, "pods", "nodes")
+    resources: ClassVar[tuple[str, ...]] = (DAEMON_SETS, "pods", "nodes")
 
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock
@@ -78,7 +78,7 @@ class DaemonSets:
         model = self._pod(daemon_set, wanted, "")
         nodes = {name_of(node) for node in self._objects.list("nodes") if fits(model, node)}
         by_node: dict[str, list[Json]] = {name: [] for name in nodes}
-        strays = []
+        strays: list[Json] = []
         for pod in pods:
             (by_node[_target(pod)] if _target(pod) in nodes else strays).append(pod)
         self._end(daemon_set, strays)

@@ -62,7 +62,7 @@ def _surge(deployment: Json, replicas: int) -> tuple[int, int]:
 class Deployments:
     """Looks after Deployments."""
 
-    resources: ClassVar = (DEPLOYMENTS, REPLICA_SETS, "pods")
+    resources: ClassVar[tuple[str, ...]] = (DEPLOYMENTS, REPLICA_SETS, "pods")
 
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock

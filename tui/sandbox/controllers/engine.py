@@ -48,7 +48,7 @@ class Controller(Protocol):
         resources: the resources whose changes concern it.
     """
 
-    resources: ClassVar[Sequence[str]]
+    resources: ClassVar[tuple[str, ...]]
 
     def concerned(self, change: Change) -> Iterable[Key]:
         """What has to be looked at after a change."""
@@ -121,7 +121,7 @@ class Engine:
         controller = self._controllers[index]
         try:
             again = controller.reconcile(key)
-        except Exception as error:  # noqa: BLE001 - a fault in one object must not stop the others
+        except Exception as error:  # a fault in one object must not stop the others
             failures = self._failures[job] = self._failures.get(job, 0) + 1
             again = min(RETRY * 2 ** min(failures - 1, 20), RETRY_MOST)
             known = isinstance(error, ApiError)
@@ -156,5 +156,3 @@ async def drive(engine: Engine, objects: Objects) -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), pause)
             woken.clear()
-
-

@@ -45,9 +45,9 @@ def _condition(kind: str, why: tuple[str, str], now: str) -> Json:
 
 
 class Jobs:
-    """Looks after Jobs. What has succeeded is counted from the pods that there are: who deletes one has it run again."""
+    """Looks after Jobs. What has succeeded is counted from the pods there are: who deletes one has it run again."""
 
-    resources: ClassVar = (JOBS, "pods")
+    resources: ClassVar[tuple[str, ...]] = (JOBS, "pods")
 
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock
@@ -108,7 +108,7 @@ class Jobs:
         else:
             wait = self._adjust(job, active, succeeded, failed, left)
         ended = any(condition.get("type") in {"Complete", "Failed"} for condition in status.get("conditions") or ())
-        # What was just made or ended is told of when its change comes by; the pods of an ended Job are all on their way.
+        # What was just made or ended is told of when its change comes by; the pods of an ended Job are on their way.
         status |= {
             "active": (0 if ended else len(active)) or None,
             "succeeded": succeeded or None,
@@ -123,7 +123,7 @@ class Jobs:
     def _adjust(
         self, job: Json, active: list[Json], succeeded: int, failed: list[Json], left: float | None
     ) -> float | None:
-        spec = job["spec"]
+        spec: Json = job["spec"]
         want = 0 if spec.get("suspend") else wanted(spec.get("parallelism"))
         if spec.get("completions") is not None:
             want = min(want, spec["completions"] - succeeded)
@@ -136,7 +136,7 @@ class Jobs:
         if failed:
             last = max(_finished_at(pod) for pod in failed)
             pause = min(_BACKOFF * 2 ** min(len(failed) - 1, 10), _BACKOFF_MOST)
-            due = last + pause - self._clock.wall()
+            due = float(last + pause - self._clock.wall())
             if due > 0:
                 return due if left is None else min(due, left)
         for _ in range(want - len(active)):

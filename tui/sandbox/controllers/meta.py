@@ -9,13 +9,13 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Final
 
 from tui.sandbox.model import Json
 
 #: The letters of Kubernetes' generated names and hashes: no vowels and no 0, 1, 3, so that no words come out.
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
-_SUFFIXES = {
+_SUFFIXES: Final[Mapping[str, Decimal | int]] = {
     "": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
 }  # fmt: skip
@@ -81,7 +81,7 @@ def reference_to(owner: Json, *, controller: bool = True) -> Json:
 
 
 def _meets(requirement: Json, labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(requirement.get("key", "")), requirement.get("values") or ()
+    value, values = labels.get(requirement.get("key", "")), list(requirement.get("values") or ())
     match requirement.get("operator"):
         case "In":
             return value in values
@@ -112,7 +112,7 @@ def selects(selector: Json | None, labels: Mapping[str, str]) -> bool:
     return all(_meets(requirement, labels) for requirement in selector.get("matchExpressions") or ())
 
 
-def safe_hash(value: Any) -> str:
+def safe_hash(value: object) -> str:
     """A short hash of JSON in letters that Kubernetes uses; equal for equal JSON, whatever the order of keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:6])
@@ -137,7 +137,7 @@ def quantity(text: str | float | None) -> int:
     return 0
 
 
-def share(value: Any, total: int, *, up: bool) -> int:
+def share(value: object, total: int, *, up: bool) -> int:
     """An int-or-percentage (`3`, `"25%"`) of a total, rounded up or down; 0 when it cannot be read."""
     if isinstance(value, str) and value.endswith("%"):
         try:
@@ -146,8 +146,8 @@ def share(value: Any, total: int, *, up: bool) -> int:
             return 0
         return math.ceil(exact) if up else math.floor(exact)
     try:
-        return int(value or 0)
-    except (TypeError, ValueError):
+        return int(value) if isinstance(value, int | float | str) else 0
+    except (ValueError, OverflowError):
         return 0
 
 

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from tui.sandbox.controllers.engine import Clock, Key, owners
-from tui.sandbox.controllers.meta import is_deleted, labels_of, name_of, namespace_of, seconds_of, timestamp, with_condition
+from tui.sandbox.controllers.meta import (
+    is_deleted,
+    labels_of,
+    name_of,
+    namespace_of,
+    seconds_of,
+    timestamp,
+    with_condition,
+)
 from tui.sandbox.controllers.pods import (
     availability,
     claim,
@@ -28,7 +36,7 @@ _SOURCE = "replicaset-controller"
 class ReplicaSets:
     """Looks after ReplicaSets."""
 
-    resources: ClassVar = (REPLICA_SETS, "pods")
+    resources: ClassVar[tuple[str, ...]] = (REPLICA_SETS, "pods")
 
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock
@@ -108,4 +116,3 @@ def _worth(pod: Json) -> tuple[bool, bool, bool, float]:
         is_ready(pod),
         -seconds_of(pod["metadata"].get("creationTimestamp")),
     )
-

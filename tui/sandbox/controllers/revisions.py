@@ -69,9 +69,7 @@ def _order(revision: Json) -> tuple[int, str, str]:
     )
 
 
-def _create(
-    objects: Objects, owner: Json, data: Json, number: int, collisions: int, label: str
-) -> tuple[Json, int]:
+def _create(objects: Objects, owner: Json, data: Json, number: int, collisions: int, label: str) -> tuple[Json, int]:
     annotations = {key: value for key, value in annotations_of(owner).items() if key != _LAST_APPLIED}
     while True:
         text = safe_hash([data, collisions])

@@ -44,9 +44,9 @@ def set_pod(the_set: Json, revision: Json, ordinal: int) -> Json:
     if the_set["spec"].get("serviceName"):
         spec["subdomain"] = the_set["spec"]["serviceName"]
     claimed = {name_of(template): claim for template, claim in claim_names(the_set, name)}
-    volumes = [
-        {"name": volume, "persistentVolumeClaim": {"claimName": claim}} for volume, claim in claimed.items()
-    ] + [volume for volume in spec.get("volumes") or () if volume.get("name") not in claimed]
+    volumes = [{"name": volume, "persistentVolumeClaim": {"claimName": claim}} for volume, claim in claimed.items()] + [
+        volume for volume in spec.get("volumes") or () if volume.get("name") not in claimed
+    ]
     if volumes:
         spec["volumes"] = volumes
     return pod

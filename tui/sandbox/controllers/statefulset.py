@@ -1,7 +1,7 @@
 """StatefulSets: pods with names that stay, one after the other.
 
 What is done in which order is that of Kubernetes' own controller, watched on 1.36: first the pods that are missing or
-have failed, from the first ordinal on; then those too many, from the last; then those of an old revision, from the last.
+have failed, from the first ordinal on; then those too many, from the last; then those of an old revision, likewise.
 An ordered set does one of these at a time and waits for the pod to be ready; a parallel one only waits with a roll-out.
 """
 
@@ -62,7 +62,7 @@ class _Round:
     @property
     def ordered(self) -> bool:
         """Whether the set goes one by one."""
-        return self.the_set["spec"].get("podManagementPolicy") != "Parallel"
+        return bool(self.the_set["spec"].get("podManagementPolicy") != "Parallel")
 
     @property
     def partition(self) -> int:
@@ -73,7 +73,8 @@ class _Round:
     @property
     def rolls(self) -> bool:
         """Whether the controller replaces pods of an old revision itself."""
-        return (self.the_set["spec"].get("updateStrategy") or {}).get("type") != "OnDelete"
+        strategy: Json = self.the_set["spec"].get("updateStrategy") or {}
+        return strategy.get("type") != "OnDelete"
 
     def available(self, pod: Json) -> bool:
         """Whether a pod runs and has been ready for long enough; if only that lacks, notes when to look again."""
@@ -97,7 +98,7 @@ class _Round:
 class StatefulSets:
     """Looks after StatefulSets."""
 
-    resources: ClassVar = (SETS, "pods", CLAIMS)
+    resources: ClassVar[tuple[str, ...]] = (SETS, "pods", CLAIMS)
 
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock
@@ -191,7 +192,9 @@ class StatefulSets:
                 continue
             if is_finished(pod) and not is_deleted(pod):
                 failed = phase_of(pod) == "Failed"
-                what = f"StatefulSet {namespace_of(pod)}/{name} is recreating {phase_of(pod).lower()} Pod {name_of(pod)}"
+                what = (
+                    f"StatefulSet {namespace_of(pod)}/{name} is recreating {phase_of(pod).lower()} Pod {name_of(pod)}"
+                )
                 what = what.replace("succeeded", "terminated")
                 reason = "RecreatingFailedPod" if failed else "RecreatingTerminatedPod"
                 self._event(now.the_set, reason, what, warning=failed)
