@@ -26,11 +26,12 @@ __all__ = ["Clock", "engine", "run"]
 def engine(objects: Objects, *, volumes: Path, clock: Clock | None = None) -> Engine:
     """All controllers on one work queue; see `run`."""
     clock = clock or Clock()
+    # Where a change concerns several, the first of them acts first: what was decided is done before more is decided.
     kinds = (
         Namespaces,
         StatefulSets,
-        Deployments,
         ReplicaSets,
+        Deployments,
         DaemonSets,
         Jobs,
         Services,

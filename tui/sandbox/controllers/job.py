@@ -15,6 +15,7 @@ from tui.sandbox.controllers.meta import (
     timestamp,
 )
 from tui.sandbox.controllers.pods import (
+    BURST,
     claim,
     delete_pod,
     is_finished,
@@ -139,7 +140,7 @@ class Jobs:
             due = float(last + pause - self._clock.wall())
             if due > 0:
                 return due if left is None else min(due, left)
-        for _ in range(want - len(active)):
+        for _ in range(min(BURST, want - len(active))):
             try:
                 pod = self._objects.create("pods", new_pod(job, spec.get("template") or {}))
             except ApiError as error:

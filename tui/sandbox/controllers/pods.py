@@ -23,6 +23,8 @@ from tui.sandbox.model import ApiError, Change, Json, Objects
 
 #: So many pods one owner gets at most, whatever it asks for: a hostile count must not eat the machine's memory.
 MOST = 1000
+#: So many pods a controller makes or deletes before others have their turn; the changes bring it back for the rest.
+BURST = 50
 
 
 def wanted(replicas: int | None) -> int:

@@ -16,6 +16,7 @@ from tui.sandbox.controllers.meta import (
     with_condition,
 )
 from tui.sandbox.controllers.pods import (
+    BURST,
     availability,
     claim,
     delete_pod,
@@ -70,7 +71,7 @@ class ReplicaSets:
     def _adjust(self, replica_set: Json, alive: list[Json]) -> None:
         """Makes alive as many as wanted. `alive` itself stays: a status tells of what was there before."""
         count = wanted(replica_set["spec"].get("replicas"))
-        for _ in range(count - len(alive)):
+        for _ in range(min(BURST, count - len(alive))):
             try:
                 pod = self._objects.create("pods", new_pod(replica_set, replica_set["spec"].get("template") or {}))
             except ApiError as error:
@@ -79,7 +80,7 @@ class ReplicaSets:
                 )
                 raise
             self._objects.event(replica_set, "SuccessfulCreate", f"Created pod: {name_of(pod)}", source=_SOURCE)
-        for pod in sorted(alive, key=_worth)[: max(0, len(alive) - count)]:
+        for pod in sorted(alive, key=_worth)[: min(BURST, max(0, len(alive) - count))]:
             if delete_pod(self._objects, pod):
                 self._objects.event(replica_set, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}", source=_SOURCE)
 

@@ -157,8 +157,8 @@ def _progress(
     before = deployment.get("status") or {}
     if any(status.get(key) != before.get(key) for key in ("updatedReplicas", "readyReplicas", "replicas")):
         return going, None
-    # Once it is done, a lost pod is no roll-out that takes too long.
-    if old.get("reason") == "NewReplicaSetAvailable" and about in old.get("message", ""):
+    # Once it is done, a lost pod is no roll-out that takes too long; and one that took too long does until it moves.
+    if old.get("reason") in {"NewReplicaSetAvailable", "ProgressDeadlineExceeded"} and about in old.get("message", ""):
         return (old["status"], old["reason"], old["message"]), None
     deadline = deployment["spec"].get("progressDeadlineSeconds") or 600
     left = seconds_of(old.get("lastUpdateTime")) + deadline - now

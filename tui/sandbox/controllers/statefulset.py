@@ -16,6 +16,7 @@ from tui.sandbox.controllers import revisions
 from tui.sandbox.controllers.engine import Clock, Key, owners
 from tui.sandbox.controllers.meta import is_deleted, labels_of, name_of, namespace_of
 from tui.sandbox.controllers.pods import (
+    BURST,
     available_in,
     claim,
     delete_pod,
@@ -183,11 +184,12 @@ class StatefulSets:
 
     def _fill(self, now: _Round) -> bool:
         """Makes what is missing; False when an ordered set has to wait before it does anything else."""
-        name = name_of(now.the_set)
+        name, made = name_of(now.the_set), 0
         for ordinal, pod in now.replicas.items():
             if pod is None:
                 self._create(now, ordinal)
-                if now.ordered:
+                made += 1
+                if now.ordered or made == BURST:
                     return False
                 continue
             if is_finished(pod) and not is_deleted(pod):

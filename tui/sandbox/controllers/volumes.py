@@ -27,7 +27,8 @@ _PROVISIONER_BETA = "volume.beta.kubernetes.io/storage-provisioner"
 _WAITING = "waiting for first consumer to be created before binding"
 _EXTERNAL = (
     "Waiting for a volume to be created either by the external provisioner '{}' or manually by the system "
-    "administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
+    "administrator. If volume creation is delayed, please verify that the provisioner is running and correctly "
+    "registered."
 )
 _LOST = "Bound claim has lost its PersistentVolume. Data on the volume is lost!"
 
