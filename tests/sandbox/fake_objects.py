@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tui.sandbox.controllers import Clock, engine
+from tui.sandbox.controllers import Clock, build
 from tui.sandbox.controllers.meta import is_controlled_by, timestamp
 from tui.sandbox.model import ApiError, Change, Json, Propagation
 
@@ -49,13 +49,14 @@ class FakeObjects:
         return self.kept.get((resource, namespace, name))
 
     def list(self, resource: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Json]:
-        return [
-            obj
-            for (kind, space, _), obj in sorted(self.kept.items(), key=lambda item: item[0])
-            if kind == resource
-            and (namespace is None or space == namespace)
+        found = [
+            (key, obj)
+            for key, obj in self.kept.items()
+            if key[0] == resource
+            and (namespace is None or key[1] == namespace)
             and (labels or {}).items() <= (obj["metadata"].get("labels") or {}).items()
         ]
+        return [obj for _, obj in sorted(found, key=lambda item: item[0])]
 
     def create(self, resource: str, obj: Json, *, manager: str = "sandbox") -> Json:
         self._verb("create", resource, obj)
@@ -214,7 +215,7 @@ class World:
 
     def restart(self) -> None:
         """Begins again with controllers that know nothing."""
-        self.engine = engine(self.objects, volumes=Path("/state/volumes"), clock=self.clock)
+        self.engine = build(self.objects, volumes=Path("/state/volumes"), clock=self.clock)
         self.objects.changes = [
             Change("ADDED", resource, obj, None, 0) for (resource, _, _), obj in self.objects.kept.items()
         ]

@@ -20,10 +20,10 @@ from tui.sandbox.controllers.statefulset import StatefulSets
 from tui.sandbox.controllers.volumes import Claims, Volumes
 from tui.sandbox.model import Objects
 
-__all__ = ["Clock", "engine", "run"]
+__all__ = ["Clock", "build", "run"]
 
 
-def engine(objects: Objects, *, volumes: Path, clock: Clock | None = None) -> Engine:
+def build(objects: Objects, *, volumes: Path, clock: Clock | None = None) -> Engine:
     """All controllers on one work queue; see `run`."""
     clock = clock or Clock()
     # Where a change concerns several, the first of them acts first: what was decided is done before more is decided.
@@ -52,4 +52,4 @@ async def run(objects: Objects, *, volumes: Path, clock: Clock | None = None) ->
             written into PersistentVolumes here; the kubelet makes and removes the directories.
         clock: where the time comes from.
     """
-    await drive(engine(objects, volumes=volumes, clock=clock), objects)
+    await drive(build(objects, volumes=volumes, clock=clock), objects)

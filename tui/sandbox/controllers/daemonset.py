@@ -18,6 +18,7 @@ from tui.sandbox.controllers.pods import (
     is_ready,
     new_pod,
     orphans_owners,
+    selects_own,
     set_status,
 )
 from tui.sandbox.model import ApiError, Change, Json, Objects
@@ -70,7 +71,7 @@ class DaemonSets:
     def reconcile(self, key: Key) -> float | None:
         """Makes the pods that nodes lack, replaces old and ended ones, and writes the status."""
         daemon_set = self._objects.get(DAEMON_SETS, *key)
-        if daemon_set is None or is_deleted(daemon_set):
+        if daemon_set is None or is_deleted(daemon_set) or not selects_own(daemon_set):
             return None
         history = revisions.sync(self._objects, daemon_set, label=revisions.HASH)
         wanted = revisions.hash_in(history.update, revisions.HASH)

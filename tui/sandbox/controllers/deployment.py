@@ -18,7 +18,7 @@ from tui.sandbox.controllers.meta import (
     seconds_of,
     share,
 )
-from tui.sandbox.controllers.pods import claim, is_finished, orphans_owners, set_status, wanted
+from tui.sandbox.controllers.pods import claim, is_finished, orphans_owners, selects_own, set_status, wanted
 from tui.sandbox.controllers.replicaset import REPLICA_SETS
 from tui.sandbox.controllers.rollout import Rollout, status_of
 from tui.sandbox.model import ApiError, Change, Json, Objects
@@ -83,7 +83,7 @@ class Deployments:
     def reconcile(self, key: Key) -> float | None:
         """Does the next step of a roll-out and writes the status."""
         deployment = self._objects.get(DEPLOYMENTS, *key)
-        if deployment is None or is_deleted(deployment):
+        if deployment is None or is_deleted(deployment) or not selects_own(deployment):
             return None
         sets = claim(self._objects, REPLICA_SETS, deployment, deployment["spec"].get("selector"))
         sets = sorted((rs for rs in sets if not is_deleted(rs)), key=_age)

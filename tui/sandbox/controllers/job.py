@@ -22,6 +22,7 @@ from tui.sandbox.controllers.pods import (
     is_ready,
     new_pod,
     phase_of,
+    selects_own,
     set_status,
     wanted,
 )
@@ -69,6 +70,8 @@ class Jobs:
             return self._expire(job)
         if not job["spec"].get("selector"):
             job = self._complete_spec(job)
+        if not selects_own(job):
+            return None
         pods = claim(self._objects, "pods", job, job["spec"]["selector"])
         return self._work(job, pods)
 

@@ -88,6 +88,13 @@ def new_pod(owner: Json, template: Json, *, name: str = "") -> Json:
     }
 
 
+def selects_own(owner: Json) -> bool:
+    """Whether a workload's selector meets its own template. If not, it would make pods without end and lose each."""
+    spec = owner.get("spec") or {}
+    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+    return bool(labels) and selects(spec.get("selector"), labels)
+
+
 def orphans_owners(objects: Objects, change: Change, resource: str) -> Iterable[Key]:
     """The objects of a resource that would adopt what changed, because it has no controller."""
     obj = change.object

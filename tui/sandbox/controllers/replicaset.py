@@ -25,6 +25,7 @@ from tui.sandbox.controllers.pods import (
     new_pod,
     orphans_owners,
     phase_of,
+    selects_own,
     set_status,
     wanted,
 )
@@ -53,7 +54,7 @@ class ReplicaSets:
     def reconcile(self, key: Key) -> float | None:
         """Makes or deletes the pods that are too few or too many, and writes the status."""
         replica_set = self._objects.get(REPLICA_SETS, *key)
-        if replica_set is None:
+        if replica_set is None or not selects_own(replica_set):
             return None
         pods = claim(self._objects, "pods", replica_set, replica_set["spec"].get("selector"))
         alive = [pod for pod in pods if not is_finished(pod) and not is_deleted(pod)]

@@ -71,9 +71,10 @@ class Scheduler:
         missing, delayed = self._claims(pod)
         if missing:
             return self._refuse(pod, f"{every}{missing}")
-        reasons = Counter(reason for node in nodes if (reason := self._objection(pod, node, delayed)))
-        good = [node for node in nodes if not self._objection(pod, node, delayed)]
+        objections = [(node, self._objection(pod, node, delayed)) for node in nodes]
+        good = [node for node, objection in objections if not objection]
         if not good:
+            reasons = Counter(objection for _, objection in objections)
             told = ", ".join(sorted(f"{count} {reason}" for reason, count in reasons.items()))
             useless = f"0/{len(nodes)} nodes are available: {len(nodes)} Preemption is not helpful for scheduling."
             return self._refuse(pod, f"{every}{told}. no new claims to deallocate, preemption: {useless}")

@@ -24,6 +24,7 @@ from tui.sandbox.controllers.pods import (
     is_ready,
     orphans_owners,
     phase_of,
+    selects_own,
     set_status,
     wanted,
 )
@@ -121,7 +122,7 @@ class StatefulSets:
     def reconcile(self, key: Key) -> float | None:
         """Does the next step for one set and writes its status."""
         the_set = self._objects.get(SETS, *key)
-        if the_set is None or is_deleted(the_set):
+        if the_set is None or is_deleted(the_set) or not selects_own(the_set):
             return None
         history = revisions.sync(self._objects, the_set, label=revisions.SET_HASH)
         now = self._look(the_set, history)
