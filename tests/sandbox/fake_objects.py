@@ -54,7 +54,7 @@ class FakeObjects:
             for key, obj in self.kept.items()
             if key[0] == resource
             and (namespace is None or key[1] == namespace)
-            and (labels or {}).items() <= (obj["metadata"].get("labels") or {}).items()
+            and (not labels or labels.items() <= dict(obj["metadata"].get("labels") or {}).items())
         ]
         return [obj for _, obj in sorted(found, key=lambda item: item[0])]
 
@@ -108,7 +108,7 @@ class FakeObjects:
         self._verb("delete", resource, old)
         if uid and uid != old["metadata"]["uid"]:
             raise ApiError(409, "Conflict", "another uid")
-        runs = resource == "pods" and old["spec"].get("nodeName") and grace != 0
+        runs = resource == "pods" and (old.get("spec") or {}).get("nodeName") and grace != 0
         if runs or old["metadata"].get("finalizers") or (resource == "namespaces" and old["spec"].get("finalizers")):
             if not old["metadata"].get("deletionTimestamp"):
                 new = copy.deepcopy(old)
@@ -274,7 +274,7 @@ class World:
         self.objects.refuse = lambda verb, resource, obj: None  # refusals are meant for the controllers
         for pod in self.objects.list("pods"):
             meta, status = pod["metadata"], pod["status"]
-            if not pod["spec"].get("nodeName"):
+            if not isinstance(pod.get("spec"), dict) or not pod["spec"].get("nodeName"):
                 continue
             if meta.get("deletionTimestamp"):
                 if self.ends(pod):

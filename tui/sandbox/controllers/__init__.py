@@ -16,6 +16,7 @@ from tui.sandbox.controllers.namespace import Namespaces
 from tui.sandbox.controllers.replicaset import ReplicaSets
 from tui.sandbox.controllers.scheduler import Scheduler
 from tui.sandbox.controllers.service import Services
+from tui.sandbox.controllers.shape import Sound
 from tui.sandbox.controllers.statefulset import StatefulSets
 from tui.sandbox.controllers.volumes import Claims, Volumes
 from tui.sandbox.model import Objects
@@ -25,7 +26,7 @@ __all__ = ["Clock", "build", "run"]
 
 def build(objects: Objects, *, volumes: Path, clock: Clock | None = None) -> Engine:
     """All controllers on one work queue; see `run`."""
-    clock = clock or Clock()
+    clock, objects = clock or Clock(), Sound(objects)
     # Where a change concerns several, the first of them acts first: what was decided is done before more is decided.
     kinds = (
         Namespaces,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from tui.sandbox.controllers.meta import controller_of, namespace_of
+from tui.sandbox.controllers.shape import is_sound
 from tui.sandbox.model import ApiError, Change, Objects
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,8 @@ class Engine:
 
     def notice(self, change: Change) -> None:
         """Takes in a change: whatever it concerns is looked at next. A broken object concerns nobody."""
+        if not is_sound(change.resource, change.object):
+            return
         for index in self._by_resource.get(change.resource, ()):
             try:
                 for key in self._controllers[index].concerned(change):

@@ -47,7 +47,7 @@ def _tolerates(toleration: Json, taint: Json) -> bool:
 def repelling(pod: Json, node: Json) -> dict[str, Any] | None:
     """The first taint of a node that keeps a pod away, None when none does. A cordoned node counts as tainted."""
     spec = node.get("spec") or {}
-    taints = [taint for taint in spec.get("taints") or () if taint.get("effect") in {"NoSchedule", "NoExecute"}]
+    taints = [taint for taint in spec.get("taints") or () if taint.get("effect") in ("NoSchedule", "NoExecute")]
     if spec.get("unschedulable"):
         taints.insert(0, {"key": UNSCHEDULABLE, "effect": "NoSchedule"})
     tolerations = (pod.get("spec") or {}).get("tolerations") or ()
