@@ -85,7 +85,8 @@ class Jobs:
         metadata["labels"] = {**(metadata.get("labels") or {}), **labels}
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
         spec["template"] = {**template, "metadata": metadata}
-        return self._objects.update(JOBS, {**job, "spec": spec})
+        described = {**job["metadata"], "labels": job["metadata"].get("labels") or metadata["labels"]}
+        return self._objects.update(JOBS, {**job, "metadata": described, "spec": spec})
 
     def _work(self, job: Json, pods: list[Json]) -> float | None:
         spec, now = job["spec"], self._clock.wall()
