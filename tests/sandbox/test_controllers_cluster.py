@@ -87,10 +87,20 @@ def test_endpoints_follow_readiness_and_termination(world: World) -> None:
     told = world.objects.list(SLICES)[0]["endpoints"][0]["conditions"]
     assert told == {"ready": False, "serving": True, "terminating": True}
     assert "addresses" not in world.get("endpoints", "svc")["subsets"][0]
+    assert [one["ip"] for one in world.get("endpoints", "svc")["subsets"][0]["notReadyAddresses"]] == ["127.0.0.2"]
     world.edit("services", "svc", {"spec": {"publishNotReadyAddresses": True}})
     world.settle()
     told = [one["conditions"]["ready"] for one in world.objects.list(SLICES)[0]["endpoints"]]
     assert told == [True, True]
+
+
+def test_a_pod_that_has_ended_answers_no_more(world: World) -> None:
+    pod(world, "p0")
+    service(world)
+    world.settle()
+    world.report(world.pods()["p0"], phase="Succeeded")
+    world.settle()
+    assert [piece["endpoints"] for piece in world.objects.list(SLICES)] == [[]]
 
 
 def test_a_named_port_may_differ_from_pod_to_pod(world: World) -> None:
@@ -157,6 +167,18 @@ def test_a_claim_gets_a_directory_when_a_pod_wants_it(world: World) -> None:
     assert world.messages("PersistentVolumeClaim/data")[-1] == (
         f"Successfully provisioned volume {name} using sandbox.statetui/directory"
     )
+
+
+def test_a_pod_is_placed_when_its_volume_is_there(world: World) -> None:
+    broken = ApiError(500, "InternalError", "no")
+    world.objects.refuse = lambda verb, kind, obj: broken if (verb, kind) == ("create", VOLUMES) else None
+    claim(world, "data")
+    pod(world, "p", **mount("data"))
+    world.settle(2)
+    assert "nodeName" not in world.pods()["p"]["spec"]
+    world.objects.refuse = lambda verb, kind, obj: None
+    world.settle(5)
+    assert world.pods()["p"]["spec"]["nodeName"] == "node-1"
 
 
 def test_an_immediate_claim_is_bound_at_once_and_protected_while_used(world: World) -> None:
@@ -459,6 +481,12 @@ def test_the_queue_coalesces_backs_off_and_lets_no_fault_stop_the_others() -> No
     while (pause := queue.step()) == 0:
         pass
     assert pause is None
+    # Whoever was well in between begins from the shortest pause again.
+    counting.fails["bad"] = KeyError("spec")
+    queue.notice(Change("MODIFIED", "things", {"metadata": {"name": "bad"}}, None, 2))
+    while (pause := queue.step()) == 0:
+        pass
+    assert round(pause or 0, 3) == 0.05
 
 
 async def test_run_is_idle_when_there_is_nothing_to_do_and_ends_when_cancelled(tmp_path: Path) -> None:

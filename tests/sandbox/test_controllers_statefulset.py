@@ -146,6 +146,39 @@ def test_scaling_down_does_not_go_on_while_an_earlier_pod_is_ill(world: World) -
     assert list(world.pods()) == ["web-0", "web-1", "web-2"]
 
 
+def test_an_ill_pod_that_is_too_much_may_go(world: World) -> None:
+    world.ready = lambda pod: pod["metadata"]["name"] != "web-2"
+    world.add(SET, "web", spec=stateful_set())
+    world.settle()
+    world.edit(SET, "web", {"spec": {"replicas": 1}})
+    world.settle(3)
+    assert list(world.pods()) == ["web-0"]
+
+
+def test_a_parallel_set_rolls_out_one_at_a_time_all_the_same(world: World) -> None:
+    world.add(SET, "web", spec=stateful_set(podManagementPolicy="Parallel"))
+    world.settle()
+    old = status(world)["currentRevision"]
+    world.ready = lambda pod: pod["metadata"]["labels"][HASH] == old
+    change(world, "2")
+    world.settle(3)
+    assert [name for name, text in revisions(world).items() if text != old] == ["web-2"]
+
+
+def test_a_claim_of_a_pod_that_is_gone_is_waited_out(world: World) -> None:
+    gone = {"apiVersion": "v1", "kind": "Pod", "name": "web-0", "uid": "of-before"}
+    meta = {"name": "data-web-0", "namespace": "a", "ownerReferences": [gone]}
+    spec = {"storageClassName": "now", "resources": {"requests": {"storage": "1Gi"}}}
+    kind = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
+    world.objects.create("persistentvolumeclaims", {**kind, "metadata": meta, "spec": spec})
+    world.add(SET, "web", spec=stateful_set(replicas=1))
+    world.settle(2)
+    assert world.pods() == {}
+    world.objects.delete("persistentvolumeclaims", "a", "data-web-0")
+    world.settle()
+    assert list(world.pods()) == ["web-0"]
+
+
 def test_a_deleted_pod_comes_back_with_its_ordinal_and_claim(world: World) -> None:
     world.add(SET, "web", spec=stateful_set())
     world.settle()

@@ -239,6 +239,10 @@ def test_a_daemon_set_has_one_pod_on_the_node(world: World) -> None:
         "observedGeneration": 1,
         "updatedNumberScheduled": 1,
     }
+    world.edit("daemonsets.apps", "ds", {"spec": {"template": template("ds", terminationGracePeriodSeconds=1)}})
+    world.settle()
+    assert list(world.pods()) != [pod["metadata"]["name"]]
+    assert len(world.pods()) == world.get("daemonsets.apps", "ds")["status"]["updatedNumberScheduled"] == 1
     new = template("ds", nodeSelector={"disk": "ssd"})
     world.edit("daemonsets.apps", "ds", {"spec": {"template": new}})
     world.settle()
