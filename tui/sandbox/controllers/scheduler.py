@@ -47,17 +47,35 @@ class Scheduler:
 
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock
+        # Who waits for which claims and who is where, as far as the changes have told: looking through all pods at
+        # each change of a claim would cost most of the time that a start takes. A restart hears of all pods anew.
+        self._waiting: dict[Key, list[str]] = {}
+        self._placed: dict[Key, str] = {}
 
     def concerned(self, change: Change) -> Iterable[Key]:
         """The pod itself; the pods that wait for a claim; all that wait when a node, a class or a volume changes."""
         obj, resource = change.object, change.resource
-        if resource == "pods" and change.type != "DELETED":
-            if waits_for_node(obj):
-                yield namespace_of(obj), name_of(obj)
-        elif resource in {"nodes", CLAIMS, CLASSES, VOLUMES} and not _is_heartbeat(change):
-            for pod in self._objects.list("pods", namespace_of(obj) or None):
-                if waits_for_node(pod) and (resource != CLAIMS or name_of(obj) in claims.claims_of(pod)):
-                    yield namespace_of(pod), name_of(pod)
+        if resource == "pods":
+            yield from self._note(change)
+        elif not _is_heartbeat(change):
+            namespace, name = namespace_of(obj), name_of(obj)
+            for key, names in list(self._waiting.items()):
+                if resource != CLAIMS or (key[0] == namespace and name in names):
+                    yield key
+
+    def _note(self, change: Change) -> Iterable[Key]:
+        pod = change.object
+        key = (namespace_of(pod), name_of(pod))
+        self._waiting.pop(key, None)
+        self._placed.pop(key, None)
+        if change.type == "DELETED":
+            return
+        node = (pod.get("spec") or {}).get("nodeName")
+        if waits_for_node(pod):
+            self._waiting[key] = claims.claims_of(pod)
+            yield key
+        elif node and not is_finished(pod):
+            self._placed[key] = str(node)
 
     def reconcile(self, key: Key) -> float | None:
         """Binds one pod, or says why it cannot be."""
@@ -121,7 +139,7 @@ class Scheduler:
         if not matches(pod, node):
             return "node(s) didn't match Pod's node affinity/selector"
         most = ((node.get("status") or {}).get("allocatable") or {}).get("pods")
-        if most is not None and self._pods_on(name_of(node)) >= quantity(most):
+        if most is not None and list(self._placed.values()).count(name_of(node)) >= quantity(most):
             return "Too many pods"
         for claim in delayed:
             provisioner = (claims.class_of(self._objects, claim) or {}).get("provisioner")
@@ -129,11 +147,9 @@ class Scheduler:
                 return "node(s) didn't find available persistent volumes to bind"
         return ""
 
-    def _pods_on(self, node: str) -> int:
-        return sum(pod["spec"].get("nodeName") == node and not is_finished(pod) for pod in self._objects.list("pods"))
-
     def _bind(self, pod: Json, node: str) -> None:
         bound = self._objects.patch("pods", namespace_of(pod), name_of(pod), {"spec": {"nodeName": node}})
+        self._placed[namespace_of(pod), name_of(pod)] = node
         self._condition(bound, {"type": "PodScheduled", "status": "True"})
         note = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {node}"
         self._objects.event(pod, "Scheduled", note, source=_SOURCE)
