@@ -72,9 +72,9 @@ def _suits(volume: Json, claim: Json) -> bool:
     return capacity(volume) >= requested(claim) and (selector is None or selects(selector, labels_of(volume)))
 
 
-def find_volume(objects: Objects, claim: Json) -> Json | None:
-    """The volume for a claim among those that are there: one that is held for it, or the smallest free one."""
-    volumes = objects.list(VOLUMES)
+def find_volume(volumes: Iterable[Json], claim: Json) -> Json | None:
+    """The volume for a claim among some: one that is held for it, or the smallest free one that suits."""
+    volumes = list(volumes)
     held = [volume for volume in volumes if is_for(volume, claim) and not is_deleted(volume)]
     if held:
         return held[0]

@@ -143,7 +143,7 @@ class Scheduler:
             return "Too many pods"
         for claim in delayed:
             provisioner = (claims.class_of(self._objects, claim) or {}).get("provisioner")
-            if provisioner != DIRECTORY and claims.find_volume(self._objects, claim) is None:
+            if provisioner != DIRECTORY and claims.find_volume(self._objects.list(VOLUMES), claim) is None:
                 return "node(s) didn't find available persistent volumes to bind"
         return ""
 

@@ -58,6 +58,8 @@ class Claims:
         self._objects, self._clock, self._volumes = objects, clock, volumes
         #: What was last said about a claim that waits, so that it is said once. Not needed after a restart.
         self._said: dict[str, str] = {}
+        #: Which claim each volume is held for, None for one that is free, as far as the changes have told.
+        self._held: dict[str, Key | None] = {}
 
     def concerned(self, change: Change) -> Iterable[Key]:
         """The claim itself; a volume's; a pod's when it ends; all that wait when a class or a volume comes."""
@@ -69,14 +71,22 @@ class Claims:
         elif change.resource == "pods":
             for name in claims.claims_of(obj):
                 yield namespace_of(obj), name
+        elif change.resource == VOLUMES and (holder := self._note(change)):
+            yield holder
         else:
-            reference = (obj.get("spec") or {}).get("claimRef") or {}
-            if reference:
-                yield str(reference.get("namespace")), str(reference.get("name"))
-            else:
-                for claim in self._objects.list(CLAIMS):
-                    if not claims.is_bound(claim) or change.resource == CLASSES:
-                        yield namespace_of(claim), name_of(claim)
+            for claim in self._objects.list(CLAIMS):
+                if not claims.is_bound(claim) or change.resource == CLASSES:
+                    yield namespace_of(claim), name_of(claim)
+
+    def _note(self, change: Change) -> Key | None:
+        """Remembers whose a volume is."""
+        reference, name = change.object["spec"].get("claimRef"), name_of(change.object)
+        holder = (str(reference.get("namespace")), str(reference.get("name"))) if reference else None
+        if change.type == "DELETED":
+            self._held.pop(name, None)
+        else:
+            self._held[name] = holder
+        return holder
 
     def reconcile(self, key: Key) -> float | None:
         """Does for one claim what is to be done next."""
@@ -124,7 +134,10 @@ class Claims:
         if claims.waits(storage_class) and SELECTED_NODE not in annotations_of(claim):
             self._wait(claim, "WaitForFirstConsumer", _WAITING)
             return
-        volume = claims.find_volume(self._objects, claim)
+        key = (namespace_of(claim), name_of(claim))
+        near = [name for name, holder in self._held.items() if holder in (None, key)]
+        volumes = (self._objects.get(VOLUMES, "", name) for name in near)
+        volume = claims.find_volume((volume for volume in volumes if volume), claim)
         if volume is not None:
             self._bind(claim, volume)
         elif not name:
