@@ -1,8 +1,9 @@
 """What drives the controllers: one work queue of the objects that may differ from what is wanted.
 
 The calls of `Objects` return at once and are never out of date, so a controller is an ordinary function that compares
-what there is with what is wanted, does the next step and returns. It is called again on every change that concerns it
-and keeps nothing in memory: after a restart, all objects arrive anew and it goes on from what it finds.
+what there is with what is wanted, does the next step and returns. It is called again on every change that concerns it.
+What it keeps in memory, if anything, are indices of what the changes said: after a restart all objects arrive anew, and
+it goes on from what it finds.
 """
 
 from __future__ import annotations
