@@ -15,7 +15,7 @@ from tui.sandbox.streams.channels import Channels
 from tui.sandbox.streams.connection import Place, Send, join
 from tui.sandbox.streams.inbox import Inbox
 from tui.sandbox.streams.spdy_forward import SpdyForward
-from tui.sandbox.streams.websocket import WebSocket, offered, wants_websocket
+from tui.sandbox.streams.websocket import WebSocket, offered, require_upgrade, require_websocket
 
 _SPDY: Final = "SPDY/3.1+portforward.k8s.io"
 _CHANNELS: Final = ("v4.channel.k8s.io", "v4.base64.channel.k8s.io", "")
@@ -32,11 +32,11 @@ async def port_forward(request: web.Request, pods: Pods, objects: Objects) -> we
     pod = targets.pod_of(objects, request)
     ports = _ports(request)
     targets.require_node(pod)
-    if not wants_websocket(request):
-        targets.bad_request("Upgrade request required")
+    require_upgrade(request)
     meta = pod["metadata"]
     if not any(targets.is_running(pod, one["name"]) for one in pod["spec"].get("containers") or ()):
         return targets.from_kubelet(500, f'pod not found ("{meta["name"]}_{meta["namespace"]}")')
+    require_websocket(request)
     names = offered(request)
     if _SPDY not in names:
         if not ports:

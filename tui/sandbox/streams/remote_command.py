@@ -13,7 +13,7 @@ from aiohttp import web
 from tui.sandbox.model import ApiError, Exec, Json, Objects, Pods, Process
 from tui.sandbox.streams import targets
 from tui.sandbox.streams.channels import Channels
-from tui.sandbox.streams.websocket import WebSocket, offered, wants_websocket
+from tui.sandbox.streams.websocket import WebSocket, offered, require_upgrade, require_websocket
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
 _NUMBERS: Final = {"stdout": _STDOUT, "stderr": _STDERR}
@@ -113,13 +113,14 @@ def _running(request: web.Request, objects: Objects) -> tuple[str, str, str, web
     pod = targets.pod_of(objects, request)
     container = targets.container_of(pod, request.query.get("container", ""))
     targets.require_node(pod)
-    if not wants_websocket(request):
-        targets.bad_request("Upgrade request required")
+    require_upgrade(request)
     refused = None
     if not _wanted(request) and not targets.flag(request, "stdin"):
         refused = targets.from_kubelet(400, "you must specify at least 1 of stdin, stdout, stderr")
     elif not targets.is_running(pod, container):
         refused = targets.from_kubelet(500, f'container not found ("{container}")')
+    else:
+        require_websocket(request)
     return request.match_info["namespace"], pod["metadata"]["name"], container, refused
 
 
@@ -157,7 +158,9 @@ async def _run(session: _Session, process: Process) -> Json:
         await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
         if not writing.done():  # the client is gone
             process.end_input()
-            await asyncio.wait((writing,), timeout=_ORPHANED)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), _ORPHANED)
+                ended = True
             _gone()
         writing.result()
         code = await process.wait()

@@ -68,6 +68,26 @@ def wants_websocket(request: web.Request) -> bool:
     )
 
 
+def require_upgrade(request: web.Request) -> None:
+    """Refuses a request that asks for no other protocol at all.
+
+    Raises:
+        ApiError: it does not.
+    """
+    if "upgrade" not in request.headers.get("Connection", "").lower():
+        raise ApiError(400, "BadRequest", "Upgrade request required")
+
+
+def require_websocket(request: web.Request) -> None:
+    """Refuses any other protocol: kubectl before 1.30 (exec) and 1.31 (port-forward) knows nothing but SPDY.
+
+    Raises:
+        ApiError: it is not a websocket.
+    """
+    if not wants_websocket(request):
+        raise ApiError(400, "BadRequest", "the sandbox speaks websockets only, as kubectl 1.31 and newer do")
+
+
 def offered(request: web.Request) -> list[str]:
     """The subprotocols that a client offers, in its order."""
     return [
