@@ -180,7 +180,7 @@ class Reader:
 
     def _headers(self, packed: bytes) -> dict[str, str]:
         try:
-            block = self._unpacker.decompress(packed, MAX_CONTROL)
+            block = self._unpacker.decompress(packed, MAX_CONTROL + 1)
             texts, at = [], 4
             for _ in range(2 * _WORD.unpack_from(block)[0]):
                 (size,) = _WORD.unpack_from(block, at)
@@ -190,6 +190,8 @@ class Reader:
                 at += 4 + size
         except (zlib.error, struct.error, UnicodeDecodeError):
             raise SpdyError("headers that cannot be read") from None
+        if at != len(block):
+            raise SpdyError("headers that are too long")
         return {name.lower(): value for name, value in zip(texts[::2], texts[1::2], strict=True)}
 
 

@@ -290,6 +290,8 @@ class WebSocket:
         if len(data) < 2:
             return 0
         first, second = data[0], data[1]
+        if first & 0x70 or not second & 0x80:
+            return self._fail(len(data))
         opcode, size = first & 0x0F, second & 0x7F
         more = {126: 2, 127: 8}.get(size, 0)
         taken = 2 + more + 4
@@ -299,7 +301,7 @@ class WebSocket:
             size = int.from_bytes(data[2 : 2 + more], "big")
         key = bytes(data[taken - 4 : taken])
         final = bool(first & 0x80)
-        if first & 0x70 or not second & 0x80 or size >> 62:
+        if size >> 62:
             return self._fail(len(data))
         if opcode in (_CONTINUATION, _TEXT, _BINARY):
             if (opcode == _CONTINUATION) is not self._fragmented:
