@@ -101,11 +101,12 @@ async def join(pods: Pods, place: Place, port: int, inbox: Inbox, send: Send) ->
             words = other.result()
         return place.failed(port, words) if words else ""
     finally:
+        # First what must be done: the waiting may be cancelled once more.
         inbox.shut()
         down.cancel()
         up.cancel()
-        await asyncio.wait((down, up))
         writer.transport.abort()  # nothing waits to be written any more, or nobody reads it
+        await asyncio.wait((down, up))
 
 
 async def _down(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, send: Send) -> str | None:

@@ -168,9 +168,10 @@ async def _run(session: _Session, process: Process) -> Json:
     finally:
         reading.cancel()
         writing.cancel()
+        if not ended:
+            process.kill()  # before anything is waited for: the waiting may be cancelled once more
         await asyncio.wait((reading, writing))
         if not ended:
-            process.kill()
             await process.wait()
     return _ended(code)
 
