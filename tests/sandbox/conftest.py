@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -14,13 +16,22 @@ def peers() -> Iterator[Peers]:
         yield running
 
 
+def tls() -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(Path(__file__).parents[1] / "unit" / "pki" / "server.pem")
+    return made
+
+
 @pytest.fixture
-async def server() -> AsyncIterator[StreamsServer]:
-    async with StreamsServer() as running:
+async def server(caplog: pytest.LogCaptureFixture) -> AsyncIterator[StreamsServer]:
+    """A server with TLS, like every API server. It must not have logged an error."""
+    async with StreamsServer(tls()) as running:
         yield running
+    records = [record for phase in ("setup", "call", "teardown") for record in caplog.get_records(phase)]  # type: ignore[arg-type]
+    assert not [record.getMessage() for record in records if record.levelname == "ERROR"]
 
 
 @pytest.fixture
 async def client(server: StreamsServer) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(f"{server.url}/") as session:
+    async with aiohttp.ClientSession(f"{server.url}/", connector=aiohttp.TCPConnector(ssl=False)) as session:
         yield session

@@ -35,7 +35,8 @@ class Bench:
 
     def __init__(self, server: StreamsServer) -> None:
         self.server = server
-        self.api = Api(Context("x", "x", "", server.url, namespace="ns", cluster=Cluster(server=server.url)))
+        cluster = Cluster(server=server.url, insecure_skip_tls_verify=True)
+        self.api = Api(Context("x", "x", "", server.url, namespace="ns", cluster=cluster))
         self.store = Store()
         found = json.loads(json.dumps(server.objects.pods["one"]))
         found["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
@@ -57,6 +58,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     wanted = {"spdy": SPDY, "v4": V4}[request.param]
     monkeypatch.setattr("tui.kube.forward.dial.Dialer._order", lambda _: [wanted])
+    monkeypatch.setattr("tui.sandbox.streams.connection.LINGER", 0.1)  # so that the tests do not take a second each
     server.pods.ports = peers.ports
     made = Bench(server)
     try:

@@ -205,7 +205,7 @@ class WebSocket:
         self._waiting = 0
         self._resume()
         transport = self._transport
-        if transport is None:
+        if transport is None or transport.is_closing():
             return
         with contextlib.suppress(ConnectionError):
             if not self.closed:
@@ -267,6 +267,7 @@ class WebSocket:
     def feed_eof(self) -> None:
         """The connection is gone."""
         self._over = self.closed = True
+        self._transport = None
         self._arrived.set()
 
     def _payload(self, view: memoryview) -> None:
