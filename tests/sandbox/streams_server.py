@@ -40,12 +40,16 @@ class PipeProcess:
             asyncio.create_task(self._pump("stderr", process.stderr)),
         ]
         self._open = 2
+        self._killed = False
 
     async def _pump(self, name: Literal["stdout", "stderr"], stream: asyncio.StreamReader | None) -> None:
         assert stream is not None
+        # To the end even if it is killed: asyncio's `wait` does not return while there is unread output (Python 3.11).
         while data := await stream.read(65536):
-            await self._out.put((name, data))
-        await self._out.put(None)
+            if not self._killed:
+                await self._out.put((name, data))
+        if not self._killed:
+            await self._out.put(None)
 
     async def read(self) -> Output | None:
         while self._open:
@@ -71,8 +75,9 @@ class PipeProcess:
         return code if code >= 0 else 128 - code
 
     def kill(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        self._killed = True
+        while not self._out.empty():
+            self._out.get_nowait()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 

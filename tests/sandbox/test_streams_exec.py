@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,24 @@ async def test_a_kubelet_that_refuses_an_attach(
     monkeypatch.setattr(server.pods, "attach", refuse)
     got = await talk(client, f"{PODS}one/attach?stdout=1")
     assert got[3]["message"].endswith("no such container")
+
+
+async def test_a_server_that_shuts_down_cuts_its_streams_off() -> None:
+    server = StreamsServer()
+    await server.__aenter__()
+    async with aiohttp.ClientSession(f"{server.url}/") as client:
+        ws = await client.ws_connect(path("sleep", "1000"), protocols=(V5,))
+        process = await started(server, 1)
+        forward = await client.ws_connect(
+            f"{PODS}one/portforward?ports={server.url.rsplit(':', 1)[1]}", protocols=(V4,)
+        )
+        log = await client.get(f"{PODS}one/log?follow=1")
+        began = time.monotonic()
+        await server.__aexit__()
+        assert time.monotonic() - began < 1
+        assert await process.wait() == 137
+        assert [(await forward.receive()).type for _ in range(3)][2] is not aiohttp.WSMsgType.BINARY
+        with pytest.raises(aiohttp.ClientError):
+            await log.read()
+        await ws.close()
+    assert all(writer.transport.is_closing() for writer in server.pods.writers) and not server.pods.following

@@ -204,8 +204,7 @@ async def test_a_port_that_refuses_is_told_as_on_a_real_cluster(kubectl: Kubectl
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
-    process.kill() if (await asyncio.sleep(0.5)) or process.returncode is None else None
-    errors = (await process.communicate())[1].decode()
+    errors = (await asyncio.wait_for(process.communicate(), 10))[1].decode()  # it gives up, as on a real cluster
     assert "error forwarding port 4 to pod" in errors and "connect: connection refused" in errors
     assert "lost connection to pod" in errors
 

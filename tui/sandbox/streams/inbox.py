@@ -8,6 +8,8 @@ from typing import Final
 
 #: Bytes that an inbox holds before `put` waits. A real runtime holds 50 frames of SPDY for a stream.
 BUDGET: Final = 1 << 20
+#: What a piece costs besides its bytes: very short ones must not fill the memory either.
+_COST: Final = 128
 
 
 class Inbox:
@@ -26,7 +28,7 @@ class Inbox:
         if self._shut or self._ended or not data:
             return
         self._pieces.append(data)
-        self._size += len(data)
+        self._size += len(data) + _COST
         self._filled.set()
         if self._size > BUDGET:
             self._room.clear()
@@ -52,7 +54,7 @@ class Inbox:
             self._filled.clear()
             await self._filled.wait()
         data = self._pieces.popleft()
-        self._size -= len(data)
+        self._size -= len(data) + _COST
         if self._size <= BUDGET // 2:
             self._room.set()
         return data

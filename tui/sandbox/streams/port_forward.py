@@ -54,8 +54,10 @@ async def port_forward(request: web.Request, pods: Pods, objects: Objects) -> we
             await _Ports(Channels(socket), pods, place, ports).run()
     except ConnectionError:
         pass
-    finally:
-        await socket.close()
+    except asyncio.CancelledError:
+        socket.abort()
+        raise
+    await socket.close()
     return response
 
 

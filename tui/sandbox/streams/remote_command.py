@@ -144,8 +144,10 @@ async def _serve(request: web.Request, run: Callable[[_Session], Awaitable[Json]
             except ApiError as error:
                 status = _failure(error)
             await session.finish(status)
-    finally:
-        await socket.close()
+    except asyncio.CancelledError:
+        socket.abort()
+        raise
+    await socket.close()
     return response
 
 
@@ -171,8 +173,6 @@ async def _run(session: _Session, process: Process) -> Json:
         if not ended:
             process.kill()  # before anything is waited for: the waiting may be cancelled once more
         await asyncio.wait((reading, writing))
-        if not ended:
-            await process.wait()
     return _ended(code)
 
 

@@ -199,7 +199,7 @@ class WebSocket:
         transport.write(b"".join((header, prefix, data)))
 
     async def close(self, code: int = 1000) -> None:
-        """Says goodbye after all that was sent, and waits until the client has taken it; never raises."""
+        """Says goodbye after all that was sent, and waits until the client has taken it; no failure is told."""
         self._discard = True
         self._pieces.clear()
         self._waiting = 0
@@ -219,6 +219,11 @@ class WebSocket:
                         self._arrived.clear()
                         await self._arrived.wait()
         transport.close()
+
+    def abort(self) -> None:
+        """Drops the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
 
     # --- receiving
 
