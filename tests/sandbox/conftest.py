@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import aiohttp
 import pytest
+from certificates import tls
 from peers import Peers
 from streams_server import StreamsServer
 
@@ -14,12 +13,6 @@ from streams_server import StreamsServer
 def peers() -> Iterator[Peers]:
     with Peers() as running:
         yield running
-
-
-def tls() -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(Path(__file__).parents[1] / "unit" / "pki" / "server.pem")
-    return made
 
 
 @pytest.fixture

@@ -214,6 +214,7 @@ def pod(
     name: str, *containers: str, state: Json | None = None, node: str = "node-1", init: tuple[str, ...] = ()
 ) -> Json:
     """A pod whose containers are all in one state."""
+    phases = {"running": "Running", "terminated": "Succeeded"}
     state = state or {"running": {"startedAt": "2026-11-27T03:00:00Z"}}
     return {
         "apiVersion": "v1",
@@ -225,7 +226,8 @@ def pod(
             "initContainers": [{"name": each, "image": "x"} for each in init],
         },
         "status": {
-            "phase": "Running" if "running" in state else "Pending",
+            "phase": next((phase for key, phase in phases.items() if key in state), "Pending"),
+            "podIP": "127.0.0.9" if node else "",
             "containerStatuses": [{"name": each, "state": state, "lastState": {}} for each in containers],
             "initContainerStatuses": [{"name": each, "state": {"terminated": {}}, "lastState": {}} for each in init],
         },
@@ -270,7 +272,7 @@ class StreamsServer:
         add_streams(app, self.pods, self.objects)  # type: ignore[arg-type]
         app.router.add_get("/{path:.*}", self._api)
         app.on_response_prepare.append(self._note)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
         self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{self._runner.addresses[0][1]}"

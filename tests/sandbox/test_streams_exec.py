@@ -99,7 +99,8 @@ async def test_a_terminal_and_its_size(client: Client) -> None:
     ) as ws:
         assert (await ws.receive()).data == b"\1"
         await ws.receive()
-        await ws.send_bytes(b"\4{bad")
+        for size in (b"{bad", b"[" * 250, b"[" * 100_000, b'{"Width":1e999,"Height":1}', b"7"):
+            await ws.send_bytes(b"\4" + size)
         await ws.send_bytes(b'\4{"Width":-1,"Height":70000}')
         await ws.send_bytes(b'\4{"Width":90,"Height":26}')
         await asyncio.sleep(0.1)
@@ -179,6 +180,7 @@ async def test_a_client_that_does_not_read_stops_the_process(server: StreamsServ
         (path("true", streams=""), 400, "you must specify at least 1 of stdin, stdout, stderr"),
         (path("true", pod="waiting"), 500, 'container not found ("w")'),
         (path("true", pod="done"), 500, 'container not found ("d")'),
+        (f"{PODS}waiting/attach?stdout=1", 500, "container w not found in pod waiting_ns"),
         (path("true", pod="nowhere"), 400, "pod nowhere does not have a host assigned"),
         (path("true", pod="nope"), 404, 'pods "nope" not found'),
         (path("true", pod="two"), 400, "a container name must be specified for pod two, choose one of: [a b]"),

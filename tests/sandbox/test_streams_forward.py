@@ -14,7 +14,7 @@ import pytest
 from peers import Peers, load
 from streams_server import StreamsServer
 
-from tui.sandbox.streams import connection, inbox, spdy
+from tui.sandbox.streams import connection, inbox, spdy, websocket
 
 Client = aiohttp.ClientSession
 PODS = "api/v1/namespaces/ns/pods/"
@@ -81,8 +81,9 @@ async def test_several_ports_and_one_that_refuses(client: Client) -> None:
         assert (await ws.receive()).data == b"\0still there"
 
 
-async def test_one_port_that_refuses_ends_the_websocket(client: Client) -> None:
-    async with v4(client, 4) as ws:
+@pytest.mark.parametrize("pod", ["one", "waiting"])
+async def test_one_port_that_refuses_ends_the_websocket(client: Client, pod: str) -> None:
+    async with v4(client, 4, pod=pod) as ws:
         got = [message.data async for message in ws]
         assert len(got) == 3 and ws.close_code == 1000
 
@@ -367,6 +368,42 @@ async def test_an_application_that_does_not_read_holds_up_no_other_and_fills_no_
         await tunnel.data(stalled, block)
     assert await tunnel.frame() == (stalled, b"ok 60000000\n", False)
     assert inbox.BUDGET // 2 < most < inbox.BUDGET + MB
+
+
+@pytest.mark.parametrize("protocol", [V4, SPDY])
+async def test_a_client_that_does_not_read_stops_the_application(
+    client: Client, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = 0
+    write = websocket.WebSocket._write
+
+    def counted(self: websocket.WebSocket, opcode: int, prefix: bytes, data: bytes = b"") -> None:
+        nonlocal sent
+        sent += len(data)
+        write(self, opcode, prefix, data)
+
+    monkeypatch.setattr(websocket.WebSocket, "_write", counted)
+    where = f"{PODS}one/portforward?ports={peer.ZEROS}"
+    async with client.ws_connect(where, protocols=(protocol,), max_msg_size=0) as ws:
+        if protocol == SPDY:
+            tunnel = Tunnel(ws)
+            await tunnel.data(await tunnel.pair(0, peer.ZEROS), b"%d\n" % (200 * MB))
+        else:
+            await ws.send_bytes(b"\0%d\n" % (200 * MB))
+        transport = ws._response.connection.transport
+        transport.pause_reading()
+        before = -1
+        async with asyncio.timeout(20):
+            while before != (before := sent):
+                await asyncio.sleep(0.3)
+        assert MB < before < 64 * MB  # most of it in the kernel's buffers
+        transport.resume_reading()
+        got = 0
+        async for message in ws:
+            got += len(message.data)
+            if got > 200 * MB:
+                break
+        assert sent >= 200 * MB
 
 
 def frames() -> bytes:

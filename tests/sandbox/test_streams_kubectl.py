@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from certificates import tls
 from peers import Peers, load
 from streams_server import PipeProcess, StreamsServer
 
@@ -26,7 +27,7 @@ MB = 1 << 20
 
 
 class Kubectl:
-    """kubectl on its way to a server without TLS."""
+    """kubectl on its way to a server."""
 
     def __init__(self, server: StreamsServer, home: Path) -> None:
         self.server = server
@@ -52,7 +53,7 @@ class Kubectl:
 
 @pytest.fixture
 async def kubectl(tmp_path: Path, peers: Peers) -> AsyncIterator[Kubectl]:
-    async with StreamsServer() as server:
+    async with StreamsServer(tls()) as server:
         server.pods.ports = peers.ports
         yield Kubectl(server, tmp_path)
 

@@ -34,7 +34,9 @@ async def port_forward(request: web.Request, pods: Pods, objects: Objects) -> we
     targets.require_node(pod)
     require_upgrade(request)
     meta = pod["metadata"]
-    if not any(targets.is_running(pod, one["name"]) for one in pod["spec"].get("containers") or ()):
+    status = pod.get("status") or {}
+    # Not only a pod that runs: one that waits for its image has its network already, and nothing that listens.
+    if not status.get("podIP") or status.get("phase") in ("Succeeded", "Failed"):
         return targets.from_kubelet(500, f'pod not found ("{meta["name"]}_{meta["namespace"]}")')
     require_websocket(request)
     names = offered(request)
@@ -66,9 +68,9 @@ def _ports(request: web.Request) -> list[int]:
     for text in ",".join(request.query.getall("ports", [])).split(",") if "ports" in request.query else ():
         if not re.fullmatch("[0-9]+", text):
             targets.bad_request(f'cannot convert to []int32: strconv.ParseUint: parsing "{text}": invalid syntax')
-        if len(text.lstrip("0")) > 5 or int(text) > 0xFFFF:
+        if len(text.lstrip("0")) > 5 or int(text.lstrip("0") or 0) > 0xFFFF:
             targets.bad_request(f'cannot convert to []int32: strconv.ParseUint: parsing "{text}": value out of range')
-        ports.append(int(text))
+        ports.append(int(text.lstrip("0") or 0))
     if len(ports) > _MAX_PORTS:
         targets.bad_request(f"at most {_MAX_PORTS} ports can be forwarded at once")
     return ports

@@ -21,6 +21,8 @@ _V5: Final = "v5.channel.k8s.io"
 #: The first version: no Status when all went well, and words alone when it did not.
 _V1: Final = ("", "channel.k8s.io", "base64.channel.k8s.io")
 _KNOWN: Final = (_V5, "v4.channel.k8s.io", "v4.base64.channel.k8s.io", *_V1)
+#: Bytes of a terminal's size as JSON that are read.
+_MAX_SIZE: Final = 256
 #: Seconds that a process has to end once its client is gone. A real runtime lets it run; here it would be left over.
 _ORPHANED: Final = 1.0
 
@@ -53,12 +55,12 @@ class _Session:
                 continue
             if channel == _STDIN and self.stdin:
                 if data:
-                    with contextlib.suppress(ConnectionError):  # it reads no more
+                    with contextlib.suppress(OSError):  # it reads no more
                         await process.write(bytes(data))
             elif channel == _CLOSE and data[:1] == b"\0" and self._socket.subprotocol == _V5:
                 process.end_input()
-            elif channel == _RESIZE and self.tty:
-                with contextlib.suppress(ValueError, TypeError, KeyError):
+            elif channel == _RESIZE and self.tty and len(data) <= _MAX_SIZE:
+                with contextlib.suppress(ValueError, TypeError, KeyError, OverflowError):
                     size = json.loads(bytes(data))
                     width, height = int(size["Width"]), int(size["Height"])
                     if 0 < width < 1 << 16 and 0 < height < 1 << 16:
@@ -80,7 +82,7 @@ async def execute(request: web.Request, pods: Pods, objects: Objects) -> web.Str
     Raises:
         ApiError: it is refused before there is a websocket; later refusals are told on the error channel.
     """
-    namespace, name, container, refused = _running(request, objects)
+    namespace, name, container, refused = _running(request, objects, 'container not found ("{container}")')
     if refused is not None:
         return refused
 
@@ -98,7 +100,9 @@ async def attach(request: web.Request, pods: Pods, objects: Objects) -> web.Stre
     Raises:
         ApiError: it is refused before there is a websocket.
     """
-    namespace, name, container, refused = _running(request, objects)
+    namespace, name, container, refused = _running(
+        request, objects, "container {container} not found in pod {name}_{namespace}"
+    )
     if refused is not None:
         return refused
 
@@ -108,20 +112,20 @@ async def attach(request: web.Request, pods: Pods, objects: Objects) -> web.Stre
     return await _serve(request, run)
 
 
-def _running(request: web.Request, objects: Objects) -> tuple[str, str, str, web.Response | None]:
-    """The container, and a kubelet's refusal if it has one."""
+def _running(request: web.Request, objects: Objects, not_found: str) -> tuple[str, str, str, web.Response | None]:
+    """The namespace, pod and container, and a kubelet's refusal if there is one."""
     pod = targets.pod_of(objects, request)
     container = targets.container_of(pod, request.query.get("container", ""))
     targets.require_node(pod)
     require_upgrade(request)
-    refused = None
+    refused, namespace, name = None, pod["metadata"]["namespace"], pod["metadata"]["name"]
     if not _wanted(request) and not targets.flag(request, "stdin"):
         refused = targets.from_kubelet(400, "you must specify at least 1 of stdin, stdout, stderr")
     elif not targets.is_running(pod, container):
-        refused = targets.from_kubelet(500, f'container not found ("{container}")')
+        refused = targets.from_kubelet(500, not_found.format(container=container, name=name, namespace=namespace))
     else:
         require_websocket(request)
-    return request.match_info["namespace"], pod["metadata"]["name"], container, refused
+    return namespace, name, container, refused
 
 
 def _wanted(request: web.Request) -> frozenset[str]:
