@@ -183,6 +183,8 @@ async def test_forwards_up(kubectl: Kubectl) -> None:
 
 async def test_a_reader_that_stalls_stops_only_for_as_long_as_it_is_there(kubectl: Kubectl) -> None:
     """kubectl itself stops all its streams then, on a real cluster too; the server must take none of it amiss."""
+    if "v1.31." in (await kubectl("version", "--client"))[1]:
+        pytest.skip("kubectl 1.31 never gets over it, on a real cluster neither")
     async with forwarded(kubectl, peer.ZEROS) as port:
         _, sleeper = await asyncio.open_connection("127.0.0.1", port)
         sleeper.write(b"400000000\n")
