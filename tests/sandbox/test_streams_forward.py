@@ -345,8 +345,17 @@ async def test_pings_settings_and_goodbye(tunnel: Tunnel) -> None:
 async def test_an_application_that_does_not_read_holds_up_no_other_and_fills_no_memory(
     tunnel: Tunnel, server: StreamsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    most = 0
+    most = queued = 0
     put = inbox.Inbox.put
+    feed = websocket.WebSocket.feed_data
+
+    def fed(self: websocket.WebSocket, data: bytes) -> tuple[bool, bytes]:
+        nonlocal queued
+        answer = feed(self, data)
+        queued = max(queued, self._waiting)
+        return answer
+
+    monkeypatch.setattr(websocket.WebSocket, "feed_data", fed)
 
     async def measured(self: inbox.Inbox, data: bytes) -> None:
         nonlocal most
@@ -368,6 +377,7 @@ async def test_an_application_that_does_not_read_holds_up_no_other_and_fills_no_
         await tunnel.data(stalled, block)
     assert await tunnel.frame() == (stalled, b"ok 60000000\n", False)
     assert inbox.BUDGET // 2 < most < inbox.BUDGET + MB
+    assert websocket.IN_HIGH // 2 < queued < websocket.IN_HIGH + MB
 
 
 @pytest.mark.parametrize("protocol", [V4, SPDY])

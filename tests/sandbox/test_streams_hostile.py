@@ -52,6 +52,8 @@ async def test_parameters_at_random(server: StreamsServer, client: aiohttp.Clien
         )
         if what == "exec":
             where += "&command=true"
+        if len(where) > 8000:
+            continue  # aiohttp itself refuses a longer line
         async with client.get(where, headers=headers, timeout=aiohttp.ClientTimeout(5)) as answer:
             seen[answer.status] = seen.get(answer.status, 0) + 1
             if answer.status >= 500:
