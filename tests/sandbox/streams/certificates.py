@@ -9,5 +9,5 @@ from pathlib import Path
 def tls() -> ssl.SSLContext:
     """A server's side, for 127.0.0.1."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(Path(__file__).parents[1] / "unit" / "pki" / "server.pem")
+    made.load_cert_chain(Path(__file__).parents[2] / "unit" / "pki" / "server.pem")
     return made

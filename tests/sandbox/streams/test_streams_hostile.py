@@ -12,8 +12,8 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 from peers import Peers
+from spdy_client import SPDY, V4, frames
 from streams_server import StreamsServer
-from test_streams_forward import SPDY, V4, frames
 
 from tui.sandbox.streams import spdy
 

@@ -17,7 +17,7 @@ from types import ModuleType
 
 def load() -> ModuleType:
     """The module with the servers and their data."""
-    path = Path(__file__).parents[1] / "live" / "peer.py"
+    path = Path(__file__).parents[2] / "live" / "peer.py"
     spec = importlib.util.spec_from_file_location("sandbox_peer", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
