@@ -1,4 +1,4 @@
-"""Port-forward by SPDY in a websocket, frame for frame. Expected is what Kubernetes 1.36.3 with containerd 2.3.7 does."""
+"""Port-forward by SPDY in a websocket, frame for frame, as seen on Kubernetes 1.36.3 with containerd 2.3.7."""
 
 from __future__ import annotations
 
