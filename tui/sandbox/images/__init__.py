@@ -10,14 +10,26 @@ import re
 from collections.abc import Mapping
 
 from tui.sandbox.images.model import Container, Image, MissingProgramError, Plan
+from tui.sandbox.images.mysql import MySqlImage
+from tui.sandbox.images.objectstore import ObjectStoreImage
+from tui.sandbox.images.postgres import CockroachImage, PostgresImage
 from tui.sandbox.images.process import ProcessImage
+from tui.sandbox.images.rabbitmq import RabbitMqImage
+from tui.sandbox.images.simple import KeyValueImage, NatsImage
 
 __all__ = ["Container", "Image", "MissingProgramError", "Plan", "find"]
 
 #: Patterns of names, the first that matches counts. A name has no registry, tag or digest.
 IMAGES: Mapping[str, Image] = {
     r"sandbox/process": ProcessImage(),
-    r"(.*/)?(busybox|alpine|debian|ubuntu)": ProcessImage("the image"),
+    r"(.*/)?(busybox|alpine|debian|ubuntu)|minio/mc": ProcessImage("the image"),
+    r"(.*/)?(postgres|postgresql)": PostgresImage(),
+    r"cockroachdb/.*|(.*/)?cockroach(db)?": CockroachImage(),
+    r"(.*/)?(mysql|mysql-server|community-server|mariadb|percona(-server)?|(percona-)?xtrabackup)": MySqlImage(),
+    r"(.*/)?rabbitmq": RabbitMqImage(),
+    r"minio/.*|(.*/)?(minio|rustfs|seaweedfs)": ObjectStoreImage(),
+    r"(.*/)?(redis|valkey|redis-stack(-server)?)": KeyValueImage(),
+    r"(.*/)?nats(-server)?": NatsImage(),
 }
 
 

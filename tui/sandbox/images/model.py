@@ -31,6 +31,7 @@ class Container:
         port: which port to listen on for a port of the manifest; the same one unless pods share an address.
         ports: the container's ports by their names.
         mounts: mount paths and the directories that they are; `/tmp` is always there.
+        replicas: how many pods its StatefulSet has; 1 when it has none.
         directory: the container's own; it goes with the pod.
         shared: a directory for what all pods of the sandbox share.
         peer: the address of a pod by its name, or its name in DNS (`mysql-0.mysql`); None when it has none now.
@@ -49,6 +50,7 @@ class Container:
     port: Callable[[int], int]
     ports: Mapping[str, int]
     mounts: Mapping[str, Path]
+    replicas: int
     directory: Path
     shared: Path
     peer: Callable[[str], str | None]
@@ -59,6 +61,12 @@ class Container:
         """The pod's ordinal in its StatefulSet; 0 when it has none."""
         number = self.pod.rpartition("-")[2]
         return int(number) if number.isdecimal() and len(number) < 10 else 0
+
+    @property
+    def base(self) -> str:
+        """The pod's name without its ordinal: its StatefulSet's."""
+        head, _, number = self.pod.rpartition("-")
+        return head if head and number.isdecimal() else self.pod
 
     def value(self, *names: str, default: str = "") -> str:
         """The first of these environment variables that is set."""
@@ -103,6 +111,17 @@ class Image(Protocol):
 
     def plan(self, container: Container) -> Plan:
         """How to run the container. MissingProgramError when the server is not on this machine."""
+
+
+def tools(container: Container, names: Mapping[str, str]) -> str:
+    """A directory in which programs are found by other names: name → where it is."""
+    directory = container.directory / "bin"
+    directory.mkdir(exist_ok=True)
+    for name, target in names.items():
+        link = directory / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+    return str(directory)
 
 
 def program(*names: str, extra: Sequence[str] = ()) -> str | None:

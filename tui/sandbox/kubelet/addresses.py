@@ -6,7 +6,9 @@ all pods share it, and each port that a container names is mapped to one that is
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import json
 import socket
 import zlib
 from dataclasses import dataclass, field
@@ -40,33 +42,56 @@ class Address:
 
 
 class Addresses:
-    """Hands out addresses: 127.a.b.2 to 127.a.b.254 and 127.a.b+1.…, where a and b are the state directory's own.
+    """Hands out addresses in 127.a.0.0/16; a is the state directory's own, so that two sandboxes rarely share one.
 
-    Two sandboxes on one machine so get different ones nearly always, and the same sandbox the same ones.
+    A name keeps its address, also when its pod is made anew and when the sandbox starts again: servers that keep the
+    addresses of their peers (replicas, a Raft log) would not find them again, as no name resolves here. A real
+    cluster gives a new address to each pod.
     """
 
     def __init__(self, state: Path) -> None:
         seed = zlib.crc32(str(state).encode())
         self._base = (127 << 24) | (64 + seed % 128 << 16)
-        self._next = (seed >> 8) % 128 << 8
+        self._file = state / "run" / "addresses.json"
         self._used: set[str] = set()
-        self.shared = not usable(str(_ip(self._base + 2)))
+        self._known = self._load()
+        self.shared = not usable(_ip(self._base + 2))
 
-    def allocate(self) -> Address:
-        """A free address. OSError when all 65,000 are taken."""
+    def allocate(self, name: str) -> Address:
+        """The address of a name, or one that is free when the name's is in use. OSError when all are taken."""
         if self.shared:
             return Address(_LOOPBACK, shared=True)
-        for _ in range(1 << 16):
-            self._next = (self._next + 1) % (1 << 16)
-            ip = _ip(self._base + self._next)
-            if self._next % 256 not in (0, 1, 255) and ip not in self._used:
-                self._used.add(ip)
-                return Address(ip)
-        raise OSError(errno.EADDRNOTAVAIL, "no address is free in 127.0.0.0/8")
+        ip = self._known.get(name, "")
+        if not ip or ip in self._used:
+            taken = self._used | set(self._known.values())
+            free = (_ip(self._base + n) for n in range(1 << 16) if n % 256 not in (0, 1, 255))
+            ip = next((ip for ip in free if ip not in taken), "")
+        if not ip:
+            raise OSError(errno.EADDRNOTAVAIL, "no address is free in 127.0.0.0/8")
+        self._used.add(ip)
+        self._known.setdefault(name, ip)
+        self._save()
+        return Address(ip)
 
-    def release(self, address: Address) -> None:
-        """Takes an address back."""
+    def release(self, address: Address, name: str) -> None:
+        """Takes an address back; a name that ends in an ordinal keeps it."""
         self._used.discard(address.ip)
+        if not name.rpartition("-")[2].isdecimal() and self._known.get(name) == address.ip:
+            del self._known[name]
+            self._save()
+
+    def _load(self) -> dict[str, str]:
+        prefix = f"127.{self._base >> 16 & 255}."
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            found = json.loads(self._file.read_text("utf-8"))
+            return {str(name): str(ip) for name, ip in found.items() if str(ip).startswith(prefix)}
+        return {}
+
+    def _save(self) -> None:
+        with contextlib.suppress(OSError):
+            part = self._file.with_suffix(".part")
+            part.write_text(json.dumps(self._known), "utf-8")
+            part.replace(self._file)
 
 
 def usable(ip: str) -> bool:

@@ -187,7 +187,9 @@ def _clean(host: Host) -> None:
 
 
 def _lock(state: Path) -> int:
-    (state / "run").mkdir(parents=True, exist_ok=True)
+    # Others may pass (PostgreSQL may have to run as nobody), but not look around.
+    state.mkdir(0o711, parents=True, exist_ok=True)
+    (state / "run").mkdir(0o700, exist_ok=True)
     (state / "volumes").mkdir(exist_ok=True)
     descriptor = os.open(state / "run" / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

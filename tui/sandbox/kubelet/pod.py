@@ -76,7 +76,7 @@ class Pod:
         """Removes its directory, the logs in it, and gives its address back; claims' directories stay."""
         self.volumes.unmount()
         if self.address is not None:
-            self._host.addresses.release(self.address)
+            self._host.addresses.release(self.address, "/".join(self.key))
             self.address = None
 
     def changed(self) -> None:
@@ -130,7 +130,7 @@ class Pod:
     async def _prepare(self) -> None:
         while self.address is None:
             try:
-                self.address = self._host.addresses.allocate()
+                self.address = self._host.addresses.allocate("/".join(self.key))
             except OSError as error:
                 self._host.event(
                     self.object, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}", "Warning"

