@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import os
 import shutil
+from urllib.parse import urlencode
 
+import aiohttp
 import pytest
+from yarl import URL
 
 from tests.sandbox.kubelet_fakes import FakeObjects, until
 from tui.sandbox import images
@@ -239,30 +247,50 @@ async def test_the_servers_of_a_tenant_show_the_same_objects(objects, kubelet):
         server(objects, name, "minio/minio:latest", 9000, "/export0", env=env)
     for name in ("zone-0", "zone-1"):
         await until(lambda name=name: ready(objects, name), 30)
-    script = "curl -sS -o /dev/null -w '%{http_code}' --aws-sigv4 aws:amz:us-east-1:s3 --user user:secret-key "
-    if shutil.which("curl") is None:
-        pytest.skip("curl is not on this machine")
     ips = [status(objects, name)["podIP"] for name in ("zone-0", "zone-1")]
 
-    async def curl(more):
-        return (await run(kubelet, "zone-0", "sh", "-c", script + more))[1]
+    async def eventually(method, ip, path, body=b""):
+        # Its first volumes are made after it listens.
+        async with asyncio.timeout(20):
+            while (answer := await s3(method, f"{ip}:9000", path, body))[0] != 200:
+                await asyncio.sleep(0.3)
+        return answer[1]
 
-    async with asyncio.timeout(20):
-        while await curl(f"-X PUT http://{ips[0]}:9000/bucket") != "200":
-            await asyncio.sleep(0.3)
-    assert await curl(f"-X PUT -d hello http://{ips[0]}:9000/bucket/key") == "200"
-    assert await curl(f"http://{ips[1]}:9000/bucket/key") == "200"
-    assert (
-        await run(
-            kubelet, "zone-0", "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"http://{ips[1]}:9000/bucket/key"
-        )
-    )[1] == "403"
+    await eventually("PUT", ips[0], "/bucket")
+    await eventually("PUT", ips[0], "/bucket/key", b"hello")
+    assert await eventually("GET", ips[1], "/bucket/key") == b"hello"
+    assert (await s3("GET", f"{ips[1]}:9000", "/bucket/key", secret="wrong"))[0] == 403
     await again(objects, "zone-0")
     server(objects, "zone-0", "minio/minio:latest", 9000, "/export0", env=env)
     await until(lambda: ready(objects, "zone-0"), 30)
-    async with asyncio.timeout(20):
-        while (await curl(f"http://{ips[1]}:9000/bucket/key")) != "200":
-            await asyncio.sleep(0.3)
+    assert await eventually("GET", ips[1], "/bucket/key") == b"hello"
+
+
+async def s3(method, host, path, body=b"", secret="secret-key"):
+    """A request with a signature of version 4 in its query."""
+
+    def sign(key, text):
+        return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+    at = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{at[:8]}/us-east-1/s3/aws4_request"
+    query = urlencode(
+        {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": f"user/{scope}",
+            "X-Amz-Date": at,
+            "X-Amz-Expires": "60",
+            "X-Amz-SignedHeaders": "host",
+        }
+    )
+    request = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+    key = f"AWS4{secret}".encode()
+    for part in scope.split("/"):
+        key = sign(key, part)
+    text = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    url = URL(f"http://{host}{path}?{query}&X-Amz-Signature={sign(key, text).hex()}", encoded=True)
+    async with aiohttp.ClientSession() as session, session.request(method, url, data=body) as answer:
+        return answer.status, await answer.read()
 
 
 @needs(wheels.valkey)
@@ -295,3 +323,43 @@ async def test_nats_greets(objects, kubelet):
     reader, writer = await kubelet.connect("default", "q", 4222)
     assert b'"jetstream":true' in await reader.readline()
     writer.close()
+
+
+def _rabbitmq():
+    wheels.system(["rabbitmq-server"], "RabbitMQ", "rabbitmq-server")
+    wheels.system(["epmd"], "Erlang", "erlang-base")
+
+
+@pytest.mark.skipif(not os.environ.get("STATETUI_SLOW_TESTS"), reason="takes half a minute; set STATETUI_SLOW_TESTS")
+@needs(_rabbitmq)
+async def test_rabbitmq_nodes_cluster(objects, kubelet):
+    spec = {"metadata": {"name": "rabbitmq", "namespace": "default"}, "spec": {"replicas": 3}}
+    objects.create("statefulsets.apps", spec)
+    env = [{"name": "RABBITMQ_DEFAULT_USER", "value": "user"}, {"name": "RABBITMQ_DEFAULT_PASS", "value": "test123"}]
+    login = {"name": "Authorization", "value": "Basic " + base64.b64encode(b"user:test123").decode()}
+    health = {"path": "/api/health/checks/local-alarms", "port": 15672, "httpHeaders": [login]}
+    probe = {"httpGet": health, "periodSeconds": 1, "timeoutSeconds": 5}
+
+    def start(name):
+        server(objects, name, "rabbitmq:4", 5672, "/var/lib/rabbitmq", env=env, readinessProbe=probe)
+        owner = [{"kind": "StatefulSet", "name": "rabbitmq"}]
+        objects.get("pods", "default", name)["metadata"]["ownerReferences"] = owner
+
+    async def running():
+        url = f"http://{status(objects, names[0])['podIP']}:15672/api/nodes"
+        headers = {login["name"]: login["value"]}
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
+            return sorted(node["name"] for node in await answer.json() if node["running"])
+
+    names = [f"rabbitmq-{ordinal}" for ordinal in range(3)]
+    for name in names:
+        start(name)
+    for name in names:
+        await until(lambda name=name: ready(objects, name), 60)
+    assert await running() == [f"{name}@localhost" for name in names]
+    assert (await run(kubelet, names[1], "rabbitmqctl", "-q", "list_users"))[1].splitlines()[1].startswith("user")
+    await again(objects, names[2])
+    assert await running() == [f"{name}@localhost" for name in names[:2]]
+    start(names[2])
+    await until(lambda: ready(objects, names[2]), 60)
+    assert await running() == [f"{name}@localhost" for name in names]
