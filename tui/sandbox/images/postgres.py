@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from shlex import join, quote
 
 from tui.sandbox.images import wheels
@@ -135,4 +136,5 @@ class CockroachImage:
             ]
             words += [f"--http-addr={container.address}:{http}", "--cache=64MiB", "--max-sql-memory=64MiB"]
             return Plan(words, {"COCKROACH_HOST": f"{container.address}:{sql}", "COCKROACH_INSECURE": "true"})
-        return server(container, sql, str(home / "pg"), user="root", password="", database="defaultdb", trust=True)
+        plan = server(container, sql, str(home / "pg"), user="root", password="", database="defaultdb", trust=True)
+        return replace(plan, health={"/health": {"tcpSocket": {"port": sql}}})

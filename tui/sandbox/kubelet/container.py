@@ -257,6 +257,10 @@ class Runner:
 
         def start(key: str, purpose: probes.Purpose, said: Callable[[bool], None]) -> None:
             if probe := spec.get(key):
+                path = str((probe.get("httpGet") or {}).get("path", "")).partition("?")[0]
+                if self._setup is not None and path in self._setup.health:
+                    kept = {name: value for name, value in probe.items() if name != "httpGet"}
+                    probe = kept | self._setup.health[path]
                 task = asyncio.create_task(probes.watch(probe, target, purpose, said, unhealthy))
                 self._probes.append(task)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -19,7 +20,9 @@ from tui.sandbox.kubelet.node import Node
 from tui.sandbox.kubelet.pod import Pod
 from tui.sandbox.kubelet.processes import Processes
 from tui.sandbox.kubelet.usage import Usage
-from tui.sandbox.model import ApiError, Exec, Json, Logs, Objects, Process
+from tui.sandbox.model import ApiError, Change, Exec, Json, Logs, Objects, Process
+
+_log = logging.getLogger(__name__)
 
 
 class BusyError(Exception):
@@ -150,18 +153,25 @@ class Kubelet:
 
     async def _follow(self) -> None:
         async for change in self.host.objects.subscribe(["pods"]):
-            pod = change.object
-            uid = pod["metadata"]["uid"]
-            if change.type == "DELETED":
-                if (gone := self._pods.pop(uid, None)) is not None:
-                    self._leaving.add(task := asyncio.create_task(_leave(gone), name="leave"))
-                    task.add_done_callback(self._leaving.discard)
-            elif pod["spec"].get("nodeName") == self.host.node:
-                if uid in self._pods:
-                    self._pods[uid].update(pod)
-                else:
-                    self._pods[uid] = Pod(self.host, pod)
-                    self._pods[uid].start()
+            try:
+                self._take(change)
+            except Exception:
+                # What one pod's manifest does must not end the others.
+                _log.exception("pod %s", change.object.get("metadata", {}).get("name"))
+
+    def _take(self, change: Change) -> None:
+        pod = change.object
+        uid = pod["metadata"]["uid"]
+        if change.type == "DELETED":
+            if (gone := self._pods.pop(uid, None)) is not None:
+                self._leaving.add(task := asyncio.create_task(_leave(gone), name="leave"))
+                task.add_done_callback(self._leaving.discard)
+        elif pod["spec"].get("nodeName") == self.host.node:
+            if uid in self._pods:
+                self._pods[uid].update(pod)
+            else:
+                self._pods[uid] = Pod(self.host, pod)
+                self._pods[uid].start()
 
 
 async def _leave(pod: Pod) -> None:

@@ -28,6 +28,7 @@ class Setup:
         environment: its whole environment.
         directory: where it starts.
         translation: how paths and addresses are put into the words of later processes.
+        health: what a stand-in is asked instead of some paths over HTTP.
         stands_in: what stands in for what, empty when nothing does.
     """
 
@@ -35,6 +36,7 @@ class Setup:
     environment: dict[str, str]
     directory: Path
     translation: Translation
+    health: Mapping[str, Json]
     stands_in: str
 
 
@@ -90,13 +92,8 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
             raise ConfigError(f"environment variable {name[:80]!r} cannot be set")
     if any("\0" in word or len(word) > _LONGEST for word in plan.command):
         raise ConfigError("a word of the command cannot be given to a process")
-    return Setup(
-        list(plan.command),
-        environment,
-        plan.directory or _working(spec, directory, translation),
-        translation,
-        image.stands_in(container),
-    )
+    working = plan.directory or _working(spec, directory, translation)
+    return Setup(list(plan.command), environment, working, translation, plan.health, image.stands_in(container))
 
 
 def _base(pod: Json, directory: Path, ip: str, spec: Json, mounts: Mapping[str, Path]) -> dict[str, str]:
