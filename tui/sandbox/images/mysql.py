@@ -49,6 +49,9 @@ class MySqlImage:
     def plan(self, container: Container) -> Plan:
         """By the kind of the container and its image; see the module."""
         _server()
+        # As in the image, clients find the pod's own server, and are root whoever runs the sandbox.
+        client = f"[client]\nprotocol=tcp\nhost={container.address}\nport={container.port(3306)}\nuser=root\n"
+        (container.directory / ".my.cnf").write_text(client, "utf-8")
         if "xtrabackup" in container.image:
             backup = wheels.system(["mariabackup", "mariadb-backup"], "mariadb-backup", "mariadb-backup")
             stream = wheels.system(["mbstream"], "mbstream", "mariadb-backup")
@@ -161,7 +164,6 @@ exec {join(serve)}
         options += ["--user=root"] if os.geteuid() == 0 else []
         options += [word for word in container.args if word.startswith("--")]
         _write_private(home / "init.sql", _accounts(container, mode))
-        (home / ".my.cnf").write_text(f"[client]\nprotocol=tcp\nhost={container.address}\nport={port}\n", "utf-8")
         conf = container.data(*_CONF)
         files = f"cat {quote(str(conf))}/*.cnf 2>/dev/null || true" if conf != home / "data" else ":"
         # What one server knows and the other does not must not keep it from starting.
