@@ -42,9 +42,9 @@ class MySqlImage:
             return ""
         if _is_mysql():
             return ""
-        return "MariaDB stands in for MySQL" + (
-            ", mariabackup for XtraBackup" if "xtrabackup" in container.image else ""
-        )
+        if "xtrabackup" in container.image:
+            return "mariabackup stands in for XtraBackup"
+        return "MariaDB stands in for MySQL"
 
     def plan(self, container: Container) -> Plan:
         """By the kind of the container and its image; see the module."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -137,7 +138,7 @@ class Log:
 
     def _rotated(self, file: IO[bytes]) -> bool:
         with contextlib.suppress(OSError):
-            return self.path.stat().st_size < file.tell()
+            return self.path.stat().st_ino != os.fstat(file.fileno()).st_ino
         return False
 
     def _write(self, stream: str, part: bytes, line: bytes) -> None:
