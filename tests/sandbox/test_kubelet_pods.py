@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import re
 import signal
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -316,6 +318,28 @@ async def test_pods_listen_on_one_port_and_mounts_are_translated(objects, kubele
     for name in ("a", "b"):
         await until(lambda name=name: conditions(objects, name)["Ready"] == "True")
     assert status(objects, "a")["podIP"] != status(objects, "b")["podIP"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs GNU tar")
+async def test_files_are_copied_under_the_names_of_the_mounts(objects, kubelet):
+    mount = {"volumeMounts": [{"name": "d", "mountPath": "/var/lib/x.y"}]}
+    objects.pod(
+        "p", sh("echo hi >/var/lib/x.y/file; exec sleep 1000", **mount), volumes=[{"name": "d", "emptyDir": {}}]
+    )
+    await until(lambda: conditions(objects)["Ready"] == "True")
+    await until(lambda: list((kubelet.host.state / "pods").rglob("file")))
+    process = await kubelet.exec("default", "p", "app", Exec(("tar", "cf", "-", "/var/lib/x.y/file")))
+    archive = b""
+    while (piece := await process.read()) is not None:
+        archive += piece[1] if piece[0] == "stdout" else b""
+    assert await process.wait() == 0
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert tar.getnames() == ["var/lib/x.y/file"]
+    process = await kubelet.exec("default", "p", "app", Exec(("tar", "-xmf", "-", "-C", "/var/lib/x.y"), stdin=True))
+    await process.write(archive)
+    process.end_input()
+    assert await process.wait() == 0
+    assert (await run(kubelet, "cat", "/var/lib/x.y/var/lib/x.y/file"))[1] == "hi\n"
 
 
 async def test_usage_is_measured(objects, kubelet):

@@ -105,7 +105,7 @@ class Runner:
         environment = made.environment | dict(request.environment)
         if request.tty:
             environment.setdefault("TERM", "xterm")
-        words = made.translation.words(request.command)
+        words = made.translation.run(request.command)
 
         async def start(streams: tuple[int, int, int], tty: bool) -> Child:
             self._execs += 1

@@ -16,7 +16,8 @@ capitals, `_` for all but letters and digits: the directory of its first mount) 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,23 @@ class Translation:
     def words(self, words: Iterable[str]) -> list[str]:
         """Each word as it holds on this machine."""
         return [self.text(word) for word in words]
+
+    def run(self, words: Sequence[str]) -> list[str]:
+        """The words of a command, as `words` has them; GNU tar is told to name files by their mount paths.
+
+        `kubectl cp` runs `tar cf - PATH` and refuses names that do not begin with the path that it asked for.
+        """
+        found = self.words(words)
+        if sys.platform != "linux" or found[:1] != ["tar"] or found[1:2] not in (["cf"], ["-cf"]):
+            return found
+        names = []
+        for mount, real in self.mounts.items():
+            pattern = re.sub(r"([.*\[\]^$\\|])", r"\\\1", str(real).strip("/"))
+            name = re.sub(r"([\\&|])", r"\\\1", mount.strip("/"))
+            # The names of files (r) and what hard links hold (h), not what symbolic links hold.
+            names.append(f"--transform=flags=rhS;s|^{pattern}|{name}|")
+        # Options cannot come before the old-style "cf", which has no dash.
+        return ["tar", *names, "-cf", *found[2:]]
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:

@@ -149,11 +149,11 @@ class Pod:
                 self.volumes.mount({"podIP": self.address.ip, "hostIP": "127.0.0.1"})
                 break
             except Pending:
-                pass
+                delay = 0.1
             except MountError as error:
                 self._host.event(self.object, "FailedMount", str(error), "Warning")
+                delay = min(2.0, delay * 2)
             await asyncio.sleep(delay)
-            delay = min(2.0, delay * 2)
         self._say_sizes()
         for record in self.records:
             runner = Runner(self._host, lambda: self.object, record, self.address, self.volumes, self.changed)

@@ -39,12 +39,18 @@ def processes() -> dict[int, tuple[int, int, int]]:
     if not (_PROC / "self" / "stat").exists():
         return found
     for entry in _PROC.iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                # The name, in brackets, may hold blanks and brackets itself.
-                fields = (entry / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
-                found[int(entry.name)] = (int(fields[1]), int(fields[3]), int(fields[19]))
+        if entry.name.isdigit() and (known := _process(entry.name)) is not None:
+            found[int(entry.name)] = known
     return found
+
+
+def _process(pid: str) -> tuple[int, int, int] | None:
+    try:
+        # The name, in brackets, may hold blanks and brackets itself.
+        fields = (_PROC / pid / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        return int(fields[1]), int(fields[3]), int(fields[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def family(root: int, table: dict[int, tuple[int, int, int]]) -> set[int]:
@@ -174,7 +180,7 @@ class Supervisor:
                 os.close(descriptor)
         process.returncode = 0  # It is reaped below: Popen must not wait for it as well.
         self._of[process.pid] = (wanted["id"], wanted["mark"])
-        start = processes().get(process.pid, (0, 0, 0))[2]
+        start = (_process(str(process.pid)) or (0, 0, 0))[2]
         with contextlib.suppress(
             OSError
         ):  # A full disk: the process runs, only a killed supervisor's heir will not know.
@@ -202,6 +208,13 @@ class Supervisor:
                 os.killpg(pid, signal.SIGKILL)
         return members
 
+    def _strangers(self) -> bool:
+        try:
+            children = (_PROC / "self" / "task" / str(os.getpid()) / "children").read_text("utf-8").split()
+        except OSError:
+            return True
+        return any(int(child) not in self._of for child in children)
+
     def _reap(self) -> None:
         while True:
             try:
@@ -213,9 +226,11 @@ class Supervisor:
             if pid not in self._of:
                 continue
             number, mark = self._of.pop(pid)
-            # With its first process a container ends.
-            for member in self._members(pid, mark) - {pid}:
-                _signal(member, signal.SIGKILL)
+            # With its first process a container ends. What it leaves behind has become a child of this process: mostly
+            # nothing, and then all processes of the machine need not be looked at.
+            if self._strangers():
+                for member in self._members(pid, mark) - {pid}:
+                    _signal(member, signal.SIGKILL)
             (self._pids / str(pid)).unlink(missing_ok=True)
             code = os.waitstatus_to_exitcode(status)
             self._tell({"id": number, "exit": code if code >= 0 else 128 - code, "signal": max(0, -code)})
