@@ -9,6 +9,8 @@ import hashlib
 import hmac
 import os
 import shutil
+import sys
+from pathlib import Path
 from urllib.parse import urlencode
 
 import aiohttp
@@ -369,3 +371,55 @@ async def test_rabbitmq_nodes_cluster(objects, kubelet):
     start(names[2])
     await until(lambda: ready(objects, names[2]), 60)
     assert await running() == [f"{name}@localhost" for name in names]
+
+
+@SLOW
+@needs(wheels.postgres, _mariadb)
+async def test_rows_survive_a_killed_sandbox(tmp_path):
+    program = """
+import asyncio, sys
+from pathlib import Path
+from tests.sandbox.kubelet_fakes import FakeObjects
+from tests.sandbox.test_images import crash_scene
+asyncio.run(crash_scene(Path(sys.argv[1])))
+"""
+    root = Path(__file__).parents[2]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(tmp_path / "state"), cwd=root, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert await asyncio.wait_for(process.stdout.readline(), 30) == b"written\n"
+    finally:
+        process.kill()
+        await process.wait()
+    _, kubelet = await crash_pods(tmp_path / "state")
+    try:
+        # Its port is open while it recovers.
+        async with asyncio.timeout(10):
+            while (found := await run(kubelet, "db-0", "psql", "-Atd", "defaultdb", "-c", "SELECT n FROM t"))[0] == 2:
+                await asyncio.sleep(0.1)
+        assert found == (0, "7\n")
+        assert await run(kubelet, "my-0", "mysql", "-Ne", "SELECT n FROM d.t") == (0, "7\n")
+    finally:
+        await kubelet.stop(grace=0)
+
+
+async def crash_pods(state):
+    """A PostgreSQL and a MariaDB that are ready."""
+    objects = FakeObjects()
+    kubelet = Kubelet(objects, state)
+    await kubelet.start()
+    server(objects, "db-0", "cockroachdb/cockroach", 26257, "/cockroach/cockroach-data")
+    server(objects, "my-0", "mysql:8.4", 3306, "/var/lib/mysql")
+    for name in ("db-0", "my-0"):
+        await until(lambda name=name: ready(objects, name), 20)
+    return objects, kubelet
+
+
+async def crash_scene(state):
+    """Writes a row to each, says so, and waits to be killed."""
+    _, kubelet = await crash_pods(state)
+    made = await run(kubelet, "db-0", "psql", "-qd", "defaultdb", "-c", "CREATE TABLE t AS SELECT 7 AS n")
+    also = await run(kubelet, "my-0", "mysql", "-e", "CREATE DATABASE d; CREATE TABLE d.t AS SELECT 7 AS n")
+    print("written" if made[0] == also[0] == 0 else (made, also), flush=True)
+    await asyncio.sleep(1000)
