@@ -423,3 +423,46 @@ async def crash_scene(state):
     also = await run(kubelet, "my-0", "mysql", "-e", "CREATE DATABASE d; CREATE TABLE d.t AS SELECT 7 AS n")
     print("written" if made[0] == also[0] == 0 else (made, also), flush=True)
     await asyncio.sleep(1000)
+
+
+@SLOW
+@needs(_mariadb)
+async def test_images_of_bitnamis_kind_replicate_by_their_variables(objects, kubelet):
+    def env(mode, **more):
+        shared = {"MYSQL_REPLICATION_MODE": mode, "MYSQL_REPLICATION_PASSWORD": "rp'l"} | more
+        return [{"name": name, "value": value} for name, value in shared.items()]
+
+    secret = "r00t p@ss'word\"$"
+    master = env("master", MYSQL_ROOT_PASSWORD=secret, MYSQL_DATABASE="shop", MYSQL_USER="shop", MYSQL_PASSWORD="s;h")
+    server(objects, "primary-0", "bitnamilegacy/mysql:8.0", 3306, "/bitnami/mysql", env=master)
+    await until(lambda: ready(objects, "primary-0"), 20)
+    slave = env("slave", MYSQL_MASTER_HOST="primary-0.primary-headless")
+    server(objects, "secondary-0", "bitnamilegacy/mysql:8.0", 3306, "/bitnami/mysql", env=slave)
+    await until(lambda: ready(objects, "secondary-0"), 20)
+    login = ("env", "MYSQL_PWD=s;h", "mysql", "-u", "shop", "-Ne")
+    assert (await run(kubelet, "primary-0", *login, "CREATE TABLE shop.t AS SELECT 7 AS n"))[0] == 0
+    assert (await run(kubelet, "primary-0", "mysql", "-Ne", "SELECT 1"))[0] == 1  # root's password is asked.
+    async with asyncio.timeout(15):
+        while await run(kubelet, "secondary-0", *login, "SELECT n, @@read_only FROM shop.t") != (0, "7\t1\n"):
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "mount", "words"),
+    [
+        ("cockroach", "cockroachdb/cockroach:v24", "/cockroach/cockroach-data", ["start-single-node", "--store={0}"]),
+        ("minio", "minio/minio", "/export0", ["server", "--address", "{1}:9000", "{0}"]),
+    ],
+)
+async def test_the_real_server_is_preferred(objects, kubelet, tmp_path, monkeypatch, name, image, mount, words):
+    real = tmp_path / "bin" / name
+    real.parent.mkdir()
+    real.write_text('#!/bin/sh\necho "$@"\nexec sleep 1000\n')
+    real.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{real.parent}:{os.environ['PATH']}")
+    server(objects, "x-0", image, 9000, mount)
+    log = await until(lambda: next((p for p in (tmp_path / "state" / "pods").rglob("0.log") if p.stat().st_size), None))
+    printed = log.read_text().split()
+    filled = [word.format(tmp_path / "state" / "volumes" / "pv-x-0", status(objects, "x-0")["podIP"]) for word in words]
+    assert [word for word in filled if word not in printed] == []
+    assert "stands in" not in objects.said("x-0", "StandsIn")[0]

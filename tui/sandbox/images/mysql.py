@@ -216,6 +216,11 @@ def _accounts(container: Container, mode: str) -> str:
     lines = [
         f"CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY {password};",
         f"ALTER USER root@'%' IDENTIFIED BY {password};",
+        # Made without a password with the system tables, and what all pods' connections come from.
+        *(
+            f"ALTER USER IF EXISTS root@'{host}' IDENTIFIED BY {password};"
+            for host in ("localhost", "127.0.0.1", "::1")
+        ),
         "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;",
     ]
     name = container.value("MYSQL_DATABASE", "MARIADB_DATABASE").replace("`", "``")
