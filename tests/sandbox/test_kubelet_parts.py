@@ -137,7 +137,9 @@ def test_a_name_keeps_its_address(tmp_path):
     first, second = addresses.allocate("ns/db-0"), addresses.allocate("ns/other")
     assert first.ip != second.ip and first.port(80) == 80
     assert addresses.allocate("ns/db-0").ip not in (first.ip, second.ip)  # It is in use.
+    assert addresses.busy("ns/db-0")
     addresses.release(first, "ns/db-0")
+    assert not addresses.busy("ns/db-0")
     assert Addresses(tmp_path).allocate("ns/db-0").ip == first.ip
 
 

@@ -251,6 +251,20 @@ async def test_probes_gate_and_restart(objects, kubelet):
     assert "Liveness probe failed: bad" in objects.said("p", "Unhealthy")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers for all of 127.0.0.0/8")
+async def test_a_pod_made_anew_has_its_address_however_the_old_one_went(objects, kubelet):
+    objects.pod("db-0", sh("trap '' TERM; sleep 1000"), terminationGracePeriodSeconds=0)
+    await until(lambda: conditions(objects, "db-0")["Ready"] == "True")
+    ip = status(objects, "db-0")["podIP"]
+    for grace in (None, 0, None, 0):
+        objects.delete("pods", "default", "db-0", grace=grace)
+        while objects.get("pods", "default", "db-0") is not None:
+            await asyncio.sleep(0)
+        objects.pod("db-0", sh("trap '' TERM; sleep 1000"), terminationGracePeriodSeconds=0)
+        await until(lambda: conditions(objects, "db-0")["Ready"] == "True")
+        assert status(objects, "db-0")["podIP"] == ip
+
+
 async def test_readiness_gates_of_others_count(objects, kubelet):
     objects.pod("p", sh("sleep 1000"), readinessGates=[{"conditionType": "x/y"}])
     await until(lambda: conditions(objects)["ContainersReady"] == "True")

@@ -73,6 +73,10 @@ class Addresses:
         self._save()
         return Address(ip)
 
+    def busy(self, name: str) -> bool:
+        """Whether the name's address is in use: by the pod that had the name before, whose containers still end."""
+        return self._known.get(name, "") in self._used
+
     def release(self, address: Address, name: str) -> None:
         """Takes an address back; a name that ends in an ordinal keeps it."""
         self._used.discard(address.ip)

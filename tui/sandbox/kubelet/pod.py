@@ -75,6 +75,9 @@ class Pod:
     def forget(self) -> None:
         """Removes its directory, the logs in it, and gives its address back; claims' directories stay."""
         self.volumes.unmount()
+        self._release()
+
+    def _release(self) -> None:
         if self.address is not None:
             self._host.addresses.release(self.address, "/".join(self.key))
             self.address = None
@@ -128,6 +131,10 @@ class Pod:
             self._host.event(self.object, "FailedSync", "error syncing pod, the sandbox's log says why", "Warning")
 
     async def _prepare(self) -> None:
+        for _ in range(100):
+            if not self._host.addresses.busy("/".join(self.key)):
+                break
+            await asyncio.sleep(0.1)
         while self.address is None:
             try:
                 self.address = self._host.addresses.allocate("/".join(self.key))
@@ -203,6 +210,8 @@ class Pod:
         await self._stop(grace)
         self._ended = True
         self.changed()
+        # Before its name is free: who has it next is to find the address free, too.
+        self._release()
         namespace, name = self.key
         with contextlib.suppress(ApiError):
             self._host.objects.delete("pods", namespace, name, uid=self.object["metadata"]["uid"], grace=0)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -154,6 +155,10 @@ class Processes:
             with contextlib.suppress(OSError):
                 await self._send({"do": "kill", "id": child.number, "signal": number, "all": everything}, ())
 
+    async def _kill(self, number: int) -> None:
+        with contextlib.suppress(OSError):
+            await self._send({"do": "kill", "id": number, "signal": signal.SIGKILL, "all": True}, ())
+
     async def _send(self, message: dict[str, Any], streams: Sequence[int]) -> None:
         link, loop = self._link, asyncio.get_running_loop()
         if link is None:
@@ -202,8 +207,7 @@ class Processes:
         started = self._starting.pop(number, None)
         if started is None or started.done():
             if "pid" in message:  # Whoever wanted it has gone since.
-                kill = self._send({"do": "kill", "id": number, "signal": 9, "all": True}, ())
-                self._killing.add(task := asyncio.ensure_future(kill))
+                self._killing.add(task := asyncio.ensure_future(self._kill(number)))
                 task.add_done_callback(self._killing.discard)
             return
         if "error" in message:
