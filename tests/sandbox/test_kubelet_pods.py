@@ -265,6 +265,17 @@ async def test_a_pod_made_anew_has_its_address_however_the_old_one_went(objects,
         assert status(objects, "db-0")["podIP"] == ip
 
 
+async def test_a_pod_that_was_deleted_at_once_says_nothing_of_its_successor(objects, kubelet):
+    objects.pod("p", sh("echo old; sleep 1000"))
+    await until(lambda: conditions(objects)["Ready"] == "True")
+    old = next(iter(kubelet._pods.values()))
+    objects.delete("pods", "default", "p", grace=0)
+    objects.pod("p", sh("sleep 1000"), nodeName="elsewhere")
+    old.records[0].ready = False
+    old.changed()
+    assert "status" not in objects.get("pods", "default", "p")
+
+
 async def test_readiness_gates_of_others_count(objects, kubelet):
     objects.pod("p", sh("sleep 1000"), readinessGates=[{"conditionType": "x/y"}])
     await until(lambda: conditions(objects)["ContainersReady"] == "True")

@@ -103,6 +103,9 @@ class Pod:
         if found == self._pushed:
             return
         namespace, name = self.key
+        known = self._host.objects.get("pods", namespace, name)
+        if known is None or known["metadata"]["uid"] != self.object["metadata"]["uid"]:
+            return  # Deleted at once, and perhaps made anew under the same name.
         try:
             self.object = self._host.objects.patch(
                 "pods", namespace, name, {"status": found}, subresource="status", manager="kubelet"
