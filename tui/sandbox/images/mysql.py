@@ -1,0 +1,264 @@
+"""MySQL by MariaDB (or a `mysqld` of the system), alone or as a primary and replicas.
+
+The pods of Kubernetes' own tutorial are known by their containers: an init container of a `mysql` image gives the pod
+its server id and its part of the configuration; one of an `xtrabackup` image clones the pod before it (the first one
+starts empty); beside the server a container of an `xtrabackup` image starts replication and serves clones on port 3307.
+What their `command` says is not run: it is written for MySQL's own images. Images of Bitnami's kind replicate by
+`MYSQL_REPLICATION_MODE`.
+
+Replication goes by MariaDB's global transaction ids, and to the first pod's address, which stays (see `Addresses`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from shlex import join, quote
+
+from tui.sandbox.images import clone, wheels
+from tui.sandbox.images.model import Container, Plan, program, script, tools
+
+_DATA = ("/var/lib/mysql", "/bitnami/mysql/data", "/bitnami/mysql", "/bitnami/mariadb/data", "/bitnami/mariadb")
+_CONF = ("/etc/mysql/conf.d", "/mnt/conf.d")
+_SMALL = [
+    "--innodb-buffer-pool-size=24M",
+    "--innodb-log-file-size=16M",
+    "--innodb-log-buffer-size=2M",
+    "--key-buffer-size=1M",
+    "--max-connections=50",
+    "--table-open-cache=200",
+    "--performance-schema=OFF",
+]
+_CLONE = 3307
+
+
+class MySqlImage:
+    """`mysql`, `mariadb`, `percona` and their relatives, `xtrabackup` among them."""
+
+    def stands_in(self, container: Container) -> str:
+        """One sentence on what stands in for what."""
+        if "mariadb" in container.image:
+            return ""
+        if _is_mysql():
+            return ""
+        if "xtrabackup" in container.image:
+            return "mariabackup stands in for XtraBackup"
+        return "MariaDB stands in for MySQL"
+
+    def plan(self, container: Container) -> Plan:
+        """By the kind of the container and its image; see the module."""
+        _server()
+        # As in the image, clients find the pod's own server, and are root whoever runs the sandbox.
+        client = f"[client]\nprotocol=tcp\nhost={container.address}\nport={container.port(3306)}\nuser=root\n"
+        (container.directory / ".my.cnf").write_text(client, "utf-8")
+        if "xtrabackup" in container.image:
+            backup = wheels.system(["mariabackup", "mariadb-backup"], "mariadb-backup", "mariadb-backup")
+            stream = wheels.system(["mbstream"], "mbstream", "mariadb-backup")
+            return (
+                self._clone(container, backup, stream) if container.kind == "init" else self._beside(container, backup)
+            )
+        return self._configure(container) if container.kind == "init" else self._server(container)
+
+    @staticmethod
+    def _configure(container: Container) -> Plan:
+        conf = container.data(*_CONF)
+        role = "primary" if container.ordinal == 0 else "replica"
+        names = ("primary", "master") if container.ordinal == 0 else ("replica", "secondary", "slave")
+        text = f"mkdir -p {quote(str(conf))}\n"
+        text += f"printf '[mysqld]\\nserver-id=%s\\n' {100 + container.ordinal} >{quote(str(conf / 'server-id.cnf'))}\n"
+        for real in container.mounts.values():
+            found = next((real / f"{name}.cnf" for name in names if (real / f"{name}.cnf").is_file()), None)
+            if found is not None and real != conf:
+                text += f"cp {quote(str(found))} {quote(str(conf / f'{role}.cnf'))}\n"
+        text += f"echo 'server-id {100 + container.ordinal}, {role}'\n"
+        return Plan(script(container, text))
+
+    @staticmethod
+    def _clone(container: Container, backup: str, stream: str) -> Plan:
+        data = container.data(*_DATA)
+        if container.ordinal == 0:
+            return Plan(script(container, f"echo 'the first pod: nothing to clone'\nmkdir -p {quote(str(data))}\n"))
+        before = f"{container.base}-{container.ordinal - 1}"
+        source = container.peer(before)
+        fetch = join([sys.executable, "-I", "-S", clone.__file__, "fetch", source or "", str(container.port(_CLONE))])
+        text = f"""\
+data={quote(str(data))}
+if [ -d "$data/mysql" ]; then echo 'has data already'; exit 0; fi
+[ -n {quote(source or "")} ] || {{ echo 'waits for {before}' >&2; sleep 1; exit 1; }}
+# Into a directory beside it, whole or not at all.
+part="$data/.clone"; rm -rf "$part"; mkdir -p "$part"
+{fetch} | {quote(stream)} -x -C "$part"
+said="$TMPDIR/prepare.log"
+{quote(backup)} --prepare --target-dir="$part" 2>"$said" || {{ tail -5 "$said" >&2; exit 1; }}
+mv "$part"/* "$data/"; rm -rf "$part"
+echo 'cloned from {before}'
+"""
+        return Plan(script(container, text))
+
+    @staticmethod
+    def _beside(container: Container, backup: str) -> Plan:
+        data, port = container.data(*_DATA), container.port(3306)
+        first = container.peer(f"{container.base}-0") or ""
+        client = wheels.system(["mariadb", "mysql"], "MariaDB's client", "mariadb-client")
+        login = ["-h", container.address, "-P", str(port), "-u", "root"]
+        password = container.value("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD")
+        join_file = container.directory / "join.sql"
+        master = f"MASTER_HOST={_text(first)}, MASTER_PORT={port}, MASTER_USER='root', "
+        master += f"MASTER_PASSWORD={_text(password)}, MASTER_CONNECT_RETRY=1, MASTER_USE_GTID=slave_pos"
+        _write_private(join_file, f"CHANGE MASTER TO {master};\nSTART SLAVE;\n")
+        # On standard output, so that the server's clones go down the connection.
+        words = [
+            backup,
+            "--backup",
+            "--stream=xbstream",
+            f"--host={container.address}",
+            f"--port={port}",
+            "--user=root",
+        ]
+        words += [f"--datadir={data}", "--target-dir=.", "--slave-info"]
+        serve = [
+            sys.executable,
+            "-I",
+            "-S",
+            clone.__file__,
+            "serve",
+            container.address,
+            str(container.port(_CLONE)),
+            *words,
+        ]
+        text = f"""\
+cd {quote(str(data))}
+sql() {{ {join([client, *login])} "$@"; }}
+until sql -e 'SELECT 1' >/dev/null 2>&1; do sleep 0.1; done
+for info in mariadb_backup_binlog_info xtrabackup_binlog_info; do
+  [ {container.ordinal} != 0 ] && [ -f $info ] || continue
+  gtid=$(awk 'NR == 1 {{ print $3 }}' $info)
+  {{ echo "STOP SLAVE; RESET SLAVE ALL; SET GLOBAL gtid_slave_pos='$gtid';"; cat {quote(str(join_file))}; }} | sql
+  mv $info $info.used
+  echo "replicates from {container.base}-0, from $gtid on"
+done
+cd "$TMPDIR"
+exec {join(serve)}
+"""  # noqa: S608 (a script of the shell; what it says in SQL is quoted)
+        # The client and mariabackup read it where nobody else on this machine does.
+        return Plan(script(container, text), {"MYSQL_PWD": password})
+
+    def _server(self, container: Container) -> Plan:
+        server, port, data = _server(), container.port(3306), container.data(*_DATA)
+        home = container.directory
+        mode = container.value("MYSQL_REPLICATION_MODE", "MARIADB_REPLICATION_MODE")
+        number = 100 + container.ordinal + (100 if mode == "slave" else 0)
+        if not _is_mysql():
+            options = [f"--server-id={number}", "--log-slave-updates", "--gtid-strict-mode=ON", "--binlog-format=ROW"]
+        else:
+            options = [f"--server-id={number}", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--mysqlx=OFF"]
+        options += ["--log-bin=binlog", "--skip-name-resolve", "--socket=mysql.sock", f"--pid-file={home}/mysqld.pid"]
+        options += [
+            f"--datadir={data}",
+            f"--port={port}",
+            f"--bind-address={container.address}",
+            f"--tmpdir={home}/tmp",  # noqa: S108 (the container's own)
+        ]
+        options += [f"--report-host={container.pod}", f"--report-port={port}", f"--init-file={home}/init.sql", *_SMALL]
+        options += ["--user=root"] if os.geteuid() == 0 else []
+        options += [word for word in container.args if word.startswith("--")]
+        _write_private(home / "init.sql", _accounts(container, mode))
+        conf = container.data(*_CONF)
+        files = f"cat {quote(str(conf))}/*.cnf 2>/dev/null || true" if conf != home / "data" else ":"
+        # What one server knows and the other does not must not keep it from starting.
+        loose = r"s/^[[:space:]]*(loose-)?([a-z][a-z_-]+)/loose-\2/; s/^loose-(server-id)/\1/"
+        text = f"""\
+data={quote(str(data))}; mkdir -p "$data"
+{_initialize(server)}
+{{ {files}; }} | sed -E '{loose}' >"{home}/my.cnf"
+exec {quote(server)} --defaults-file={quote(str(home / "my.cnf"))} {join(options)}
+"""
+        names = {name: found for name, new in _CLIENTS.items() if not program(name) and (found := program(new))}
+        return Plan(script(container, text), {"MYSQL_HOST": container.address}, path=[tools(container, names)])
+
+
+_CLIENTS = {"mysql": "mariadb", "mysqladmin": "mariadb-admin", "mysqldump": "mariadb-dump"}
+
+
+def _server() -> str:
+    return wheels.system(["mariadbd", "mysqld"], "MariaDB", "mariadb-server")
+
+
+def _is_mysql() -> bool:
+    """Whether the system's server is MySQL itself: MariaDB installs a `mysqld` too, as a link to its own."""
+    return program("mariadbd") is None and program("mysqld") is not None
+
+
+def _initialize(server: str) -> str:
+    """Makes the system tables where there are none."""
+    user = "--user=root" if os.geteuid() == 0 else ""
+    if _is_mysql():
+        make = f'{quote(server)} --no-defaults --initialize-insecure --datadir="$data/.new" {user}'
+    else:
+        install = wheels.system(["mariadb-install-db", "mysql_install_db"], "mariadb-install-db", "mariadb-server")
+        make = f'{quote(install)} --no-defaults --datadir="$data/.new" --auth-root-authentication-method=normal'
+        make += f" --skip-test-db {user} >/dev/null"
+    return f"""\
+if [ ! -d "$data/mysql" ]; then
+  rm -rf "$data/.new"; mkdir "$data/.new"
+  {make}
+  mv "$data/.new"/* "$data/"; rm -rf "$data/.new"
+fi
+rm -f "$data/mysql.sock"\
+"""
+
+
+def _accounts(container: Container, mode: str) -> str:
+    """The statements of each start: accounts and database of the image's variables, replication of Bitnami's."""
+    password = _text(container.value("MYSQL_ROOT_PASSWORD", "MARIADB_ROOT_PASSWORD"))
+    # MariaDB reads one statement a line. All may be run again.
+    lines = [
+        f"CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY {password};",
+        f"ALTER USER root@'%' IDENTIFIED BY {password};",
+        # Made without a password with the system tables, and what all pods' connections come from.
+        *(
+            f"ALTER USER IF EXISTS root@'{host}' IDENTIFIED BY {password};"
+            for host in ("localhost", "127.0.0.1", "::1")
+        ),
+        "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;",
+    ]
+    name = container.value("MYSQL_DATABASE", "MARIADB_DATABASE").replace("`", "``")
+    user = container.value("MYSQL_USER", "MARIADB_USER")
+    if name:
+        lines.append(f"CREATE DATABASE IF NOT EXISTS `{name}`;")
+    if user:
+        account = f"{_text(user)}@'%'"
+        secret = _text(container.value("MYSQL_PASSWORD", "MARIADB_PASSWORD"))
+        lines.append(f"CREATE USER IF NOT EXISTS {account} IDENTIFIED BY {secret};")
+        lines += [f"GRANT ALL ON `{name}`.* TO {account};"] if name else []
+    replicator = container.value("MYSQL_REPLICATION_USER", "MARIADB_REPLICATION_USER", default="replicator")
+    secret = _text(container.value("MYSQL_REPLICATION_PASSWORD", "MARIADB_REPLICATION_PASSWORD"))
+    if mode == "master":
+        lines.append(f"CREATE USER IF NOT EXISTS {_text(replicator)}@'%' IDENTIFIED BY {secret};")
+        lines.append(f"GRANT REPLICATION SLAVE ON *.* TO {_text(replicator)}@'%';")
+    if mode == "slave":
+        master = container.value("MYSQL_MASTER_HOST", "MARIADB_MASTER_HOST")
+        first = container.peer(master) or container.peer(f"{master}-0") or master
+        lines = [
+            "STOP SLAVE;",
+            f"CHANGE MASTER TO MASTER_HOST={_text(first)}, MASTER_PORT={container.port(3306)}, "
+            f"MASTER_USER={_text(replicator)}, MASTER_PASSWORD={secret}, MASTER_CONNECT_RETRY=1, "
+            "MASTER_USE_GTID=slave_pos;",
+            "START SLAVE;",
+            "SET GLOBAL read_only=1;",
+        ]
+    elif container.kind == "main" and container.ordinal > 0 and not mode:
+        # A replica of the tutorial's kind has all this from its primary; statements of its own would part them.
+        lines = ["SELECT 1;"]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: str) -> str:
+    """A string as SQL has it."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(0o600)
+    path.write_text(text, "utf-8")
