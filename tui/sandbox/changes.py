@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tui.sandbox.kinds import Kind
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.problems import Causes
+from tui.sandbox.shapes import Value
 
 _MUTABLE = {
     "statefulsets.apps": (
@@ -40,7 +39,7 @@ _IMMUTABLE = {
 }
 
 
-def _pod_frozen(spec: Json) -> Any:
+def _pod_frozen(spec: Json) -> Value:
     skipped = (
         "activeDeadlineSeconds",
         "tolerations",
@@ -87,7 +86,7 @@ def check_change(kind: Kind, old: Json, new: Json) -> None:
     causes.check(kind, new["metadata"].get("name", ""))
 
 
-def from_schema(schema: object, value: Any, path: str, causes: Causes, depth: int = 0) -> None:
+def from_schema(schema: object, value: Value, path: str, causes: Causes, depth: int = 0) -> None:
     """Checks a value by a CRD's schema: required fields, enumerations and bounds.
 
     Patterns are not tried: one that never ends would hold up everybody.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tui.sandbox.model import Json
+from tui.sandbox.shapes import Value
 
 
 def _image_policy(image: str) -> str:
@@ -323,7 +324,7 @@ def fill(resource: str, obj: Json) -> None:
         fill_one(obj)
 
 
-def from_schema(schema: object, value: Any, depth: int = 0) -> None:
+def from_schema(schema: object, value: Value, depth: int = 0) -> None:
     """Fills in the defaults of a CRD's schema."""
     if not isinstance(schema, dict) or depth > 40:
         return
@@ -341,7 +342,7 @@ def from_schema(schema: object, value: Any, depth: int = 0) -> None:
             from_schema(schema.get("items"), item, depth + 1)
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Value) -> Value:
     if isinstance(value, dict):
         return {key: _copied(inner) for key, inner in value.items()}
     return [_copied(inner) for inner in value] if isinstance(value, list) else value

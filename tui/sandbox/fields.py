@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.problems import bad
-from tui.sandbox.shapes import ANY, Shape
+from tui.sandbox.shapes import ANY, Shape, Value
 
 Path = tuple[str, ...]
 
@@ -39,7 +39,7 @@ _KEY_DEFAULTS = {"protocol": "TCP"}
 _THERE = object()
 
 
-def _key(shape: Shape, item: Any) -> str:
+def _key(shape: Shape, item: Value) -> str:
     if shape.keys == ("=",):
         return "v:" + json.dumps(item, separators=(",", ":"))
     have = item if isinstance(item, dict) else {}
@@ -48,7 +48,7 @@ def _key(shape: Shape, item: Any) -> str:
     return "k:" + json.dumps(told, separators=(",", ":"))
 
 
-def _granular(shape: Shape, value: Any) -> bool:
+def _granular(shape: Shape, value: Value) -> bool:
     if shape.atomic:
         return False
     return (isinstance(value, dict) and bool(value)) or (isinstance(value, list) and bool(value) and bool(shape.keys))
@@ -58,7 +58,7 @@ def _inner(shape: Shape, key: str) -> Shape:
     return shape.fields.get(key) or shape.item or ANY
 
 
-def _walk(shape: Shape, value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+def _walk(shape: Shape, value: Value, path: Path) -> Iterator[tuple[Path, Any]]:
     if not _granular(shape, value):
         yield path, value
     elif isinstance(value, dict):
@@ -107,7 +107,7 @@ def _trim(node: Json) -> None:
         _trim(value)
 
 
-def from_v1(value: Any, path: Path = (), depth: int = 0) -> set[Path]:
+def from_v1(value: Value, path: Path = (), depth: int = 0) -> set[Path]:
     """A set of paths out of `fieldsV1`; what cannot be read owns nothing."""
     made: set[Path] = set()
     if not isinstance(value, dict) or depth > 60:
@@ -136,7 +136,7 @@ def _told(path: Path) -> str:
 class Managers:
     """Who owns what of one object; made from its `managedFields`, and written back into them."""
 
-    def __init__(self, entries: Any, api_version: str, subresource: str, now: str) -> None:
+    def __init__(self, entries: Value, api_version: str, subresource: str, now: str) -> None:
         self._entries: list[tuple[Json, set[Path]]] = [
             (entry, from_v1(entry.get("fieldsV1"))) for entry in entries or [] if isinstance(entry, dict)
         ]
@@ -159,7 +159,7 @@ class Managers:
         index = self._mine(manager, operation)
         return [entry for at, entry in enumerate(self._entries) if at != index]
 
-    def set(self, manager: str, operation: Literal["Apply", "Update"], paths: set[Path]) -> None:
+    def assign(self, manager: str, operation: Literal["Apply", "Update"], paths: set[Path]) -> None:
         """Says what a manager owns now."""
         index = self._mine(manager, operation)
         if index is not None and self._entries[index][1] == paths:
@@ -201,7 +201,7 @@ def updated(managers: Managers, before: dict[Path, Any], after: dict[Path, Any],
     if not changed and not gone:
         return
     managers.take(manager, "Update", changed | gone)
-    managers.set(manager, "Update", (managers.owned(manager, "Update") - gone) | changed)
+    managers.assign(manager, "Update", (managers.owned(manager, "Update") - gone) | changed)
 
 
 def conflicts(managers: Managers, live: dict[Path, Any], wanted: dict[Path, Any], manager: str) -> ApiError | None:
@@ -230,7 +230,7 @@ def conflicts(managers: Managers, live: dict[Path, Any], wanted: dict[Path, Any]
     return ApiError(409, "Conflict", message, {"causes": causes})
 
 
-def merge(shape: Shape, live: Any, applied: Any) -> Any:
+def merge(shape: Shape, live: Value, applied: Value) -> Value:
     """An applied configuration laid over an object, field by field; neither is changed.
 
     Raises:
@@ -271,7 +271,7 @@ def without(shape: Shape, obj: Json, paths: set[Path], kept: set[Path]) -> Json:
     return made
 
 
-def _drop(shape: Shape, value: Any, path: Path, held: set[Path], done: Path) -> None:
+def _drop(shape: Shape, value: Value, path: Path, held: set[Path], done: Path) -> None:
     step, rest = path[0], path[1:]
     here = (*done, step)
     if isinstance(value, dict) and step.startswith("f:"):

@@ -7,11 +7,11 @@ import secrets
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
-from tui.sandbox import defaults, fields, problems, selectors, shapes, validation
+from tui.sandbox import changes, defaults, fields, problems, selectors, shapes
 from tui.sandbox.kinds import Kind
 from tui.sandbox.model import Json, Propagation
+from tui.sandbox.shapes import Value
 
 #: Letters of generated names: Kubernetes leaves out what makes words or looks alike.
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
@@ -117,7 +117,7 @@ def shaped(kind: Kind, obj: object, options: Options) -> Json:
         raise problems.bad(why)
     read = shapes.read(kind.shape, {**obj, "apiVersion": version, "kind": name}, kind.name, kind.version)
     if options.strict and read.unknown:
-        raise validation.strict(read.unknown, kind)
+        raise changes.strict(read.unknown, kind)
     made = read.object
     made["apiVersion"], made["kind"] = kind_version(kind), kind.name
     metadata = made.setdefault("metadata", {})
@@ -240,8 +240,8 @@ def scale_of(kind: Kind, obj: Json) -> Json:
     return made
 
 
-def _at(obj: Json, path: str) -> Any:
-    value: Any = obj
+def _at(obj: Json, path: str) -> Value:
+    value: Value = obj
     for part in path.strip(".").split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value

@@ -7,13 +7,13 @@ from typing import Any
 
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.problems import bad
-from tui.sandbox.shapes import ANY, Shape
+from tui.sandbox.shapes import ANY, Shape, Value
 
 #: How many operations one patch may have; the real server's bound.
 _MOST = 10_000
 
 
-def merge(target: Any, patch: Any) -> Any:
+def merge(target: Value, patch: Value) -> Value:
     """RFC 7386; neither argument is changed."""
     if not isinstance(patch, dict):
         return copy.deepcopy(patch)
@@ -40,7 +40,7 @@ def json_patch(target: Json, operations: object) -> Json:
         raise bad("error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp")
     if len(operations) > _MOST:
         raise ApiError(413, "RequestEntityTooLarge", f"The allowed maximum operations in a JSON patch is {_MOST}")
-    made: Any = copy.deepcopy(target)
+    made: Value = copy.deepcopy(target)
     for operation in operations:
         if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
             raise _unfit()
@@ -50,7 +50,7 @@ def json_patch(target: Json, operations: object) -> Json:
     return made
 
 
-def _operate(root: Any, operation: Json) -> Any:
+def _operate(root: Value, operation: Json) -> Value:
     path, name = operation["path"], operation.get("op")
     if name in ("move", "copy"):
         source = operation.get("from")
@@ -83,7 +83,7 @@ def _index(items: list[Any], part: str, *, beyond: bool = False) -> int:
     return int(part)
 
 
-def _find(value: Any, parts: list[str]) -> Any:
+def _find(value: Value, parts: list[str]) -> Value:
     for part in parts:
         if isinstance(value, list):
             value = value[_index(value, part)]
@@ -94,7 +94,7 @@ def _find(value: Any, parts: list[str]) -> Any:
     return value
 
 
-def _change(root: Any, parts: list[str], name: str, value: Any) -> Any:
+def _change(root: Value, parts: list[str], name: str, value: Value) -> Value:
     if not parts:
         return value
     holder, last = _find(root, parts[:-1]), parts[-1]
@@ -120,7 +120,7 @@ def _change(root: Any, parts: list[str], name: str, value: Any) -> Any:
 _ORDER, _DELETE, _RETAIN = "$setElementOrder/", "$deleteFromPrimitiveList/", "$retainKeys"
 
 
-def strategic(shape: Shape, target: Any, patch: Any) -> Any:
+def strategic(shape: Shape, target: Value, patch: Value) -> Value:
     """A strategic merge; neither argument is changed.
 
     Raises:
@@ -159,7 +159,7 @@ def strategic(shape: Shape, target: Any, patch: Any) -> Any:
     return made
 
 
-def _strategic_value(shape: Shape, target: Any, patch: Any, order: list[Any] | None) -> Any:
+def _strategic_value(shape: Shape, target: Value, patch: Value, order: list[Any] | None) -> Value:
     if isinstance(patch, list) and shape.type == "list" and shape.merge:
         return _strategic_list(shape, target if isinstance(target, list) else [], patch, order)
     if isinstance(patch, dict):

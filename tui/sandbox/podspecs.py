@@ -131,6 +131,20 @@ def _container(container: Json, volumes: set[str], path: str, causes: Causes) ->
         check_port(port.get("containerPort") or 1, f"{path}.ports[{index}].containerPort", causes)
         if port["protocol"] not in ("TCP", "UDP", "SCTP"):
             causes.unsupported(f"{path}.ports[{index}].protocol", port["protocol"], ("SCTP", "TCP", "UDP"))
+    _environment(container, path, causes)
+    _mounts(container, volumes, path, causes)
+    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+        at_least(container.get(probe, {}), _PROBES, f"{path}.{probe}", causes)
+    if container["imagePullPolicy"] not in ("Always", "IfNotPresent", "Never"):
+        allowed = ("Always", "IfNotPresent", "Never")
+        causes.unsupported(f"{path}.imagePullPolicy", container["imagePullPolicy"], allowed)
+    for part in ("limits", "requests"):
+        for key, value in container["resources"].get(part, {}).items():
+            if value.startswith("-"):
+                causes.invalid(f"{path}.resources.{part}[{key}]", value, "must be greater than or equal to 0")
+
+
+def _environment(container: Json, path: str, causes: Causes) -> None:
     for index, variable in enumerate(container.get("env", [])):
         told = variable.get("name", "")
         if not told:
@@ -138,6 +152,9 @@ def _container(container: Json, volumes: set[str], path: str, causes: Causes) ->
         elif "=" in told or not (told.isascii() and told.isprintable()):
             why = "a valid environment variable name must consist only of printable ASCII characters other than '='"
             causes.invalid(f"{path}.env[{index}].name", told, why)
+
+
+def _mounts(container: Json, volumes: set[str], path: str, causes: Causes) -> None:
     seen = set()
     for index, mount in enumerate(container.get("volumeMounts", [])):
         if mount.get("name") not in volumes:
@@ -149,15 +166,6 @@ def _container(container: Json, volumes: set[str], path: str, causes: Causes) ->
         seen.add(mount.get("mountPath"))
         if ".." in mount.get("subPath", "").split("/") or mount.get("subPath", "").startswith("/"):
             causes.invalid(f"{path}.volumeMounts[{index}].subPath", mount["subPath"], "must not contain '..'")
-    for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
-        at_least(container.get(probe, {}), _PROBES, f"{path}.{probe}", causes)
-    if container["imagePullPolicy"] not in ("Always", "IfNotPresent", "Never"):
-        allowed = ("Always", "IfNotPresent", "Never")
-        causes.unsupported(f"{path}.imagePullPolicy", container["imagePullPolicy"], allowed)
-    for part in ("limits", "requests"):
-        for key, value in container["resources"].get(part, {}).items():
-            if value.startswith("-"):
-                causes.invalid(f"{path}.resources.{part}[{key}]", value, "must be greater than or equal to 0")
 
 
 def pod_spec(spec: Json, path: str, causes: Causes, *, restart: tuple[str, ...], claims: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""The rules by which objects are made, changed and deleted; whoever writes, over HTTP or from inside, goes through here."""
+"""The rules by which objects are made, changed and deleted, whether over HTTP or from inside."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ class Registry:
         if old is None:
             if options.subresource:
                 raise problems.not_found(kind, name)
-            managers.set(options.manager, "Apply", set(wanted))
+            managers.assign(options.manager, "Apply", set(wanted))
             self._placed(kind, namespace, applied)
             objects.begun(kind, applied)
             metadata["managedFields"] = managers.written()
@@ -310,7 +310,7 @@ class Registry:
         )
         dropped = managers.owned(options.manager, "Apply") - wanted.keys()
         kept = set(wanted).union(*(paths for _, paths in managers.by_others(options.manager, "Apply")))
-        managers.set(options.manager, "Apply", set(wanted))
+        managers.assign(options.manager, "Apply", set(wanted))
         made = fields.merge(kind.shape, fields.without(kind.shape, old, dropped, kept), applied)
         made = objects.continued(kind, old, copy.deepcopy(made), options)
         if not options.subresource:

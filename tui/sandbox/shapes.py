@@ -3,8 +3,8 @@
 `schema.json` was made from the OpenAPI documents of Kubernetes 1.36.3 by `tests/sandbox/make_schema.py`. Its entries
 read: `string`, `bool`, `int32`, `int64`, `float64`, `bytes` (base64), `time`, `quantity`, `intstr`, `any`, or the name
 of a type; `{}T` a map of strings to T; `[]T` a list that is one value; `[=]T` a set; `[k]T` a list whose elements are
-told apart by the fields k; `[k!]T` the same, but not for strategic merges; `[~k]T` for strategic merges only. A `!` before
-the type, or as one of its fields, says that it is one value for those who own fields.
+told apart by the fields k; `[k!]T` the same, but not for strategic merges; `[~k]T` for strategic merges only. A `!`
+before the type, or as one of its fields, says that it is one value for those who own fields.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import json
 import re
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
+from typing import Any, TypeAlias
 
 from tui.sandbox.model import ApiError, Json
+
+#: Anything that JSON can say.
+Value: TypeAlias = Any
 
 _SCALARS = frozenset({"string", "bool", "int32", "int64", "float64", "bytes", "time", "quantity", "intstr", "any"})
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -196,7 +199,7 @@ def _refuse(shape: Shape, value: object, path: str, owner: str) -> _Wrong:
     return _Wrong(f"json: cannot unmarshal {told} into Go struct field {owner}.{path} of type {name}")
 
 
-def _read(shape: Shape, value: object, path: str, owner: str, unknown: list[str], depth: int) -> Any:
+def _read(shape: Shape, value: object, path: str, owner: str, unknown: list[str], depth: int) -> Value:
     if depth > _DEPTH:
         raise _Wrong("json: the object is nested too deeply")
     if shape.type == "any":
@@ -246,11 +249,13 @@ def _read_struct(shape: Shape, value: object, path: str, owner: str, unknown: li
 def _measure(value: object, depth: int) -> None:
     if depth > _DEPTH:
         raise _Wrong("json: the object is nested too deeply")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise _Wrong(f"json: cannot unmarshal number {value} into Go value of type int64")
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         _measure(inner, depth + 1)
 
 
-def _scalar(shape: Shape, value: object, path: str, owner: str) -> Any:  # noqa: C901 - one case for each type
+def _scalar(shape: Shape, value: object, path: str, owner: str) -> Value:
     match shape.type, value:
         case "bool", bool():
             return value
@@ -258,9 +263,8 @@ def _scalar(shape: Shape, value: object, path: str, owner: str) -> Any:  # noqa:
             pass
         case "int32" | "int64", int() | float():
             bound = 2**31 if shape.type == "int32" else 2**63
-            if value == int(value) if value == value and abs(value) < 2**64 else False:
-                if -bound <= value < bound:
-                    return int(value)
+            if -bound <= value < bound and value == int(value):
+                return int(value)
         case "float64", int() | float():
             return value
         case "intstr", int() if -(2**31) <= value < 2**31:

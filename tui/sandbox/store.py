@@ -1,7 +1,7 @@
 """The objects, one counter for all changes, and what changed lately.
 
-An object is kept as the JSON that is sent for it, so that 10,000 of them take what their text takes and are sent without
-being written anew. What is needed to choose among them (labels, fields) is kept beside it.
+An object is kept as the JSON that is sent for it, so that 10,000 of them take what their text takes and are sent
+without being written anew. What is needed to choose among them (labels, fields) is kept beside it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -136,11 +136,11 @@ class Store:
         """One object."""
         return self._objects.get(resource, {}).get(key)
 
-    def resources(self) -> list[str]:
+    def resources(self) -> tuple[str, ...]:
         """The resources of which there are objects."""
-        return [resource for resource, objects in self._objects.items() if objects]
+        return tuple(resource for resource, objects in self._objects.items() if objects)
 
-    def keys(self, resource: str) -> list[str]:
+    def keys(self, resource: str) -> Sequence[str]:
         """All keys of a resource, in order."""
         found = self._sorted.get(resource)
         if found is None:
@@ -253,7 +253,7 @@ class Store:
         del self._records[:gone]
         self.first += gone
 
-    def since(self, revision: int) -> list[Record]:
+    def since(self, revision: int) -> Sequence[Record]:
         """The changes after a revision.
 
         Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+
 from tui.sandbox import changes, podspecs, selectors
 from tui.sandbox.kinds import Kind
 from tui.sandbox.model import Json
