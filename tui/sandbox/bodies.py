@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import yaml
 from aiohttp import web
@@ -11,6 +9,7 @@ from aiohttp import web
 from tui.sandbox import protobuf
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.problems import bad
+from tui.sandbox.shapes import Value
 
 _encode = msgspec.json.Encoder().encode
 
@@ -31,7 +30,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Value) -> Value:
     if isinstance(value, dict):
         return {_key(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -45,7 +44,7 @@ def _key(key: object) -> str:
     return str(key).lower() if isinstance(key, bool) else str(key)
 
 
-def parse(data: bytes, media: str, kind: str) -> Any:
+def parse(data: bytes, media: str, kind: str) -> Value:
     """A body by its content type.
 
     Raises:
@@ -68,14 +67,14 @@ def parse(data: bytes, media: str, kind: str) -> Any:
         raise bad(f"{start}json parse error: {problem} ({told})") from None
 
 
-def _yaml(data: bytes) -> Any:
+def _yaml(data: bytes) -> Value:
     try:
         return _plain(yaml.load(data, Loader=_Loader))
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as problem:
         raise bad(f"error decoding YAML: {str(problem).splitlines()[0] if str(problem) else 'unreadable'}") from None
 
 
-def answer(value: Any, status: int = 200, *, media: str = "application/json") -> web.Response:
+def answer(value: Value, status: int = 200, *, media: str = "application/json") -> web.Response:
     """An answer of JSON."""
     headers = {"Content-Type": media, "Cache-Control": "no-cache, private"}
     return web.Response(body=value if isinstance(value, bytes) else _encode(value), status=status, headers=headers)

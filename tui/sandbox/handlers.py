@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import cast
 
 from aiohttp import web
 
@@ -15,6 +15,7 @@ from tui.sandbox.kinds import Kind
 from tui.sandbox.model import ApiError, Json, Propagation
 from tui.sandbox.objects import Deletion, Options
 from tui.sandbox.registry import Registry
+from tui.sandbox.shapes import Value
 from tui.sandbox.store import Entry, Expired
 from tui.sandbox.targets import Target
 
@@ -197,7 +198,7 @@ class Resources:
         )
 
     @staticmethod
-    async def _body(request: web.Request, kind: Kind) -> Any:
+    async def _body(request: web.Request, kind: Kind) -> Value:
         body = bodies.parse(await request.read(), request.content_type, kind.name)
         return events.older(body) if kind.view and isinstance(body, dict) else body
 
@@ -276,7 +277,7 @@ def _listed(chosen: watching.Chosen, entries: Sequence[Entry], meta: Json) -> Js
     return head[:-1].encode() + b',"items":[' + b",".join(chosen.text(entry) for entry in entries) + b"]}"
 
 
-def _number(query: Any, name: str) -> int:
+def _number(query: Value, name: str) -> int:
     text = query.get(name, "")
     try:
         return max(int(text or 0), 0)
@@ -309,7 +310,7 @@ def _continued(token: str) -> tuple[int, str]:
         raise problems.bad(f"invalid continue token: continue key is not valid: {problem}") from None
 
 
-def _edit(kind: Kind, media: str, patch: Any, *, scale: bool) -> Callable[[Json], Any]:
+def _edit(kind: Kind, media: str, patch: Value, *, scale: bool) -> Callable[[Json], Value]:
     if media == "application/json-patch+json":
         return lambda old: patches.json_patch(old, patch)
     if media not in ("application/merge-patch+json", "application/strategic-merge-patch+json"):
@@ -332,7 +333,7 @@ def _edit(kind: Kind, media: str, patch: Any, *, scale: bool) -> Callable[[Json]
     return lambda old: patches.strategic(shape, old, patch)
 
 
-def _deletion(options: Any, query: Any) -> Deletion:
+def _deletion(options: Value, query: Value) -> Deletion:
     if not isinstance(options, dict):
         raise problems.bad("the body of a deletion must be DeleteOptions")
     shape = shapes.of_kind("v1", "DeleteOptions") or shapes.ANY
@@ -346,7 +347,7 @@ def _deletion(options: Any, query: Any) -> Deletion:
         causes = problems.Causes()
         causes.unsupported("propagationPolicy", policy, ("Foreground", "Background", "Orphan", "nil"))
         raise causes.error("DeleteOptions", "meta.k8s.io", "")
-    chosen: Propagation = policy
+    chosen: Propagation = cast(Propagation, policy)
     before = asked.get("preconditions", {})
     dry = "All" in asked.get("dryRun", []) or "All" in query.getall("dryRun", [])
     return Deletion(

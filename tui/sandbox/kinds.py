@@ -43,7 +43,7 @@ class Kind:
     short: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     subresources: tuple[str, ...] = ()
-    shape: Shape = field(default=shapes.ANY)
+    shape: Shape = field(default_factory=lambda: shapes.ANY)
     stored: str = ""
     view: str = ""
     columns: tuple[Json, ...] = ()

@@ -1,7 +1,7 @@
-"""Secrets and ConfigMaps in Kubernetes' protobuf, which helm sends: only what is written in them is read.
+r"""The few kinds that clients in Go send in Kubernetes' protobuf: Secrets and ConfigMaps of helm, reviews, evictions.
 
-The envelope is `k8s\\0` and runtime.Unknown (1: TypeMeta, 2: the object); field numbers are of
-k8s.io/api/core/v1/generated.proto and k8s.io/apimachinery/pkg/apis/meta/v1/generated.proto.
+The envelope is `k8s\0` and runtime.Unknown (1: TypeMeta, 2: the object); field numbers are those of the
+`generated.proto` files of k8s.io/api and k8s.io/apimachinery. What is sent as protobuf is answered in JSON, which those clients read.
 """
 
 from __future__ import annotations
@@ -9,11 +9,83 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 
-from tui.sandbox.model import Json
+from tui.sandbox.model import ApiError, Json
 from tui.sandbox.problems import bad
 
 MEDIA = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\x00"
+
+#: message: number: name and type. `text`, `bytes`, `flag`, `number`, `{}text` and `{}bytes` (maps of strings), the name
+#: of another message; `[]` before it: it may stand there more than once.
+_MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
+    "ObjectMeta": {
+        1: ("name", "text"),
+        2: ("generateName", "text"),
+        3: ("namespace", "text"),
+        5: ("uid", "text"),
+        6: ("resourceVersion", "text"),
+        11: ("labels", "{}text"),
+        12: ("annotations", "{}text"),
+        13: ("ownerReferences", "[]OwnerReference"),
+        14: ("finalizers", "[]text"),
+    },
+    "OwnerReference": {
+        1: ("kind", "text"),
+        3: ("name", "text"),
+        4: ("uid", "text"),
+        5: ("apiVersion", "text"),
+        6: ("controller", "flag"),
+        7: ("blockOwnerDeletion", "flag"),
+    },
+    "v1.Secret": {
+        1: ("metadata", "ObjectMeta"),
+        2: ("data", "{}bytes"),
+        3: ("type", "text"),
+        4: ("stringData", "{}text"),
+        5: ("immutable", "flag"),
+    },
+    "v1.ConfigMap": {
+        1: ("metadata", "ObjectMeta"),
+        2: ("data", "{}text"),
+        3: ("binaryData", "{}bytes"),
+        4: ("immutable", "flag"),
+    },
+    "v1.Namespace": {1: ("metadata", "ObjectMeta")},
+    "v1.DeleteOptions": {
+        1: ("gracePeriodSeconds", "number"),
+        2: ("preconditions", "Preconditions"),
+        4: ("propagationPolicy", "text"),
+        5: ("dryRun", "[]text"),
+    },
+    "Preconditions": {1: ("uid", "text"), 2: ("resourceVersion", "text")},
+    "policy/v1.Eviction": {1: ("metadata", "ObjectMeta"), 2: ("deleteOptions", "v1.DeleteOptions")},
+    "ResourceAttributes": {
+        1: ("namespace", "text"),
+        2: ("verb", "text"),
+        3: ("group", "text"),
+        4: ("version", "text"),
+        5: ("resource", "text"),
+        6: ("subresource", "text"),
+        7: ("name", "text"),
+    },
+    "NonResourceAttributes": {1: ("path", "text"), 2: ("verb", "text")},
+    "ReviewSpec": {
+        1: ("resourceAttributes", "ResourceAttributes"),
+        2: ("nonResourceAttributes", "NonResourceAttributes"),
+        3: ("user", "text"),
+        4: ("groups", "[]text"),
+    },
+    "RulesSpec": {1: ("namespace", "text")},
+    "authorization.k8s.io/v1.SelfSubjectAccessReview": {2: ("spec", "ReviewSpec")},
+    "authorization.k8s.io/v1.SubjectAccessReview": {2: ("spec", "ReviewSpec")},
+    "authorization.k8s.io/v1.LocalSubjectAccessReview": {2: ("spec", "ReviewSpec")},
+    "authorization.k8s.io/v1.SelfSubjectRulesReview": {2: ("spec", "RulesSpec")},
+    "authentication.k8s.io/v1.SelfSubjectReview": {},
+}
+
+
+def _unreadable(why: str) -> ApiError:
+    return bad(f"the protobuf of the object cannot be read: {why}")
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -24,10 +96,12 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
-    raise bad("the protobuf of the object cannot be read: a number does not end")
+    raise _unreadable("a number does not end")
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
+def _fields(data: bytes | int) -> Iterator[tuple[int, bytes | int]]:
+    if isinstance(data, int):
+        raise _unreadable("a number stands where a message should")
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -38,58 +112,49 @@ def _fields(data: bytes) -> Iterator[tuple[int, bytes | int]]:
         elif wire == 2:
             size, at = _varint(data, at)
             if at + size > len(data):
-                raise bad("the protobuf of the object cannot be read: it ends too early")
+                raise _unreadable("it ends too early")
             yield number, data[at : at + size]
             at += size
         elif wire in (1, 5):
             at += 8 if wire == 1 else 4
         else:
-            raise bad(f"the protobuf of the object cannot be read: wire type {wire}")
+            raise _unreadable(f"wire type {wire}")
 
 
 def _text(value: bytes | int) -> str:
     try:
         return value.decode() if isinstance(value, bytes) else str(value)
     except UnicodeDecodeError:
-        raise bad("the protobuf of the object cannot be read: text that is not UTF-8") from None
+        raise _unreadable("text that is not UTF-8") from None
 
 
-def _bytes(value: bytes | int) -> bytes:
-    return value if isinstance(value, bytes) else b""
+def _value(kind: str, value: bytes | int) -> object:
+    match kind:
+        case "text":
+            return _text(value)
+        case "bytes":
+            return base64.b64encode(value if isinstance(value, bytes) else b"").decode()
+        case "flag":
+            return bool(value)
+        case "number":
+            signed = value if isinstance(value, int) else 0
+            return signed - 2**64 if signed >= 2**63 else signed
+    return _message(kind, value)
 
 
-def _pair(value: bytes | int) -> tuple[str, bytes]:
-    parts = dict(_fields(_bytes(value)))
-    return _text(parts.get(1, b"")), _bytes(parts.get(2, b""))
-
-
-_META = {1: "name", 2: "generateName", 3: "namespace", 5: "uid", 6: "resourceVersion"}
-
-
-def _meta(data: bytes) -> Json:
+def _message(name: str, data: bytes | int) -> Json:
     made: Json = {}
     for number, value in _fields(data):
-        if number in _META and value:
-            made[_META[number]] = _text(value)
-        elif number in (11, 12):
-            key, text = _pair(value)
-            made.setdefault("labels" if number == 11 else "annotations", {})[key] = _text(text)
-        elif number == 13:
-            made.setdefault("ownerReferences", []).append(_owner(_bytes(value)))
-        elif number == 14:
-            made.setdefault("finalizers", []).append(_text(value))
-    return made
-
-
-def _owner(data: bytes) -> Json:
-    names = {1: "kind", 3: "name", 4: "uid", 5: "apiVersion"}
-    flags = {6: "controller", 7: "blockOwnerDeletion"}
-    made: Json = {}
-    for number, value in _fields(data):
-        if number in names:
-            made[names[number]] = _text(value)
-        elif number in flags:
-            made[flags[number]] = bool(value)
+        key, kind = _MESSAGES[name].get(number, ("", ""))
+        if not key or (kind == "text" and not value):
+            continue
+        if kind.startswith("[]"):
+            made.setdefault(key, []).append(_value(kind[2:], value))
+        elif kind.startswith("{}"):
+            pair = dict(_fields(value))
+            made.setdefault(key, {})[_text(pair.get(1, b""))] = _value(kind[2:], pair.get(2, b""))
+        else:
+            made[key] = _value(kind, value)
     return made
 
 
@@ -97,46 +162,16 @@ def decode(body: bytes) -> Json:
     """The object in an envelope.
 
     Raises:
-        ApiError: 400 BadRequest when it is no Secret, ConfigMap or DeleteOptions, or cannot be read.
+        ApiError: 400 BadRequest when it is of another kind, or cannot be read.
     """
     if not body.startswith(_MAGIC):
         raise bad("the object provided is unrecognized (must be of type runtime.Unknown): no protobuf prefix")
     outer = dict(_fields(body[len(_MAGIC) :]))
-    kinds = dict(_fields(_bytes(outer.get(1, b""))))
-    version, kind, raw = _text(kinds.get(1, b"")), _text(kinds.get(2, b"")), _bytes(outer.get(2, b""))
-    made: Json = {"apiVersion": version, "kind": kind}
-    if kind == "DeleteOptions":
-        return made | _deletion(raw)
-    if kind not in ("Secret", "ConfigMap") or version != "v1":
-        raise bad(f"the sandbox reads only Secrets and ConfigMaps as protobuf, not {version} {kind}: send JSON")
-    for number, value in _fields(raw):
-        if number == 1:
-            made["metadata"] = _meta(_bytes(value))
-        elif number == 2 or (number == 3 and kind == "ConfigMap"):
-            key, data = _pair(value)
-            binary = kind == "Secret" or number == 3
-            told = base64.b64encode(data).decode() if binary else _text(data)
-            made.setdefault("data" if number == 2 else "binaryData", {})[key] = told
-        elif number == 3:
-            made["type"] = _text(value)
-        elif number == 4 and kind == "Secret":
-            key, data = _pair(value)
-            made.setdefault("stringData", {})[key] = _text(data)
-        elif number == (5 if kind == "Secret" else 4):
-            made["immutable"] = bool(value)
-    return made
-
-
-def _deletion(data: bytes) -> Json:
-    made: Json = {}
-    for number, value in _fields(data):
-        if number == 1 and isinstance(value, int):
-            made["gracePeriodSeconds"] = value
-        elif number == 2:
-            parts = dict(_fields(_bytes(value)))
-            made["preconditions"] = {"uid": _text(parts[1])} if 1 in parts else {}
-        elif number == 4:
-            made["propagationPolicy"] = _text(value)
-        elif number == 5:
-            made.setdefault("dryRun", []).append(_text(value))
-    return made
+    kinds = dict(_fields(outer.get(1, b"")))
+    version, kind = _text(kinds.get(1, b"")), _text(kinds.get(2, b""))
+    if f"{version}.{kind}" not in _MESSAGES:
+        if kind != "DeleteOptions":
+            raise bad(f"the sandbox does not read {version} {kind} as protobuf: send JSON")
+        # Deletions name the version of what they delete.
+        return {"apiVersion": "v1", "kind": kind} | _message("v1.DeleteOptions", outer.get(2, b""))
+    return {"apiVersion": version, "kind": kind} | _message(f"{version}.{kind}", outer.get(2, b""))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tui.sandbox import ages, podstatus, selectors
 from tui.sandbox.kinds import Kind
 from tui.sandbox.model import Json
+from tui.sandbox.shapes import Value
 
 Cells = Callable[[Json], Sequence[Any]]
 
@@ -358,7 +359,7 @@ _TABLES: dict[str, Columns] = {
 _STEP = re.compile(r"\.([\w/-]+)|\['([^']+)'\]|\[(\d+|\*)\]|\[\?\(@\.([\w.]+)==[\"']([^\"']*)[\"']\)\]")
 
 
-def _json_path(path: str, obj: Any) -> Any:
+def _json_path(path: str, obj: Value) -> Value:
     """What a CRD's column shows: names, indices, and the one filter that operators use, `[?(@.type=="Ready")]`."""
     values = [obj]
     for step in _STEP.finditer(path.replace("\\.", "\x00")):
