@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import io
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -33,9 +34,10 @@ class Api:
         """The status and the answer; headers are named with underscores."""
         sent = {key.replace("_", "-"): value for key, value in headers.items()}
         data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
+        large = data is not None and len(data) > 1 << 20
         if data is not None:
             sent["Content-Type"] = media
-        async with self.session.request(method, self.url + path, data=data, headers=sent) as response:
+        async with self.session.request(method, self.url + path, data=io.BytesIO(data) if large else data, headers=sent) as response:
             raw = await response.read()
             told = json.loads(raw) if response.content_type == "application/json" else raw.decode()
             return response.status, told

@@ -68,7 +68,9 @@ class Collector:
                 swept = time.monotonic()
                 self.forget_events()
             try:
-                await asyncio.wait_for(self._store.moved(revision), _OLD)
+                # Not `wait_for`, which before Python 3.12 may lose that it is cancelled.
+                async with asyncio.timeout(_OLD):
+                    await self._store.moved(revision)
             except TimeoutError:
                 continue
 

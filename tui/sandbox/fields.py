@@ -265,8 +265,8 @@ def without(shape: Shape, obj: Json, paths: set[Path], kept: set[Path]) -> Json:
     """An object without some fields and elements, but with all that is kept; the object is not changed."""
     made: Json = copy.deepcopy(obj)
     held = {path[:length] for path in kept for length in range(1, len(path) + 1)}
-    # The deepest first: what becomes empty goes with its last field.
-    for path in sorted(paths - held, key=len, reverse=True):
+    # An element goes before its fields: without those that tell it apart it could not be found.
+    for path in sorted(paths - held, key=len):
         _drop(shape, made, path, held, ())
     return made
 
@@ -288,6 +288,9 @@ def _drop(shape: Shape, value: Value, path: Path, held: set[Path], done: Path) -
     elif isinstance(value, list):
         for index, item in enumerate(value):
             if _key(shape, item) == step:
+                if rest and rest[0].removeprefix("f:") in shape.keys:
+                    # Others own something of this element, which must still be found.
+                    return
                 if rest:
                     _drop(shape.item or ANY, item, rest, held, here)
                 else:

@@ -116,7 +116,7 @@ class Pair:
 class Authority:
     """Signs certificates; it is made anew each time, and its key is never written."""
 
-    def __init__(self, name: str = "statetui-sandbox") -> None:
+    def __init__(self, name: str = "statetui-sandbox-ca") -> None:
         self._issuer = _name(name)
         self._secret, public = _fresh()
         self._identity = hashlib.sha1(public, usedforsecurity=False).digest()

@@ -110,7 +110,7 @@ class Store:
         self.first = self.revision
         self._records: list[Record] = []
         self._moved = asyncio.Event()
-        self._subscribers: set[tuple[frozenset[str], deque[Record], asyncio.Event]] = set()
+        self._subscribers: list[tuple[frozenset[str], deque[Record], asyncio.Event]] = []
         self._syncing: asyncio.TimerHandle | None = None
 
     def _replay(self, line: Line) -> None:
@@ -275,7 +275,7 @@ class Store:
         wake = asyncio.Event()
         mine = (wanted, queue, wake)
         first = [(resource, entry) for resource in sorted(wanted) for entry in self.list(resource)]
-        self._subscribers.add(mine)
+        self._subscribers.append(mine)
         try:
             for resource, entry in first:
                 yield Change("ADDED", resource, entry.load(), None, entry.revision)
@@ -288,7 +288,7 @@ class Store:
                 wake.clear()
                 await wake.wait()
         finally:
-            self._subscribers.discard(mine)
+            self._subscribers[:] = [one for one in self._subscribers if one is not mine]
 
     def close(self) -> None:
         """Keeps everything and gives the directory back."""

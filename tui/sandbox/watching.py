@@ -132,7 +132,8 @@ class Watch:
                 await response.write(self.bookmark(revision))
             until = min(end, mark) if self._bookmarks else end
             try:
-                await asyncio.wait_for(self._store.moved(revision), max(until - now, 0.001))
+                async with asyncio.timeout(max(until - now, 0.001)):
+                    await self._store.moved(revision)
             except TimeoutError:
                 continue
 
