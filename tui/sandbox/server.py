@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from pathlib import Path
 
 from aiohttp import web
@@ -33,9 +34,9 @@ _VERSION: Json = {
     "compiler": "python",
     "platform": f"linux/{platform.machine()}",
 }
-#: Where a request's sender and target are found by handlers that others bring.
-USER = "user"
-TARGET = "target"
+#: Who asks, and what for; handlers that others bring find them here.
+USER: ContextVar[User] = ContextVar("user")
+TARGET: ContextVar[Target] = ContextVar("target")
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -43,9 +44,9 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Server:
     """Serves a registry.
 
-    Handlers that others bring (`routes`: logs, exec, statistics …) are asked only when the sender may: `request["user"]`
-    is a `User` and `request["target"]` a `Target`. An `ApiError` that they raise becomes a Status. They are cancelled
-    when the client goes.
+    Handlers that others bring (`routes`: logs, exec, statistics …) are asked only when the sender may; `USER` and `TARGET`
+    say who that is and what is meant. An `ApiError` that they raise becomes a Status. They are cancelled when the client
+    goes.
 
     Attributes:
         kubeconfig: the file that tells clients how to get in; there once the server has started.
@@ -119,7 +120,8 @@ class Server:
             for asked in target.asked():
                 if not self._rights.allowed(user, asked):
                     raise asked.refusal(user)
-            request[USER], request[TARGET] = user, target
+            USER.set(user)
+            TARGET.set(target)
             return await handler(request)
         except ApiError as problem:
             return bodies.refuse(problem)
@@ -157,14 +159,14 @@ class Server:
         return User(name, (*groups, "system:authenticated") if name != ANONYMOUS.name else ANONYMOUS.groups)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        target: Target = request[TARGET]
+        target = TARGET.get()
         if not target.plural:
             return self._document(request)
         if (target.group, target.plural) in reviews.KINDS and target.version == "v1":
             if target.verb != "create" or target.name:
                 raise problems.no_method()
             body = bodies.parse(await request.read(), request.content_type, target.plural)
-            return bodies.answer(reviews.answer(self._rights, request[USER], target.group, target.plural, body), 201)
+            return bodies.answer(reviews.answer(self._rights, USER.get(), target.group, target.plural, body), 201)
         return await self._resources.handle(request, target)
 
     # ── What is no resource ──────────────────────────────────────────────────────────────────────────────────────────
