@@ -37,7 +37,9 @@ class Api:
         large = data is not None and len(data) > 1 << 20
         if data is not None:
             sent["Content-Type"] = media
-        async with self.session.request(method, self.url + path, data=io.BytesIO(data) if large else data, headers=sent) as response:
+        async with self.session.request(
+            method, self.url + path, data=io.BytesIO(data) if large else data, headers=sent
+        ) as response:
             raw = await response.read()
             told = json.loads(raw) if response.content_type == "application/json" else raw.decode()
             return response.status, told

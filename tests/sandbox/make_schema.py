@@ -65,7 +65,7 @@ def main() -> None:
     kinds: dict[str, str] = {}
     for path in sys.argv[1:]:
         for name, schema in json.loads(Path(path).read_text("utf-8"))["components"]["schemas"].items():
-            if name in SCALARS or name.endswith(("List", ".WatchEvent")) and "items" in schema.get("properties", {}):
+            if name in SCALARS or (name.endswith(("List", ".WatchEvent")) and "items" in schema.get("properties", {})):
                 continue
             types[short(name)] = {field: text(inner) for field, inner in schema.get("properties", {}).items()}
             if schema.get("x-kubernetes-map-type") == "atomic":

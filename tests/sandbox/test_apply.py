@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import manifests
 import pytest
 
+import manifests
 from tui.sandbox.model import ApiError
 from tui.sandbox.objects import Options
 from tui.sandbox.registry import Registry
@@ -61,9 +61,7 @@ def test_conflicts_are_named_as_the_real_server_names_them(registry: Registry) -
     assert owned["me", "Apply"] == {
         "f:spec": {
             "f:replicas": {},
-            "f:template": {
-                "f:spec": {"f:containers": {'k:{"name":"mysql"}': {".": {}, "f:image": {}, "f:name": {}}}}
-            },
+            "f:template": {"f:spec": {"f:containers": {'k:{"name":"mysql"}': {".": {}, "f:image": {}, "f:name": {}}}}},
         }
     }
     assert "f:replicas" not in owned["kubectl-client-side-apply", "Update"]["f:spec"]

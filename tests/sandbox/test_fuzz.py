@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+import os
 import random
 from typing import Any
 
-import manifests
 import pytest
 from conftest import Api, Sandbox
+
+import manifests
+
+#: How often 600 mutations are tried; more when STATETUI_FUZZ says so.
+SEEDS = int(os.environ.get("STATETUI_FUZZ", "4"))
 
 _VALUES: list[Any] = [
     None, True, 0, -1, 1.5, 2**31, 2**63, 2**70, 1e300, "", "x", "../../etc", "A_B", "é" * 300, "\u0000", "$patch", [], {},
@@ -57,7 +62,7 @@ _MEDIA = [
 ]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(SEEDS))
 async def test_mutations_are_answered(sandbox: Sandbox, api: Api, seed: int) -> None:
     rng = random.Random(seed)
     counts: dict[int, int] = {}

@@ -8,9 +8,10 @@ import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-import manifests
 import pytest
 from conftest import Sandbox
+
+import manifests
 
 _PROGRAM = shutil.which("kubectl")
 pytestmark = pytest.mark.skipif(_PROGRAM is None, reason="there is no kubectl on PATH")
@@ -44,7 +45,17 @@ async def test_apply_get_and_describe(kubectl: Kubectl) -> None:
     everything = await kubectl("get", "all")
     for name in ("pod/one", "service/db", "deployment.apps/web", "statefulset.apps/db", "job.batch/once"):
         assert name in everything
-    for name in ("sts/db", "deploy/web", "pod/one", "svc/db", "pvc/data", "job/once", "cm/db", "secret/db", "ns/default"):
+    for name in (
+        "sts/db",
+        "deploy/web",
+        "pod/one",
+        "svc/db",
+        "pvc/data",
+        "job/once",
+        "cm/db",
+        "secret/db",
+        "ns/default",
+    ):
         assert "Name:" in await kubectl("describe", name)
     assert "updateStrategy" in await kubectl("explain", "sts.spec")
     assert "widgets" in await kubectl("api-resources")
@@ -63,7 +74,9 @@ async def test_changes(kubectl: Kubectl) -> None:
     await kubectl("rollout", "restart", "deploy/web")
     assert "restartedAt" in await kubectl("get", "deploy", "web", "-o", "yaml")
     assert "Waiting for" in await kubectl("rollout", "status", "deploy/web", "--timeout=1s", fails=True)
-    await kubectl("patch", "sts", "db", "-p", '{"spec":{"template":{"spec":{"containers":[{"name":"mysql","tty":true}]}}}}')
+    await kubectl(
+        "patch", "sts", "db", "-p", '{"spec":{"template":{"spec":{"containers":[{"name":"mysql","tty":true}]}}}}'
+    )
     image = "jsonpath={.spec.template.spec.containers[*].image}"
     assert await kubectl("get", "sts", "db", "-o", image) == "mysql:10"
     await kubectl("label", "cm", "db", "a=b")

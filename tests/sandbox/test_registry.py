@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import manifests
 import pytest
 
+import manifests
 from tui.sandbox import patches, shapes
 from tui.sandbox.collector import Collector
 from tui.sandbox.model import ApiError
@@ -47,7 +47,9 @@ def test_what_it_changes_counts_and_what_it_must_not_is_refused(registry: Regist
     made = registry.create(SETS, manifests.made("StatefulSet"))
     scaled = registry.patch(SETS, "default", "db", {"spec": {"replicas": 5}})
     assert scaled["metadata"]["generation"] == 2
-    told = registry.patch(SETS, "default", "db", {"status": {"replicas": 5}, "spec": {"replicas": 9}}, subresource="status")
+    told = registry.patch(
+        SETS, "default", "db", {"status": {"replicas": 5}, "spec": {"replicas": 9}}, subresource="status"
+    )
     assert (told["spec"]["replicas"], told["status"]["replicas"], told["metadata"]["generation"]) == (5, 5, 2)
     assert registry.patch(SETS, "default", "db", {"spec": {"replicas": 5}}) == told
     problem = refused(422, registry.patch, SETS, "default", "db", {"spec": {"serviceName": "other"}})

@@ -7,10 +7,10 @@ import json
 import stat
 from typing import Any
 
-import manifests
 import pytest
 from conftest import Api, Sandbox
 
+import manifests
 from tui.sandbox import watching
 
 MAPS = "/api/v1/namespaces/default/configmaps"

@@ -69,7 +69,8 @@ def parse(data: bytes, media: str, kind: str) -> Value:
 
 def _yaml(data: bytes) -> Value:
     try:
-        return _plain(yaml.load(data, Loader=_Loader))
+        loader = _Loader(data)
+        return _plain(loader.get_single_data())
     except (yaml.YAMLError, RecursionError, ValueError, TypeError) as problem:
         raise bad(f"error decoding YAML: {str(problem).splitlines()[0] if str(problem) else 'unreadable'}") from None
 

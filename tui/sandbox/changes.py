@@ -73,12 +73,17 @@ def check_change(kind: Kind, old: Json, new: Json) -> None:
             causes.forbidden("spec", _POD_SPEC)
         if before.get("nodeName") not in (None, after.get("nodeName")):
             causes.forbidden("spec.nodeName", "may not be changed")
-    if kind.key == "services" and before.get("clusterIP") not in (None, "", after.get("clusterIP")):
-        if "ExternalName" not in (before["type"], after["type"]):
-            causes.invalid("spec.clusterIPs[0]", [after.get("clusterIP")], "may not change once set")
-    if kind.key in ("configmaps", "secrets") and old.get("immutable"):
-        if any(old.get(part) != new.get(part) for part in ("data", "binaryData", "immutable")):
-            causes.forbidden("data", "field is immutable when `immutable` is set")
+    if (
+        kind.key == "services"
+        and before.get("clusterIP") not in (None, "", after.get("clusterIP"))
+        and "ExternalName" not in (before["type"], after["type"])
+    ):
+        causes.invalid("spec.clusterIPs[0]", [after.get("clusterIP")], "may not change once set")
+    frozen = (
+        ("data", "binaryData", "immutable") if kind.key in ("configmaps", "secrets") and old.get("immutable") else ()
+    )
+    if any(old.get(part) != new.get(part) for part in frozen):
+        causes.forbidden("data", "field is immutable when `immutable` is set")
     if kind.key == "secrets" and old.get("type") != new.get("type"):
         causes.invalid("type", new.get("type"), "field is immutable")
     if kind.plural in ("rolebindings", "clusterrolebindings") and old.get("roleRef") != new.get("roleRef"):
@@ -109,6 +114,10 @@ def from_schema(schema: object, value: Value, path: str, causes: Causes, depth: 
         for index, item in enumerate(value):
             from_schema(schema.get("items"), item, f"{path}[{index}]", causes, depth + 1)
         return
+    _scalar(schema, value, path, causes)
+
+
+def _scalar(schema: Json, value: Value, path: str, causes: Causes) -> None:
     choices = schema.get("enum")
     if isinstance(choices, list) and value not in choices:
         causes.unsupported(path, value, tuple(map(str, choices)))

@@ -189,7 +189,7 @@ def _job(obj: Json) -> None:
     spec, uid = obj.setdefault("spec", {}), obj["metadata"].get("uid")
     _job_spec(spec)
     if uid and not spec["manualSelector"] and "selector" not in spec:
-        name = obj["metadata"]["name"]
+        name = obj["metadata"].get("name", "")
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
         labels = spec["template"]["metadata"].setdefault("labels", {})
         for prefix in ("batch.kubernetes.io/", ""):

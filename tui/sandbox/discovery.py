@@ -54,7 +54,7 @@ class Discovery:
         return made
 
     def resources(self, group: str, version: str) -> list[Json] | None:
-        """The resources of a group in a version, as an `APIResourceList` tells them; None when there is no such group."""
+        """The resources of a group in a version, as an `APIResourceList` tells them; None when there is none."""
         if version not in self.groups().get(group, ["v1"] if not group else []):
             return None
         made: list[Json] = []

@@ -90,6 +90,7 @@ def _heed(registry: Registry, namespace: str, pod: Json) -> None:
     allowed, healthy, wanted = _allowed(registry, budget, pods)
     # A pod that is not ready may go when those that are suffice without it (IfHealthyBudget, the default).
     if allowed < 1 if _healthy(pod) else healthy < wanted:
-        told = f"The disruption budget {budget['metadata']['name']} needs {wanted} healthy pods and has {healthy} currently"
+        name = budget["metadata"]["name"]
+        told = f"The disruption budget {name} needs {wanted} healthy pods and has {healthy} currently"
         message = "Cannot evict pod as it would violate the pod's disruption budget."
         raise ApiError(429, "TooManyRequests", message, {"causes": [{"reason": "DisruptionBudget", "message": told}]})

@@ -7,6 +7,7 @@ line that is torn is dropped; when most lines are of the past, the file is writt
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
@@ -100,11 +101,12 @@ class Journal:
     def _write(self, data: bytes) -> None:
         try:
             written = os.write(self._file, data)
-            if written != len(data):
-                raise OSError(28, "No space left on device", str(self._path))
         except OSError:
             os.ftruncate(self._file, self.size)
             raise
+        if written != len(data):
+            os.ftruncate(self._file, self.size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         self.size += written
         self.dirty = True
 

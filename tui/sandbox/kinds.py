@@ -132,7 +132,6 @@ def _built_in() -> list[Kind]:
         group, _, version = group_version.rpartition("/")
         for plural, name, scope, short, categories, subresources in rows:
             shape = shapes.of_kind(group_version, name)
-            assert shape is not None, name
             view = "events" if group == "events.k8s.io" else ""
             made.append(
                 Kind(
@@ -145,7 +144,7 @@ def _built_in() -> list[Kind]:
                     tuple(short.split()),
                     tuple(categories.split()),
                     tuple(subresources.split()),
-                    shape,
+                    shape or shapes.ANY,
                     version,
                     view,
                 )

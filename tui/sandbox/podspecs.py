@@ -23,8 +23,8 @@ SUBDOMAIN_TEXT = (
     r" '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 SERVICE_TEXT = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and"
-    " end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is"
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character,"
+    " and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is"
     " '[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 _VALUE_TEXT = (

@@ -1,7 +1,7 @@
 r"""The few kinds that clients in Go send in Kubernetes' protobuf: Secrets and ConfigMaps of helm, reviews, evictions.
 
-The envelope is `k8s\0` and runtime.Unknown (1: TypeMeta, 2: the object); field numbers are those of the
-`generated.proto` files of k8s.io/api and k8s.io/apimachinery. What is sent as protobuf is answered in JSON, which those clients read.
+The envelope is `k8s\0` and runtime.Unknown (1: TypeMeta, 2: the object); field numbers are those of the files
+`generated.proto` of k8s.io/api and k8s.io/apimachinery. It is answered in JSON, which those clients read.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ class Registry:
             metadata.pop("managedFields", None)
             objects.owned(kind, None, made, options)
         if kind.key == CRDS:
-            _establish(made)
+            objects.establish(made)
         if options.dry:
             return made
         self.store.put(kind.key, key, made)
@@ -390,28 +390,3 @@ def _grace(kind: Kind, obj: Json, asked: int | None) -> int:
         return 0
     grace = asked if asked is not None else obj["spec"].get("terminationGracePeriodSeconds", 30)
     return max(int(grace), 0)
-
-
-def _establish(crd: Json) -> None:
-    stamp = objects.now()
-    names = crd["spec"]["names"]
-    crd["status"] = {
-        "acceptedNames": names,
-        "conditions": [
-            {
-                "type": "NamesAccepted",
-                "status": "True",
-                "lastTransitionTime": stamp,
-                "reason": "NoConflicts",
-                "message": "no conflicts found",
-            },
-            {
-                "type": "Established",
-                "status": "True",
-                "lastTransitionTime": stamp,
-                "reason": "InitialNamesAccepted",
-                "message": "the initial names have been accepted",
-            },
-        ],
-        "storedVersions": [version["name"] for version in crd["spec"]["versions"] if version.get("storage")],
-    }

@@ -44,9 +44,9 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Server:
     """Serves a registry.
 
-    Handlers that others bring (`routes`: logs, exec, statistics …) are asked only when the sender may; `USER` and `TARGET`
-    say who that is and what is meant. An `ApiError` that they raise becomes a Status. They are cancelled when the client
-    goes.
+    Handlers that others bring (`routes`: logs, exec, statistics …) are asked only when the sender may; `USER` and
+    `TARGET` say who that is and what is meant. An `ApiError` that they raise becomes a Status. They are cancelled when
+    the client goes.
 
     Attributes:
         kubeconfig: the file that tells clients how to get in; there once the server has started.
@@ -118,8 +118,7 @@ class Server:
             user = self._sender(request)
             target = targets.parse(request.method, request.path, request.query)
             for asked in target.asked():
-                if not self._rights.allowed(user, asked):
-                    raise asked.refusal(user)
+                self._demand(user, asked)
             USER.set(user)
             TARGET.set(target)
             return await handler(request)
@@ -141,6 +140,10 @@ class Server:
             _log.exception("%s %s", request.method, request.path)
             return bodies.refuse(ApiError(500, "InternalError", "Internal error occurred: see the sandbox's log"))
 
+    def _demand(self, user: User, asked: Asked) -> None:
+        if not self._rights.allowed(user, asked):
+            raise asked.refusal(user)
+
     def _sender(self, request: web.Request) -> User:
         transport = request.transport
         certificate = transport.get_extra_info("peercert") if transport else None
@@ -153,9 +156,7 @@ class Server:
             return user
         wanted = [("users", name), *(("groups", group) for group in groups)]
         for resource, one in wanted:
-            asked = Asked("impersonate", "", resource, name=one)
-            if not self._rights.allowed(user, asked):
-                raise asked.refusal(user)
+            self._demand(user, Asked("impersonate", "", resource, name=one))
         return User(name, (*groups, "system:authenticated") if name != ANONYMOUS.name else ANONYMOUS.groups)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -198,15 +199,21 @@ class Server:
                 return bodies.answer(self._discovery.group(group))
             case ["apis", group, version]:
                 return bodies.answer(self._discovery.resource_list(group, version))
-            case ["openapi", "v3"]:
-                return bodies.answer(self._discovery.openapi_index())
-            case ["openapi", "v3", "api", version]:
-                return bodies.answer(self._discovery.openapi("", version))
-            case ["openapi", "v3", "apis", group, version]:
-                return bodies.answer(self._discovery.openapi(group, version))
+            case ["openapi", "v3", *rest]:
+                return self._openapi(rest)
             case []:
                 return bodies.answer({"paths": ["/api", "/apis", "/healthz", "/openapi/v3", "/version"]})
         raise web.HTTPNotFound(text="404 page not found")
+
+    def _openapi(self, parts: list[str]) -> web.Response:
+        match parts:
+            case []:
+                return bodies.answer(self._discovery.openapi_index())
+            case ["api", version]:
+                return bodies.answer(self._discovery.openapi("", version))
+            case ["apis", group, version]:
+                return bodies.answer(self._discovery.openapi(group, version))
+        raise problems.no_resource()
 
     @staticmethod
     def _wanted(request: web.Request) -> str:

@@ -211,10 +211,11 @@ def _read(shape: Shape, value: object, path: str, owner: str, unknown: list[str]
         if not isinstance(value, dict):
             raise _refuse(shape, value, path, owner)
         item = shape.item or ANY
-        empty = "" if item.type in ("string", "bytes") else None
+        empty = {"string": "", "bytes": "", "quantity": "0"}.get(item.type)
         return {
             key: empty if inner is None else _read(item, inner, path, owner, unknown, depth + 1)
             for key, inner in value.items()
+            if inner is not None or empty is not None
         }
     if shape.type == "list":
         if not isinstance(value, list):
