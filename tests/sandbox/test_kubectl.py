@@ -99,8 +99,8 @@ async def test_server_side_apply(kubectl: Kubectl) -> None:
 
 
 async def test_watching(kubectl: Kubectl, sandbox: Sandbox) -> None:
-    task = asyncio.create_task(kubectl("get", "cm", "-w", "--request-timeout=4s", fails=False))
-    await asyncio.sleep(1.5)
+    task = asyncio.create_task(kubectl("get", "cm", "-w", "--request-timeout=3s", fails=False))
+    await asyncio.sleep(1.2)
     for name in ("first", "second"):
         sandbox.registry.create("configmaps", manifests.made("ConfigMap", name))
     told = await task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -164,9 +165,9 @@ class Resources:
         revision = asked or self._store.revision
         if streaming or (not asked and query.get("sendInitialEvents", "").lower() != "false"):
             revision = self._store.revision
-            gathered: list[bytes] = list(watch.initial())
-            for at in range(0, len(gathered), 500):
-                await response.write(b"".join(gathered[at : at + 500]))
+            initial = watch.initial()
+            while gathered := b"".join(itertools.islice(initial, 100)):
+                await response.write(gathered)
             if streaming and bookmarks:
                 await response.write(watch.bookmark(revision, first=True))
         await watch.follow(response, revision, length)

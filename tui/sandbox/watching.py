@@ -87,9 +87,9 @@ class Watch:
 
     def initial(self) -> Iterator[bytes]:
         """What there is, as ADDED."""
-        for entry in self._store.list(self._chosen.kind.key, self._chosen.namespace or None):
-            if self._chosen.meant(entry):
-                yield self._event("ADDED", entry)
+        every = self._store.list(self._chosen.kind.key, self._chosen.namespace or None)
+        # What is there now, as references; the text of each is made when it is sent.
+        return (self._event("ADDED", entry) for entry in [entry for entry in every if self._chosen.meant(entry)])
 
     def changed(self, record: Record) -> bytes:
         """What a change means to this client; empty when nothing."""
