@@ -99,8 +99,8 @@ async def test_server_side_apply(kubectl: Kubectl) -> None:
 
 
 async def test_watching(kubectl: Kubectl, sandbox: Sandbox) -> None:
-    task = asyncio.create_task(kubectl("get", "cm", "-w", "--request-timeout=3s", fails=False))
-    await asyncio.sleep(1.2)
+    task = asyncio.create_task(kubectl("get", "cm", "-w", "--request-timeout=2s", fails=False))
+    await asyncio.sleep(0.8)
     for name in ("first", "second"):
         sandbox.registry.create("configmaps", manifests.made("ConfigMap", name))
     told = await task
@@ -116,3 +116,26 @@ async def test_users(kubectl: Kubectl) -> None:
     refused = await kubectl(viewer, "get", "secrets", fails=True)
     assert 'Error from server (Forbidden): secrets is forbidden: User "viewer" cannot list resource' in refused
     assert "pods" in await kubectl(viewer, "auth", "can-i", "--list")
+
+
+async def test_what_kubectl_makes_itself_comes_as_protobuf(kubectl: Kubectl) -> None:
+    for made in (
+        "deployment d --image=nginx:1 --replicas=2 --port=80",
+        "serviceaccount s",
+        "role r --verb=get,list --resource=pods",
+        "rolebinding rb --role=r --user=x",
+        "job j --image=busybox -- sleep 1",
+        "quota q --hard=pods=3",
+        "pdb p --selector=app=x --min-available=1",
+        "ingress i --rule=foo/bar=svc:80",
+        "secret generic sec --from-literal=a=b",
+    ):
+        await kubectl("create", *made.split())
+    await kubectl("expose", "deployment", "d")
+    path = "jsonpath={.spec.replicas} {.spec.template.spec.containers[0].image} {.spec.selector.matchLabels.app}"
+    assert await kubectl("get", "deploy", "d", "-o", path) == "2 nginx:1 d"
+    assert await kubectl("get", "quota", "q", "-o", "jsonpath={.spec.hard.pods}") == "3"
+    assert await kubectl("get", "svc", "d", "-o", "jsonpath={.spec.ports[0].targetPort}") == "80"
+    assert (
+        await kubectl("get", "ing", "i", "-o", "jsonpath={.spec.rules[0].http.paths[0].backend.service.name}") == "svc"
+    )

@@ -1,87 +1,34 @@
-r"""The few kinds that clients in Go send in Kubernetes' protobuf: Secrets and ConfigMaps of helm, reviews, evictions.
+r"""Objects in Kubernetes' protobuf, which kubectl and helm send for the kinds that Kubernetes brings.
 
-The envelope is `k8s\0` and runtime.Unknown (1: TypeMeta, 2: the object); field numbers are those of the files
-`generated.proto` of k8s.io/api and k8s.io/apimachinery. It is answered in JSON, which those clients read.
+The envelope is `k8s\0` and runtime.Unknown (1: TypeMeta, 2: the object). `protobuf.json` was made from the files
+`generated.proto` of k8s.io/api and k8s.io/apimachinery 0.36.1 by `tests/sandbox/make_protobuf.py`. It is answered in
+JSON, which those clients read.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
+import json
+import time
 from collections.abc import Iterator
+from importlib import resources
+from typing import Any
 
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.problems import bad
+from tui.sandbox.shapes import ANY, Shape, Value, of_kind
 
 MEDIA = "application/vnd.kubernetes.protobuf"
 _MAGIC = b"k8s\x00"
+#: How deep an object may be.
+_DEPTH = 60
 
-#: message: number: name and type. `text`, `bytes`, `flag`, `number`, `{}text` and `{}bytes` (maps of strings), the name
-#: of another message; `[]` before it: it may stand there more than once.
-_MESSAGES: dict[str, dict[int, tuple[str, str]]] = {
-    "ObjectMeta": {
-        1: ("name", "text"),
-        2: ("generateName", "text"),
-        3: ("namespace", "text"),
-        5: ("uid", "text"),
-        6: ("resourceVersion", "text"),
-        11: ("labels", "{}text"),
-        12: ("annotations", "{}text"),
-        13: ("ownerReferences", "[]OwnerReference"),
-        14: ("finalizers", "[]text"),
-    },
-    "OwnerReference": {
-        1: ("kind", "text"),
-        3: ("name", "text"),
-        4: ("uid", "text"),
-        5: ("apiVersion", "text"),
-        6: ("controller", "flag"),
-        7: ("blockOwnerDeletion", "flag"),
-    },
-    "v1.Secret": {
-        1: ("metadata", "ObjectMeta"),
-        2: ("data", "{}bytes"),
-        3: ("type", "text"),
-        4: ("stringData", "{}text"),
-        5: ("immutable", "flag"),
-    },
-    "v1.ConfigMap": {
-        1: ("metadata", "ObjectMeta"),
-        2: ("data", "{}text"),
-        3: ("binaryData", "{}bytes"),
-        4: ("immutable", "flag"),
-    },
-    "v1.Namespace": {1: ("metadata", "ObjectMeta")},
-    "v1.DeleteOptions": {
-        1: ("gracePeriodSeconds", "number"),
-        2: ("preconditions", "Preconditions"),
-        4: ("propagationPolicy", "text"),
-        5: ("dryRun", "[]text"),
-    },
-    "Preconditions": {1: ("uid", "text"), 2: ("resourceVersion", "text")},
-    "policy/v1.Eviction": {1: ("metadata", "ObjectMeta"), 2: ("deleteOptions", "v1.DeleteOptions")},
-    "ResourceAttributes": {
-        1: ("namespace", "text"),
-        2: ("verb", "text"),
-        3: ("group", "text"),
-        4: ("version", "text"),
-        5: ("resource", "text"),
-        6: ("subresource", "text"),
-        7: ("name", "text"),
-    },
-    "NonResourceAttributes": {1: ("path", "text"), 2: ("verb", "text")},
-    "ReviewSpec": {
-        1: ("resourceAttributes", "ResourceAttributes"),
-        2: ("nonResourceAttributes", "NonResourceAttributes"),
-        3: ("user", "text"),
-        4: ("groups", "[]text"),
-    },
-    "RulesSpec": {1: ("namespace", "text")},
-    "authorization.k8s.io/v1.SelfSubjectAccessReview": {2: ("spec", "ReviewSpec")},
-    "authorization.k8s.io/v1.SubjectAccessReview": {2: ("spec", "ReviewSpec")},
-    "authorization.k8s.io/v1.LocalSubjectAccessReview": {2: ("spec", "ReviewSpec")},
-    "authorization.k8s.io/v1.SelfSubjectRulesReview": {2: ("spec", "RulesSpec")},
-    "authentication.k8s.io/v1.SelfSubjectReview": {},
-}
+
+@functools.cache
+def _proto() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(resources.files("tui.sandbox").joinpath("protobuf.json").read_text("utf-8"))
+    return loaded
 
 
 def _unreadable(why: str) -> ApiError:
@@ -128,50 +75,83 @@ def _text(value: bytes | int) -> str:
         raise _unreadable("text that is not UTF-8") from None
 
 
-def _value(kind: str, value: bytes | int) -> object:
+def _number(value: bytes | int) -> int:
+    signed = value if isinstance(value, int) else 0
+    return signed - 2**64 if signed >= 2**63 else signed
+
+
+def _special(kind: str, data: bytes | int) -> Value:
+    """Types whose JSON is no object: quantities, times, and numbers that may be names."""
+    parts = dict(_fields(data))
+    if kind == "Quantity":
+        return _text(parts.get(1, b"")) or "0"
+    if kind == "IntOrString":
+        return _text(parts.get(3, b"")) if parts.get(1) else _number(parts.get(2, 0))
+    if not parts:
+        return None
+    seconds = min(max(_number(parts.get(1, 0)), 0), 253402300799)
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _value(kind: str, value: bytes | int, shape: Shape, depth: int) -> Value:
     match kind:
-        case "text":
+        case "string":
             return _text(value)
         case "bytes":
             return base64.b64encode(value if isinstance(value, bytes) else b"").decode()
-        case "flag":
+        case "bool":
             return bool(value)
-        case "number":
-            signed = value if isinstance(value, int) else 0
-            return signed - 2**64 if signed >= 2**63 else signed
-    return _message(kind, value)
+        case "int32" | "int64":
+            return _number(value)
+    last = kind.rpartition(".")[2]
+    if last in ("Quantity", "Time", "MicroTime", "IntOrString"):
+        return _special(last, value)
+    return _message(kind, value, shape, depth + 1)
 
 
-def _message(name: str, data: bytes | int) -> Json:
+def _message(name: str, data: bytes | int, shape: Shape, depth: int) -> Json:
+    if depth > _DEPTH:
+        raise _unreadable("it is nested too deeply")
     made: Json = {}
+    known = _proto()["messages"].get(name, {})
     for number, value in _fields(data):
-        key, kind = _MESSAGES[name].get(number, ("", ""))
-        if not key or (kind == "text" and not value):
+        key, kind = known.get(str(number), ("", "double"))
+        plain = kind.removeprefix("[]").removeprefix("{}")
+        if plain == "double" or (kind == "string" and not value):
             continue
-        if kind.startswith("[]"):
-            made.setdefault(key, []).append(_value(kind[2:], value))
+        inner = shape.fields.get(key)
+        if inner is None and kind == plain and "." in kind:
+            # What Go embeds has a field of its own here, and none in JSON.
+            made |= _message(kind, value, shape, depth + 1)
+        elif inner is None:
+            continue
+        elif kind.startswith("[]"):
+            made.setdefault(key, []).append(_value(plain, value, inner.item or ANY, depth))
         elif kind.startswith("{}"):
             pair = dict(_fields(value))
-            made.setdefault(key, {})[_text(pair.get(1, b""))] = _value(kind[2:], pair.get(2, b""))
+            made.setdefault(key, {})[_text(pair.get(1, b""))] = _value(
+                plain, pair.get(2, b""), inner.item or ANY, depth
+            )
         else:
-            made[key] = _value(kind, value)
-    return made
+            made[key] = _value(kind, value, inner, depth)
+    return {key: value for key, value in made.items() if value is not None}
 
 
 def decode(body: bytes) -> Json:
     """The object in an envelope.
 
     Raises:
-        ApiError: 400 BadRequest when it is of another kind, or cannot be read.
+        ApiError: 400 BadRequest when it is of a kind that is not known, or cannot be read.
     """
     if not body.startswith(_MAGIC):
         raise bad("the object provided is unrecognized (must be of type runtime.Unknown): no protobuf prefix")
     outer = dict(_fields(body[len(_MAGIC) :]))
     kinds = dict(_fields(outer.get(1, b"")))
     version, kind = _text(kinds.get(1, b"")), _text(kinds.get(2, b""))
-    if f"{version}.{kind}" not in _MESSAGES:
-        if kind != "DeleteOptions":
-            raise bad(f"the sandbox does not read {version} {kind} as protobuf: send JSON")
+    if kind == "DeleteOptions":
         # Deletions name the version of what they delete.
-        return {"apiVersion": "v1", "kind": kind} | _message("v1.DeleteOptions", outer.get(2, b""))
-    return {"apiVersion": version, "kind": kind} | _message(f"{version}.{kind}", outer.get(2, b""))
+        version = "v1"
+    message, shape = _proto()["kinds"].get(f"{version}/{kind}"), of_kind(version, kind)
+    if message is None or shape is None:
+        raise bad(f"the sandbox does not read {version} {kind} as protobuf: send JSON")
+    return {"apiVersion": version, "kind": kind} | _message(message, outer.get(2, b""), shape, 0)
