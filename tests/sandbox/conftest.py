@@ -44,11 +44,16 @@ class Api:
             told = json.loads(raw) if response.content_type == "application/json" else raw.decode()
             return response.status, told
 
-    async def watch(self, path: str, **headers: str) -> list[dict[str, Any]]:
-        """What a watch says until it ends."""
+    async def watch(self, path: str, *, count: int = 0, **headers: str) -> list[dict[str, Any]]:
+        """What a watch says: so many events, or all until it ends."""
         sent = {key.replace("_", "-"): value for key, value in headers.items()}
         async with self.session.get(self.url + path, headers=sent) as response:
-            return [json.loads(line) async for line in response.content]
+            events = []
+            async for line in response.content:
+                events.append(json.loads(line))
+                if len(events) == count:
+                    break
+            return events
 
 
 class Sandbox:

@@ -73,7 +73,7 @@ async def test_changes(kubectl: Kubectl) -> None:
     await kubectl("set", "image", "sts/db", "mysql=mysql:10")
     await kubectl("rollout", "restart", "deploy/web")
     assert "restartedAt" in await kubectl("get", "deploy", "web", "-o", "yaml")
-    assert "Waiting for" in await kubectl("rollout", "status", "deploy/web", "--timeout=1s", fails=True)
+    assert "Waiting for" in await kubectl("rollout", "status", "deploy/web", "--watch=false")
     await kubectl(
         "patch", "sts", "db", "-p", '{"spec":{"template":{"spec":{"containers":[{"name":"mysql","tty":true}]}}}}'
     )
@@ -99,7 +99,7 @@ async def test_server_side_apply(kubectl: Kubectl) -> None:
 
 
 async def test_watching(kubectl: Kubectl, sandbox: Sandbox) -> None:
-    task = asyncio.create_task(kubectl("get", "cm", "-w", "--request-timeout=2s", fails=False))
+    task = asyncio.create_task(kubectl("get", "cm", "-w", "--request-timeout=1500ms", fails=False))
     await asyncio.sleep(0.8)
     for name in ("first", "second"):
         sandbox.registry.create("configmaps", manifests.made("ConfigMap", name))

@@ -171,8 +171,8 @@ async def test_watches(sandbox: Sandbox, api: Api, monkeypatch: pytest.MonkeyPat
 
 async def test_a_watch_list_says_when_all_was_told(api: Api) -> None:
     await api("POST", MAPS, config("a"))
-    query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1"
-    events = await api.watch(f"{MAPS}?{query}")
+    query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
+    events = await api.watch(f"{MAPS}?{query}", count=2)
     assert [event["type"] for event in events] == ["ADDED", "BOOKMARK"]
     assert events[1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
     status, told = await api("GET", f"{MAPS}?watch=1&sendInitialEvents=true")
@@ -198,7 +198,7 @@ async def test_tables(api: Api) -> None:
     assert table["rows"][0]["cells"] == ["w", "small", None]
     scale = (await api("GET", f"{widgets}/w/scale"))[1]
     assert scale["spec"] == {"replicas": 1}
-    events = await api.watch(f"{MAPS}?watch=1&timeoutSeconds=1", Accept=TABLE)
+    events = await api.watch(f"{MAPS}?watch=1", count=1, Accept=TABLE)
     assert [event["object"]["kind"] for event in events] == ["Table"]
 
 
