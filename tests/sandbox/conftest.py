@@ -59,11 +59,11 @@ class Api:
 class Sandbox:
     """A server with what is behind it."""
 
-    def __init__(self, directory: Path, history: int = 5000) -> None:
-        self.store = Store(directory, history=history)
+    def __init__(self, directory: Path, *, routes: Any = ()) -> None:
+        self.store = Store(directory)
         self.registry = Registry(self.store)
         seeds.plant(self.registry)
-        self.server = Server(self.registry, directory)
+        self.server = Server(self.registry, directory, routes=routes)
         self.directory = directory
 
     @property

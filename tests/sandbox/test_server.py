@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from conftest import Api, Sandbox
 
 import manifests
 from tui.sandbox import watching
+from tui.sandbox.model import ApiError
+from tui.sandbox.server import TARGET, USER
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -276,3 +280,31 @@ async def test_secrets_of_helm_come_as_protobuf(api: Api) -> None:
     for cut in range(4, len(body), 7):
         status, told = await api("POST", "/api/v1/namespaces/default/secrets", body[:cut], media=media)
         assert 400 <= status < 500, json.dumps(told)
+
+
+async def test_handlers_of_others_are_guarded(tmp_path: Path) -> None:
+    seen = []
+
+    async def stream(request: web.Request) -> web.Response:
+        seen.append((USER.get().name, TARGET.get().verb, TARGET.get().subresource, request.match_info["name"]))
+        raise ApiError(400, "BadRequest", 'container "c" is waiting to start')
+
+    start = "/api/v1/namespaces/{namespace}/pods/{name}/"
+    routes = [web.get(start + "log", stream), web.get(start + "exec", stream)]
+    sandbox = Sandbox(tmp_path, routes=routes)
+    await sandbox.server.start()
+    start = "/api/v1/namespaces/default/pods/x/"
+    async with sandbox.client("viewer") as viewer:
+        status, told = await viewer("GET", start + "log")
+        assert (status, told["message"]) == (400, 'container "c" is waiting to start')
+        assert (await viewer("GET", start + "exec"))[0] == 403
+        role = {"rules": [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["get"]}]}
+        sandbox.registry.patch("roles.rbac.authorization.k8s.io", "default", "viewer", role)
+        status, told = await viewer("GET", start + "exec")
+        assert status == 403 and 'cannot create resource "pods/exec"' in told["message"]
+        role["rules"][0]["verbs"].append("create")
+        sandbox.registry.patch("roles.rbac.authorization.k8s.io", "default", "viewer", role)
+        assert (await viewer("GET", start + "exec"))[0] == 400
+    assert seen == [("viewer", "get", "log", "x"), ("viewer", "get", "exec", "x")]
+    await sandbox.server.stop()
+    sandbox.store.close()
