@@ -303,7 +303,8 @@ class Runner:
 
     async def _post_start(self, child: Child, hook: Json) -> None:
         try:
-            await self._hook(hook, 30)
+            # Kubernetes sets it no limit; a server that starts slowly must not be killed by what fills it.
+            await self._hook(hook, 300)
         except probes.ProbeError as error:
             self._event("FailedPostStartHook", f"PostStartHook failed: {error}", "Warning")
             self._ending = asyncio.create_task(self._end(child, 2, "FailedPostStartHook"))
