@@ -1,56 +1,70 @@
-"""`python -m tui.sandbox --directory DIR [--port N]`: the API alone, for development; nothing runs in its pods."""
+"""`python -m tui.sandbox --directory DIR [--port N] [--scene]`: a cluster whose pods are processes of this machine."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import contextlib
+import logging
+import os
 import signal
 import sys
 from pathlib import Path
 
-from tui.sandbox import seeds
-from tui.sandbox.collector import Collector
+from tui.sandbox.cluster import Cluster, PartError
 from tui.sandbox.journal import Damaged
-from tui.sandbox.registry import Registry
-from tui.sandbox.server import Server
-from tui.sandbox.store import Store
+from tui.sandbox.kubelet.kubelet import BusyError
+from tui.sandbox.model import ApiError
 
 
-async def _serve(directory: Path, port: int) -> None:
-    store = Store(directory)
+async def _serve(directory: Path, port: int, with_scene: bool, with_parent: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    if with_parent:
+        # The parent holds the other end: its end is the end of the input, however it ended.
+        loop.add_reader(0, _ended_with_parent, loop, stop)
+    cluster = Cluster(directory, port=port, with_scene=with_scene)
     try:
-        registry = Registry(store)
-        seeds.plant(registry)
-        server = Server(registry, directory, port=port)
-        await server.start()
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        collector = asyncio.create_task(Collector(registry).run())
-        sys.stdout.write(f"{server.url}\nexport KUBECONFIG={server.kubeconfig}\n")
-        sys.stdout.flush()
-        await stop.wait()
-        collector.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await collector
-        await server.stop()
+        await cluster.start()
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.write(f"{cluster.server.url}\nexport KUBECONFIG={cluster.server.kubeconfig}\n")
+            sys.stdout.flush()
+        wanted = asyncio.create_task(stop.wait())
+        works = asyncio.create_task(cluster.run())
+        await asyncio.wait((wanted, works), return_when=asyncio.FIRST_COMPLETED)
+        wanted.cancel()
+        if works.done():
+            works.result()
+        works.cancel()
     finally:
-        store.close()
+        await cluster.stop()
+
+
+def _ended_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    if not os.read(0, 1024):
+        loop.remove_reader(0)
+        stop.set()
 
 
 def main() -> int:
-    """Serves until it is interrupted; the exit code."""
+    """Runs until it is interrupted, or a part of it ends; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tui.sandbox", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True, help="where everything is kept")
     parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1; any that is free when left out")
+    parser.add_argument("--scene", action="store_true", help="begin with four stateful systems, in namespace stateful")
+    parser.add_argument("--with-parent", action="store_true", help="end when the standard input does")
     arguments = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Pods find the Python that runs this one, if there is no other.
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     try:
-        asyncio.run(_serve(arguments.directory, arguments.port))
+        asyncio.run(_serve(arguments.directory.absolute(), arguments.port, arguments.scene, arguments.with_parent))
     except BlockingIOError:
         sys.stderr.write(f"another sandbox uses {arguments.directory}\n")
         return 1
-    except (OSError, Damaged) as problem:
+    except (OSError, Damaged, BusyError, PartError, ApiError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     return 0

@@ -59,6 +59,7 @@ class Server:
         directory: Path,
         *,
         routes: Iterable[web.RouteDef] = (),
+        extend: Callable[[web.Application], None] | None = None,
         metrics: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -69,7 +70,8 @@ class Server:
             registry: what is served.
             directory: where certificates and kubeconfig are kept.
             routes: handlers of what the registry does not serve.
-            metrics: whether `routes` serve metrics.k8s.io, which discovery tells then.
+            extend: adds more of them, for those who also want to hear when the server stops.
+            metrics: whether these serve metrics.k8s.io, which discovery tells then.
             host: the address; of loopback.
             port: 0 for any that is free.
 
@@ -83,6 +85,8 @@ class Server:
         self._host, self._port = host, port
         app = web.Application(client_max_size=_LARGEST, middlewares=[self._guard])
         app.router.add_routes(routes)
+        if extend is not None:
+            extend(app)
         app.router.add_route("*", "/{path:.*}", self._answer)
         # Watches end with their clients, and do not hold up the end of the server.
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)

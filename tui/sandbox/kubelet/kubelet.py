@@ -63,6 +63,14 @@ class Kubelet:
             asyncio.create_task(self._usage.run(), name="usage"),
         ]
 
+    async def run(self) -> None:
+        """Waits, once it has started, for as long as all of it works. RuntimeError says what does not any more."""
+        tasks = [*self._tasks, self.host.processes.reader]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        ended = done.pop()
+        cause = None if ended.cancelled() else ended.exception()
+        raise RuntimeError(f"the kubelet's {ended.get_name()} has ended") from cause
+
     async def stop(self, grace: float = 5.0) -> None:
         """Ends all containers, politely for so many seconds; the API keeps the pods, the next start runs them again."""
         for task in self._tasks:

@@ -82,6 +82,13 @@ class Processes:
         self._link = ours
         self._reader = asyncio.create_task(self._read(ours), name="supervisor")
 
+    @property
+    def reader(self) -> asyncio.Task[None]:
+        """Runs, once opened, for as long as the supervisor does."""
+        if self._reader is None:
+            raise RuntimeError("the supervisor has not been started")
+        return self._reader
+
     async def close(self) -> None:
         """Ends every process that still runs, and the supervisor."""
         if self._link is not None:
