@@ -9,7 +9,7 @@ from tui.sandbox.images import wheels
 from tui.sandbox.images.model import Container, Plan, program, script
 
 #: PostgreSQL refuses to run as root. Inside a user namespace it is another user, to whom root's files belong; where
-#: those are forbidden it runs as nobody, who must be able to read its programs.
+#: those are forbidden it runs as nobody, who needs a right of root's to reach a directory below root's home.
 _AS = """\
 as() { "$@"; }; run() { exec "$@"; }
 if [ "$(id -u)" = 0 ]; then
@@ -17,8 +17,10 @@ if [ "$(id -u)" = 0 ]; then
     as() { unshare --user --map-user=1000 --map-group=1000 -- "$@"; }
     run() { exec unshare --user --map-user=1000 --map-group=1000 -- "$@"; }
   else
-    as() { setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"; }
-    run() { exec setpriv --reuid 65534 --regid 65534 --clear-groups -- "$@"; }
+    may="--inh-caps=+dac_override --ambient-caps=+dac_override"
+    setpriv --reuid 65534 --regid 65534 --clear-groups $may -- true 2>/dev/null || may=
+    as() { setpriv --reuid 65534 --regid 65534 --clear-groups $may -- "$@"; }
+    run() { exec setpriv --reuid 65534 --regid 65534 --clear-groups $may -- "$@"; }
     chown -R 65534:65534 "$data"
   fi
 fi
