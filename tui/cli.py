@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = _parsed(parser, words)
         if "namespace" in arguments and "all_namespaces" in arguments:
             parser.error("argument -A/--all-namespaces: not allowed with argument -n/--namespace")
+        if arguments.command == "demo" and "kubeconfig" in arguments:
+            parser.error("argument --kubeconfig: the demo has a cluster of its own")
         if arguments.command == "forward" and (mistake := forward_arguments.mistake(arguments)):
             parser.error(mistake)
         return _dispatch(arguments)
@@ -179,6 +181,20 @@ def _parser() -> _Parser:
 
     forward_arguments.add(commands, common)
 
+    demo = commands.add_parser(
+        "demo", parents=[common], allow_abbrev=False, help="try it without a cluster: one on this machine",
+        description="Runs a small cluster on this machine, with MySQL, MinIO, CockroachDB and RabbitMQ (or what "
+        "stands in for them) as processes of yours, and shows it. It keeps its data until --reset.",
+    )  # fmt: skip
+    mode = demo.add_mutually_exclusive_group()
+    for name, text in (
+        ("serve", "no screen: print where its kubeconfig is, for other tools, and run until Ctrl-C"),
+        ("check", "no screen: start it, ask each server a question, print a table"),
+        ("reset", "forget everything that it keeps"),
+    ):
+        mode.add_argument(f"--{name}", dest="mode", action="store_const", const=name, default="screen", help=text)
+    demo.add_argument("--yes", action="store_true", help="install missing servers, or forget everything, unasked")
+
     config = commands.add_parser(
         "config", parents=[common], allow_abbrev=False, help="where the settings file is, and what is in force",
         description="`path` prints where the settings file is; `show` prints each value and where it comes from.",
@@ -223,6 +239,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             return doctor.run(_connect_options(arguments), lambda: _settings(arguments), arguments.output)
         settings = _settings(arguments)
         logfile.start(settings.log_level)
+        if arguments.command == "demo":
+            return _demo(arguments, settings)
         options = replace(_connect_options(arguments), low_bandwidth=settings.low_bandwidth)
         if arguments.command == "get":
             from tui.commands import get  # noqa: PLC0415
@@ -255,6 +273,26 @@ def _forward(arguments: argparse.Namespace, options: ConnectOptions, settings: S
     return forward.run(options, settings, request)
 
 
+def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
+    from dataclasses import replace  # noqa: PLC0415
+
+    from tui.commands import demo  # noqa: PLC0415
+
+    if arguments.mode == "screen" and (code := _no_screen("statetui demo --serve")):
+        return code
+    options = replace(_connect_options(arguments), low_bandwidth=settings.low_bandwidth)
+
+    def screen(kubeconfig: str) -> int:
+        return _screen(replace(options, kubeconfig=kubeconfig), settings)
+
+    def check(kubeconfig: str) -> int:
+        from tui.commands import demo_check  # noqa: PLC0415
+
+        return demo_check.run(replace(options, kubeconfig=kubeconfig))
+
+    return demo.run(demo.Request(arguments.mode, arguments.yes), screen, check)
+
+
 def _settings_file(arguments: argparse.Namespace) -> str | None:
     return vars(arguments).get("config") or os.environ.get("STATETUI_CONFIG") or None
 
@@ -275,15 +313,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _screen(options: ConnectOptions, settings: Settings) -> int:
     """Starts the terminal program."""
-    if not (_is_terminal(0) and _is_terminal(1)):
-        print("statetui: this is not a terminal; `statetui get` prints the workloads without one.", file=sys.stderr)
-        return exits.USAGE
-    if os.environ.get("TERM") in ("dumb", "unknown"):
-        print(
-            f"statetui: a terminal of TERM={os.environ['TERM']} cannot show a screen; `statetui get` needs none.",
-            file=sys.stderr,
-        )
-        return exits.USAGE
+    if code := _no_screen("statetui get"):
+        return code
     prepare_screen(settings)
     from tui.screens.app import StatetuiApp  # noqa: PLC0415 - Textual reads the environment when it is imported
 
@@ -292,6 +323,20 @@ def _screen(options: ConnectOptions, settings: Settings) -> int:
     if app.defect is not None:
         raise app.defect
     return app.return_code or exits.OK
+
+
+def _no_screen(instead: str) -> int:
+    """Says why nothing can be shown here, and what needs no screen; the exit code, 0 when a screen can be shown."""
+    if not (_is_terminal(0) and _is_terminal(1)):
+        print(f"statetui: this is not a terminal; `{instead}` needs none.", file=sys.stderr)
+        return exits.USAGE
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        print(
+            f"statetui: a terminal of TERM={os.environ['TERM']} cannot show a screen; `{instead}` needs none.",
+            file=sys.stderr,
+        )
+        return exits.USAGE
+    return exits.OK
 
 
 def prepare_screen(settings: Settings) -> None:

@@ -16,6 +16,9 @@ from tui.sandbox.journal import Damaged
 from tui.sandbox.kubelet.kubelet import BusyError
 from tui.sandbox.model import ApiError
 
+#: The exit code when another sandbox uses the directory (EX_TEMPFAIL).
+BUSY = 75
+
 
 async def _serve(directory: Path, port: int, with_scene: bool, with_parent: bool) -> None:
     stop = asyncio.Event()
@@ -61,10 +64,10 @@ def main() -> int:
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     try:
         asyncio.run(_serve(arguments.directory.absolute(), arguments.port, arguments.scene, arguments.with_parent))
-    except BlockingIOError:
+    except (BlockingIOError, BusyError):
         sys.stderr.write(f"another sandbox uses {arguments.directory}\n")
-        return 1
-    except (OSError, Damaged, BusyError, PartError, ApiError) as problem:
+        return BUSY
+    except (OSError, Damaged, PartError, ApiError) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     return 0

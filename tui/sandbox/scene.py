@@ -40,3 +40,9 @@ def manifests() -> Iterator[Json]:
     """What the scene is made of, in the order in which it is applied."""
     for file in sorted((Path(__file__).parent / "manifests").glob("*.yaml")):
         yield from yaml.safe_load_all(file.read_text("utf-8"))
+
+
+def secret(name: str, key: str) -> str:
+    """What a Secret of the scene holds."""
+    held = (one for one in manifests() if one["kind"] == "Secret" and one["metadata"]["name"] == name)
+    return str(next(held)["stringData"][key])

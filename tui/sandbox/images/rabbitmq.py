@@ -30,7 +30,7 @@ class RabbitMqImage:
 
     def plan(self, container: Container) -> Plan:
         """A node; with several pods one of a cluster."""
-        programs = _programs()
+        scripts = programs()
         mapper = wheels.system(["epmd"], "Erlang", "erlang-base", extra=_erlang())
         home = container.directory
         data = container.data("/bitnami/rabbitmq/mnesia", "/var/lib/rabbitmq/mnesia", "/var/lib/rabbitmq", "/data")
@@ -69,8 +69,8 @@ class RabbitMqImage:
             "RABBITMQ_CTL_DIST_PORT_MAX": "0",
         }
         # The manifest's own settings of these names are for another machine.
-        text = f"unset RABBITMQ_USE_LONGNAME RABBITMQ_LOGS\nexec {quote(str(programs / 'rabbitmq-server'))}\n"
-        return Plan(script(container, text), environment, path=[str(programs)])
+        text = f"unset RABBITMQ_USE_LONGNAME RABBITMQ_LOGS\nexec {quote(str(scripts / 'rabbitmq-server'))}\n"
+        return Plan(script(container, text), environment, path=[str(scripts)])
 
     @staticmethod
     def _conf(container: Container) -> str:
@@ -111,7 +111,7 @@ class RabbitMqImage:
         return "\n".join(lines) + "\n"
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Where RabbitMQ's own scripts are: those of /usr/sbin insist on root or its own user, and change to it."""
     for library in _LIBRARIES:
         for found in sorted(Path(library).glob("**/sbin/rabbitmq-server"), reverse=True):

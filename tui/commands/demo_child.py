@@ -1,0 +1,148 @@
+"""The sandbox as a child process: of a session of its own, ended in order, and never outliving its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tui import paths
+from tui.problem import Cause, Problem, ProblemError
+
+#: Seconds until the API must answer, and until everything must have ended.
+START, END = 30.0, 25.0
+#: The exit code of a sandbox whose directory another one uses (`tui.sandbox.__main__`).
+BUSY = 75
+
+
+def directory() -> Path:
+    """Where the demo keeps everything."""
+    return paths.state_dir() / "demo"
+
+
+class Sandbox:
+    """The demo's sandbox.
+
+    Attributes:
+        directory: where everything is kept.
+        kubeconfig: how it is reached.
+        log: what it says while it runs.
+    """
+
+    def __init__(self) -> None:
+        self.directory = directory()
+        self.kubeconfig = self.directory / "kubeconfig"
+        self.log = paths.state_dir() / "demo.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._said = 0
+
+    def start(self) -> None:
+        """Starts it and waits until its API answers.
+
+        Raises:
+            ProblemError: another demo runs, or it cannot start; with its own words.
+        """
+        try:
+            paths.private(paths.state_dir())
+            with self.log.open("ab") as log:
+                self._said = log.tell()
+                self._process = subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        "tui.sandbox",
+                        "--directory",
+                        str(self.directory),
+                        "--scene",
+                        "--with-parent",
+                    ],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    # Ctrl+C in the terminal is for the screen; the sandbox ends when this process says so, or is gone.
+                    start_new_session=True,
+                    env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+                    cwd="/",
+                )
+        except OSError as error:
+            raise ProblemError(
+                Problem(
+                    Cause.INTERNAL, "the demo cannot start", f"{error.filename or sys.executable}: {error.strerror}"
+                )
+            ) from error
+        if not self._answers():
+            raise ProblemError(self.failure("the demo cannot start"))
+
+    def _answers(self) -> bool:
+        """Whether it has said where its API is."""
+        process, deadline, told = self._process, time.monotonic() + START, b""
+        assert process is not None and process.stdout is not None  # noqa: S101 (it has been started)
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([process.stdout], [], [], left)[0]:
+                break
+            piece = os.read(process.stdout.fileno(), 4096)
+            told += piece
+            if not piece:
+                process.wait()
+                return False
+            if b"KUBECONFIG=" in told and told.endswith(b"\n"):
+                return True
+        self.stop()
+        return False
+
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no longer."""
+        return self._process is None or self._process.poll() is not None
+
+    def failure(self, what: str) -> Problem:
+        """Why it has ended, in its own words."""
+        if self._process is not None and self._process.returncode == BUSY:
+            return Problem(
+                Cause.REJECTED,
+                "another demo runs already",
+                f"it uses {self.directory}",
+                f"End it first, or look at it: statetui --kubeconfig {self.kubeconfig}",
+            )
+        words: list[str] = []
+        with contextlib.suppress(OSError), self.log.open("rb") as log:
+            log.seek(self._said)
+            words = log.read().decode("utf-8", "replace").splitlines()
+        return Problem(Cause.SERVER, what, "\n".join(words[-3:]), f"Everything that it said is in {self.log}")
+
+    def stop(self) -> None:
+        """Ends it with its pods; what they keep stays for the next time."""
+        process = self._process
+        if process is None:
+            return
+        # The end of its input is the sign.
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+        try:
+            process.wait(END)
+        except subprocess.TimeoutExpired:
+            # Its supervisor ends all pods when it is gone.
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def is_used() -> bool:
+    """Whether a demo runs."""
+    for name in ("lock", "run/lock"):
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(directory() / name, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(descriptor)
+    return False
