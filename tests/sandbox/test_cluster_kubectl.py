@@ -1,0 +1,164 @@
+"""The composed cluster with pods that run: kubectl and statetui's own client against it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tui.kube.options import ConnectOptions
+from tui.sandbox.cluster import Cluster, PartError
+from tui.systems.catalogue import load_catalogue
+from tui.systems.forwarding import Definition, address_of, target_of
+from tui.systems.live import Live
+
+_PROGRAM = shutil.which("kubectl")
+needs_kubectl = pytest.mark.skipif(_PROGRAM is None, reason="there is no kubectl on PATH")
+Kubectl = Callable[..., Awaitable[str]]
+
+_SET = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: default}
+spec: {clusterIP: None, selector: {app: web}, ports: [{name: http, port: 8000}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: web, namespace: default}
+spec:
+  serviceName: web
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - name: web
+        image: sandbox/process
+        command: [sh, -c, 'echo started $HOSTNAME; exec python3 -m http.server --bind 0.0.0.0 --directory /data 8000']
+        ports: [{name: http, containerPort: 8000}]
+        readinessProbe: {tcpSocket: {port: http}, periodSeconds: 1}
+        volumeMounts: [{name: data, mountPath: /data}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+"""
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    made = Cluster(tmp_path / "state")
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.stop()
+
+
+@pytest.fixture
+async def kubectl(cluster: Cluster, tmp_path: Path) -> Kubectl:
+    environment = {**os.environ, "KUBECONFIG": str(cluster.server.kubeconfig), "HOME": str(tmp_path)}
+
+    async def run(*arguments: str, stdin: str = "") -> str:
+        process = await asyncio.create_subprocess_exec(
+            str(_PROGRAM), *arguments, env=environment, stdin=-1, stdout=-1, stderr=-2
+        )
+        output, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
+        assert process.returncode == 0, f"kubectl {' '.join(arguments)}: {output.decode()}"
+        return output.decode()
+
+    return run
+
+
+async def _apply(cluster: Cluster, kubectl: Kubectl) -> None:
+    await kubectl("apply", "-f", "-", stdin=_SET)
+    await kubectl("rollout", "status", "statefulset/web", "--timeout=40s")
+
+
+@needs_kubectl
+async def test_a_stateful_set_lives(cluster: Cluster, kubectl: Kubectl) -> None:
+    await _apply(cluster, kubectl)
+    assert "started web-0" in await kubectl("logs", "web-0")
+    await kubectl("exec", "web-1", "--", "sh", "-c", "echo kept > $STATETUI_MOUNT_DATA/note")
+    before = cluster.registry.get("pods", "default", "web-1")
+    await kubectl("delete", "pod", "web-1")
+    await kubectl("rollout", "status", "statefulset/web", "--timeout=40s")
+    after = cluster.registry.get("pods", "default", "web-1")
+    assert before and after and before["metadata"]["uid"] != after["metadata"]["uid"]
+    assert await kubectl("exec", "web-1", "--", "sh", "-c", "cat $STATETUI_MOUNT_DATA/note") == "kept\n"
+
+
+@needs_kubectl
+async def test_scale_rollout_and_the_volume_that_goes(cluster: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
+    await _apply(cluster, kubectl)
+    await kubectl("scale", "statefulset/web", "--replicas=3")
+    await kubectl("rollout", "status", "statefulset/web", "--timeout=40s")
+    await kubectl("set", "env", "statefulset/web", "COLOUR=blue")
+    await kubectl("rollout", "status", "statefulset/web", "--timeout=60s")
+    assert "blue" in await kubectl("exec", "web-0", "--", "env")
+    await kubectl("scale", "statefulset/web", "--replicas=1")
+    await kubectl("wait", "--for=delete", "pod/web-2", "pod/web-1", "--timeout=20s")
+    volumes = tmp_path / "state" / "volumes"
+    assert len(list(volumes.iterdir())) == 3
+    await kubectl("delete", "pvc", "data-web-2")
+    for _ in range(100):
+        if len(list(volumes.iterdir())) == 2:
+            break
+        await asyncio.sleep(0.1)
+    assert len(list(volumes.iterdir())) == 2
+
+
+@needs_kubectl
+async def test_statetui_sees_it_and_forwards_to_it(cluster: Cluster, kubectl: Kubectl) -> None:
+    await _apply(cluster, kubectl)
+    live = Live(ConnectOptions(kubeconfig=str(cluster.server.kubeconfig)), load_catalogue([]), usage=False)
+    task = asyncio.create_task(live.run())
+    try:
+        async with asyncio.timeout(20):
+            while not (found := [w for w in live.workloads.values() if w.name == "web"]) or not live.complete:
+                await asyncio.sleep(0.05)
+        assert [member.pod for member in found[0].members] == ["web-0", "web-1"]
+        assert live.forwards is not None
+        wanted = Definition("pod/web-1", 8000, local=0)
+        target = target_of(wanted, live)
+        forward = live.forwards.add(target)
+        await forward.listen(address_of(wanted, target, live))
+        url = f"http://{forward.view().address}/"
+        answer = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=10).read())
+        assert b"Directory listing" in answer
+        await live.forwards.remove(forward, drain=0)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await live.close()
+
+
+async def test_everything_ends_when_a_part_dies(tmp_path: Path) -> None:
+    made = Cluster(tmp_path / "state")
+    try:
+        await made.start()
+        waiting = asyncio.create_task(made.run())
+        await asyncio.sleep(0.2)
+        assert not waiting.done()
+        supervisor = made.kubelet.host.processes._supervisor
+        assert supervisor is not None
+        supervisor.kill()
+        with pytest.raises(PartError, match="kubelet"):
+            await asyncio.wait_for(waiting, 10)
+    finally:
+        await made.stop()
+
+
+async def test_a_directory_is_used_once(tmp_path: Path) -> None:
+    first = Cluster(tmp_path / "state")
+    with pytest.raises(BlockingIOError):
+        Cluster(tmp_path / "state")
+    await first.stop()
+    second = Cluster(tmp_path / "state")
+    await second.stop()

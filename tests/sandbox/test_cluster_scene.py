@@ -1,0 +1,85 @@
+"""The scene and what shows it: its manifests, what is removed from the disk, and the command around it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tui.commands import demo_install
+from tui.sandbox import reclaim, scene, seeds
+from tui.sandbox.missing import Missing
+from tui.sandbox.registry import Registry
+from tui.sandbox.store import Store
+
+
+def test_the_scene_is_planted_once() -> None:
+    registry = Registry(Store())
+    seeds.plant(registry, scene.NAMESPACE)
+    scene.plant(registry)
+    sets = [one["metadata"]["name"] for one in registry.list("statefulsets.apps", scene.NAMESPACE)]
+    assert sets == ["cdb-cockroachdb", "my-tenant-zone-0", "mysql", "rabbitmq"]
+    registry.delete("services", scene.NAMESPACE, "mysql-read")
+    scene.plant(registry)
+    assert registry.get("services", scene.NAMESPACE, "mysql-read") is None
+
+
+async def test_only_directories_of_volumes_that_are_gone_are_removed(tmp_path: Path) -> None:
+    volumes, elsewhere = tmp_path / "volumes", tmp_path / "elsewhere"
+    gone, name = volumes / f"pvc-{'0' * 36}", f"pvc-{'1' * 36}"
+    for directory in (gone, volumes / "mine", elsewhere):
+        directory.mkdir(parents=True)
+        (directory / "file").touch()
+    (volumes / name).symlink_to(elsewhere)
+    (gone / "link").symlink_to(elsewhere)
+    task = asyncio.create_task(reclaim.run(Registry(Store()), volumes))
+    async with asyncio.timeout(5):
+        while gone.exists():
+            await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (elsewhere / "file").exists() and (volumes / "mine" / "file").exists()
+
+
+def test_what_is_missing_is_installed_by_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_install.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "apt-get" else None)
+    lacking = [Missing("RabbitMQ", apt=("rabbitmq-server",))]
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    commands, by_hand = demo_install.plan(lacking)
+    assert commands[-1][-1] == "rabbitmq-server" and commands[0][:2] == ["apt-get", "update"] and not by_hand
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    commands, by_hand = demo_install.plan(lacking)
+    assert not commands and by_hand[0].startswith("as root: apt-get install")
+
+
+def _demo(state: Path, *words: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "XDG_STATE_HOME": str(state), "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "tui", "demo", *words]
+    return subprocess.Popen(command, env=environment, stdin=-3, stdout=-1, stderr=-1, text=True)
+
+
+def test_the_command_serves_one_at_a_time_and_forgets(tmp_path: Path) -> None:
+    first = _demo(tmp_path, "--serve")
+    try:
+        assert first.stdout is not None
+        assert first.stdout.readline().startswith("export KUBECONFIG=")
+        second = _demo(tmp_path, "--serve")
+        _, said = second.communicate(timeout=30)
+        assert second.returncode == 1 and "another demo runs already" in said
+        third = _demo(tmp_path, "--reset", "--yes")
+        _, said = third.communicate(timeout=30)
+        assert third.returncode == 1 and "a demo runs" in said
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(40) == 0
+    finally:
+        first.kill()
+        first.communicate()
+    assert (tmp_path / "statetui" / "demo").is_dir()
+    last = _demo(tmp_path, "--reset", "--yes")
+    last.communicate(timeout=30)
+    assert last.returncode == 0 and not (tmp_path / "statetui" / "demo").exists()
