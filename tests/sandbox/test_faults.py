@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from conftest import Api, Sandbox
+from api_client import Api, Sandbox
 from kubelet_fakes import sh, until
 
 from tui.sandbox import controllers
@@ -162,8 +162,8 @@ async def filled(taught: Taught) -> Path:
     )
     volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data-p"}}
     await taught.run("p", volumes=[volume])
-    claim = taught.registry.get("persistentvolumeclaims", "default", "data-p")
-    return taught.directory / "volumes" / claim["spec"]["volumeName"]
+    claim = taught.registry.get("persistentvolumeclaims", "default", "data-p") or {}
+    return taught.directory / "volumes" / str(claim["spec"]["volumeName"])
 
 
 async def test_a_volume_is_filled_to_its_size_and_emptied(taught: Taught, admin: Api) -> None:
@@ -216,7 +216,7 @@ async def test_a_frozen_node_is_not_heard_and_comes_back(taught: Taught, admin: 
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
     def conditions() -> dict[str, str]:
-        node = taught.registry.get("nodes", "", "sandbox")
+        node = taught.registry.get("nodes", "", "sandbox") or {}
         return {each["type"]: each["status"] for each in node["status"]["conditions"]}
 
     status, told = await admin("POST", f"{PATH}/freeze-node", {"options": {"processes": True}})
@@ -236,7 +236,8 @@ async def test_a_frozen_node_is_not_heard_and_comes_back(taught: Taught, admin: 
     await until(lambda: taught.ready("q"))
     assert conditions()["Ready"] == "True"
     await until(lambda: taught.pod("p") is None, 40)
-    assert not taught.registry.get("nodes", "", "sandbox")["spec"].get("taints")
+    node = taught.registry.get("nodes", "", "sandbox") or {}
+    assert not node["spec"].get("taints")
 
 
 async def test_probes_do_not_count_what_they_see_of_a_frozen_node(taught: Taught) -> None:
