@@ -261,7 +261,7 @@ async def test_watches_are_cut_and_old_ones_expire(taught: Taught, admin: Api) -
         await asyncio.sleep(0.3)
         version = taught.store.revision
         status, told = await admin("POST", f"{PATH}/cut-watches")
-        assert (status, told["said"]) == (201, "cut 1 connections of watches")
+        assert (status, told["said"]) == (201, "cut 1 connection of watches")
         with pytest.raises(aiohttp.ClientError):
             await watch
     taught.registry.create("configmaps", {"metadata": {"name": "c", "namespace": "default"}})
@@ -277,7 +277,8 @@ async def test_a_right_is_refused_until_that_ends(taught: Taught, admin: Api) ->
     reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     async with taught.client("viewer") as viewer:
         assert (await viewer("GET", maps))[0] == 200
-        assert (await admin("POST", f"{PATH}/refuse-right", {"target": "configmaps", "options": options}))[0] == 201
+        status, told = await admin("POST", f"{PATH}/refuse-right", {"target": "configmaps", "options": options})
+        assert (status, told["said"]) == (201, "viewer may no longer list configmaps")
         status, told = await viewer("GET", maps)
         assert (status, told["reason"]) == (403, "Forbidden")
         assert (await viewer("POST", reviews, review))[1]["status"] == {"allowed": False}

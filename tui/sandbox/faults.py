@@ -252,7 +252,7 @@ class Faults:
     # ── The API ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _cut_watches(self, wish: Wish) -> tuple[str, str, Undo | None]:
-        return f"cut {self._cut()} connections of watches", "", None
+        return f"cut {_connections(self._cut())} of watches", "", None
 
     def _cut(self) -> int:
         """Resets the connections that watches came by; how many."""
@@ -264,7 +264,7 @@ class Faults:
 
     async def _expire_history(self, wish: Wish) -> tuple[str, str, Undo | None]:
         self._store.forget()
-        cut = f", and {self._cut()} connections of watches cut" if wish.options["cut"] else ""
+        cut = f", and {_connections(self._cut())} of watches cut" if wish.options["cut"] else ""
         return f"all changes up to {self._store.first} are forgotten{cut}", "", None
 
     async def _refuse_right(self, wish: Wish) -> tuple[str, str, Undo | None]:
@@ -287,8 +287,8 @@ class Faults:
         async def undo() -> None:
             denials.remove(denies)
 
-        who = "nobody" if user == "*" else f"{user} no longer"
-        return f"{who} may {'do anything with' if verb == '*' else verb} {resource}", resource, undo
+        who, may = ("nobody", "may") if user == "*" else (user, "may no longer")
+        return f"{who} {may} {'do anything with' if verb == '*' else verb} {resource}", resource, undo
 
     async def _slow_network(self, wish: Wish) -> tuple[str, str, Undo | None]:
         delay = within("milliseconds", wish.options, 1, _LONGEST) / 1000
@@ -298,6 +298,10 @@ class Faults:
             self._latency = self._kubelet.host.delay = 0.0
 
         return f"every answer comes {delay:g} s later", "", undo
+
+
+def _connections(count: int) -> str:
+    return "1 connection" if count == 1 else f"{count} connections"
 
 
 async def _nothing() -> None:
