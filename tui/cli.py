@@ -177,8 +177,8 @@ def _parser() -> _Parser:
     )  # fmt: skip
     doctor.add_argument("-o", "--output", choices=("table", "json"), default="table")
 
-    forward_arguments.add(commands, common)
     fault_arguments.add(commands, common)
+    forward_arguments.add(commands, common)
 
     config = commands.add_parser(
         "config", parents=[common], allow_abbrev=False, help="where the settings file is, and what is in force",
