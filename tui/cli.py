@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from tui import __version__
-from tui.commands import exits, forward_arguments
+from tui.commands import exits, fault_arguments, forward_arguments
 
 if TYPE_CHECKING:
     from tui.kube.options import ConnectOptions
@@ -179,6 +179,7 @@ def _parser() -> _Parser:
     )  # fmt: skip
     doctor.add_argument("-o", "--output", choices=("table", "json"), default="table")
 
+    fault_arguments.add(commands, common)
     forward_arguments.add(commands, common)
 
     demo = commands.add_parser(
@@ -249,6 +250,11 @@ def _dispatch(arguments: argparse.Namespace) -> int:
                 tuple(arguments.names), arguments.output, arguments.watch, arguments.usage, arguments.timeout
             )
             return get.run(options, settings, request)
+        if arguments.command == "fault":
+            from tui.commands import fault  # noqa: PLC0415
+
+            wanted = fault.Request(arguments.name, arguments.target, arguments.end, dict(arguments.set))
+            return fault.run(options, settings, wanted)
         if arguments.command == "forward":
             return _forward(arguments, options, settings)
         return _screen(options, settings)

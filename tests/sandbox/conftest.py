@@ -1,94 +1,19 @@
-"""A sandbox's API in this process, and clients of it."""
+"""A sandbox's API in this process, as fixtures."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import io
-import json
-import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
+from api_client import Api, Sandbox
 
 from tui.sandbox import seeds
 from tui.sandbox.collector import Collector
 from tui.sandbox.registry import Registry
-from tui.sandbox.server import Server
 from tui.sandbox.store import Store
-
-
-class Api:
-    """The API as one of the kubeconfig's users calls it."""
-
-    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
-        self.url, self.session = url, session
-
-    async def __call__(
-        self, method: str, path: str, body: object = None, *, media: str = "application/json", **headers: str
-    ) -> tuple[int, Any]:
-        """The status and the answer; headers are named with underscores."""
-        sent = {key.replace("_", "-"): value for key, value in headers.items()}
-        data = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        large = data is not None and len(data) > 1 << 20
-        if data is not None:
-            sent["Content-Type"] = media
-        async with self.session.request(
-            method, self.url + path, data=io.BytesIO(data) if large else data, headers=sent
-        ) as response:
-            raw = await response.read()
-            told = json.loads(raw) if response.content_type == "application/json" else raw.decode()
-            return response.status, told
-
-    async def watch(self, path: str, *, count: int = 0, **headers: str) -> list[dict[str, Any]]:
-        """What a watch says: so many events, or all until it ends."""
-        sent = {key.replace("_", "-"): value for key, value in headers.items()}
-        async with self.session.get(self.url + path, headers=sent) as response:
-            events = []
-            async for line in response.content:
-                events.append(json.loads(line))
-                if len(events) == count:
-                    break
-            return events
-
-
-class Sandbox:
-    """A server with what is behind it."""
-
-    def __init__(self, directory: Path, *, routes: Any = ()) -> None:
-        self.store = Store(directory)
-        self.registry = Registry(self.store)
-        seeds.plant(self.registry)
-        self.server = Server(self.registry, directory, routes=routes)
-        self.directory = directory
-
-    @property
-    def kubeconfig(self) -> dict[str, Any]:
-        return json.loads(self.server.kubeconfig.read_text())
-
-    def _tls(self, user: dict[str, Any]) -> ssl.SSLContext:
-        cluster = self.kubeconfig["clusters"][0]["cluster"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        made = ssl.create_default_context(cadata=authority)
-        if "client-key-data" in user:
-            pair = self.directory / "client.pem"
-            parts = (user["client-certificate-data"], user["client-key-data"])
-            pair.write_bytes(b"".join(base64.b64decode(part) for part in parts))
-            made.load_cert_chain(pair)
-        return made
-
-    @contextlib.asynccontextmanager
-    async def client(self, name: str) -> AsyncIterator[Api]:
-        users = {user["name"]: user["user"] for user in self.kubeconfig["users"]}
-        user = users.get(name, {})
-        headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
-        connector = aiohttp.TCPConnector(ssl=self._tls(user))
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-            yield Api(self.server.url, session)
 
 
 @pytest.fixture

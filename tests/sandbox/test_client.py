@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from conftest import Sandbox
+from api_client import Sandbox
 
 import manifests
 from tui.kube.api import Api

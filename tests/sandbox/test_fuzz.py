@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 import pytest
-from conftest import Api, Sandbox
+from api_client import Api, Sandbox
 
 import manifests
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import Api, Sandbox
+from api_client import Api, Sandbox
 
 import manifests
 from tui.sandbox import watching

@@ -250,6 +250,24 @@ def test_a_shared_file_system_is_not_told_as_the_claims_own() -> None:
     assert "of a file system larger than the claim" in text
 
 
+def test_what_stands_in_is_said_and_never_in_the_way_of_state() -> None:
+    said = "Valkey stands in for MySQL: it knows no SQL"
+    made = workload("shop", members=[member("shop-0", stands_in=said, claims=(claim(used=0.5),))])
+
+    def drawn(each: Any, width: int) -> list[str]:
+        return ["".join(text for text, _ in line) for line in pane.lines(each, pane.Look(width), NOW)]
+
+    wide, narrow = drawn(made, 90), drawn(made, 44)
+    assert "Valkey stands in for MySQL" in wide[1]
+    assert "Valkey" not in wide[-1]
+    assert "1/1 ready" in narrow[1]
+    assert "Valkey stands in for MySQL" in narrow[-1]
+    assert pane.height(made, 44) == len(narrow)
+    ill = drawn(replace(made, why="shop-0: it is ill", health=Health.FAILING), 44)
+    assert "it is ill" in ill[-1]
+    assert "Valkey" not in "".join(ill)
+
+
 def test_a_pane_neither_grows_nor_shrinks_when_a_member_falls_ill() -> None:
     well = workload(members=[member("a-0", claims=(claim(),)), member("a-1", claims=(claim(),))])
     ill = replace(

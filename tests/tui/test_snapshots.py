@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +34,15 @@ STATES: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("state", list(STATES))
 def test_overview(snap_compare: Any, state: str, size: tuple[int, int]) -> None:
     assert snap_compare(STATES[state](), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+def test_stand_ins(snap_compare: Any, size: tuple[int, int]) -> None:
+    said = "PostgreSQL stands in for this system: its pods are servers of their own"
+    shown = [
+        replace(each, members=tuple(replace(member, stands_in=said) for member in each.members)) for each in sample()
+    ]
+    assert snap_compare(app_for(FakeLive(shown), layout="grid"), terminal_size=size)
 
 
 @pytest.mark.parametrize("theme", ["light", "colour-blind", "terminal"])

@@ -87,6 +87,20 @@ async def test_facts_follow_the_cursor_and_tell_of_containers_probes_and_claims(
         assert "waits for clone-mysql (from mysql-1)" in facts.text
 
 
+async def test_what_stands_in_is_said_in_headline_and_facts() -> None:
+    said = "Valkey stands in for MySQL: it knows no SQL"
+    shown = replace(mysql(), members=tuple(replace(each, stands_in=said) for each in mysql().members))
+    app = host(shown)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.pause()
+        second = next(line for line in screen_text(app).splitlines() if "2 waits for clone-mysql" in line)
+        assert "Valkey stands in for MySQL" in second
+        assert said in screen(app).query_one(Facts).text
+        await pilot.press("enter")
+        await pilot.pause()
+        assert f"stand-in  {said}" in screen(app).query_one(Facts).text
+
+
 async def test_a_member_that_does_not_exist_says_so() -> None:
     app = host(troubled())
     async with app.run_test(size=(140, 40)) as pilot:

@@ -105,6 +105,26 @@ async def test_wide_adds_columns(server: FakeApi, tmp_path: Path, out: Out) -> N
     assert {"PACKAGING", "OWNER", "ROLES"} <= set(head)
 
 
+async def test_what_stands_in_is_said(server: FakeApi, tmp_path: Path, out: Out) -> None:
+    said = "Valkey stands in for MySQL: it knows no SQL"
+    for name in ("audit-0", "audit-1"):
+        made = server.get("pods", name, "db")
+        assert made is not None
+        made["metadata"]["annotations"] = {"statetui/stands-in": said}
+        server.put("pods", made)
+    await run(server, tmp_path, "db/audit", output="wide")
+    workloads, members, *remarks = out.getvalue().split("\n\n")
+    for text in (workloads, members):
+        head, row = table(text)[:2]
+        assert dict(zip(head, row, strict=False))["STAND-IN"] == "Valkey stands in for MySQL"
+    assert said in "".join([members, *remarks])
+    out.seek(0)
+    out.truncate()
+    await run(server, tmp_path, "db/audit", output="json")
+    (found,) = json.loads(out.getvalue())["workloads"]
+    assert (found["standsIn"], found["members"][0]["standsIn"]) == (said, said)
+
+
 async def test_a_named_workload_is_shown_with_its_members(server: FakeApi, tmp_path: Path, out: Out) -> None:
     assert await run(server, tmp_path, "db/audit") == 0
     workloads, members = out.getvalue().split("\n\n")[:2]
@@ -145,8 +165,8 @@ async def test_json_has_the_documented_fields(server: FakeApi, tmp_path: Path, o
     (audit,) = found["workloads"]
     assert set(audit) == {
         "key", "namespace", "name", "kind", "system", "title", "packaging", "version", "owner", "health",
-        "ready", "desired", "why", "operatorStatus", "created", "members", "spareClaims", "rollouts", "warnings",
-        "objects",
+        "ready", "desired", "why", "operatorStatus", "standsIn", "created", "members", "spareClaims", "rollouts",
+        "warnings", "objects",
     }  # fmt: skip
     assert (audit["health"], audit["ready"], audit["desired"], audit["created"]) == (
         "failing", 1, 2, "2026-01-01T00:00:00Z",
@@ -156,8 +176,8 @@ async def test_json_has_the_documented_fields(server: FakeApi, tmp_path: Path, o
     assert second["restarts"] == 4
     assert set(first) == {
         "pod", "uid", "label", "set", "ordinal", "role", "health", "phase", "ready", "restarts", "lastRestart",
-        "lastRestartAt", "created", "node", "ip", "revision", "revisionCurrent", "images", "note", "terminatingSince",
-        "claims",
+        "lastRestartAt", "created", "node", "ip", "revision", "revisionCurrent", "images", "note", "standsIn",
+        "terminatingSince", "claims",
     }  # fmt: skip
     (claim,) = first["claims"]
     assert claim["usage"]["usedBytes"] == GIB // 4

@@ -13,7 +13,7 @@ from worlds import World, claim, event, make, pod_of, stateful_set, whole
 from tui.kube import objects as o
 from tui.kube.quantity import parse
 from tui.systems.assemble import distinct
-from tui.systems.model import Health
+from tui.systems.model import Health, brief
 
 GI = 2**30
 
@@ -379,3 +379,25 @@ def test_the_claims_of_a_member_stand_in_the_order_of_their_names() -> None:
     pod = msgspec.structs.replace(pod, spec=msgspec.structs.replace(pod.spec, volumes=volumes))
     world.put(made, pod)
     assert [claim.template for claim in world.only.members[0].claims] == ["data0", "data1", "data2", "data10"]
+
+
+def test_what_stands_in_is_taken_from_the_pods_and_told_once() -> None:
+    world = World()
+    made = stateful_set("db", "mysql:8.4")
+    said = "Valkey stands in for MySQL: it knows no SQL"
+    annotations = msgspec.convert({"statetui/stands-in": said}, o.Annotations)
+    pods = [pod_of(made, 0), pod_of(made, 1)]
+    world.put(
+        made,
+        *(
+            msgspec.structs.replace(pod, metadata=msgspec.structs.replace(pod.metadata, annotations=annotations))
+            for pod in pods
+        ),
+    )
+    assert [member.stands_in for member in world.only.members] == [said, said, ""]
+    assert world.only.stands_in == said
+    assert (
+        brief(f"{said}; B stands in for C; Valkey stands in for MySQL")
+        == "Valkey stands in for MySQL; B stands in for C"
+    )
+    assert brief("") == ""

@@ -96,6 +96,7 @@ def workload(item: Workload) -> Document:
         "desired": item.desired,
         "why": item.why,
         "operatorStatus": item.operator_status,
+        "standsIn": item.stands_in,
         "created": time(item.created),
         "members": [member(one) for one in item.members],
         "spareClaims": [claim(one) for one in item.spare_claims],
@@ -141,6 +142,7 @@ def member(item: Member) -> Document:
         "revisionCurrent": item.current,
         "images": list(item.images),
         "note": item.note,
+        "standsIn": item.stands_in,
         "terminatingSince": time(item.terminating_since),
         "claims": [claim(one) for one in item.claims],
     }

@@ -7,16 +7,27 @@ from collections.abc import Sequence
 
 from tui.commands.table import Cell, Paper, Piece
 from tui.kube import quantity, times
-from tui.systems.model import SEVERITY, Claim, Member, Workload
+from tui.systems.model import SEVERITY, Claim, Member, Workload, brief
 
 NONE = "-"
 #: More signs than this in a row are counted instead.
 MOST_SIGNS = 12
 
 WORKLOADS = ("NAMESPACE", "NAME", "SYSTEM", "READY", "MEMBERS", "CLAIMS", "USE", "AGE", "WHY")
-WORKLOADS_WIDE = (*WORKLOADS[:3], "PACKAGING", "VERSION", "OWNER", "ROLES", "NODES", *WORKLOADS[3:])
+WORKLOADS_WIDE = (*WORKLOADS[:3], "PACKAGING", "VERSION", "OWNER", "STAND-IN", "ROLES", "NODES", *WORKLOADS[3:])
 MEMBERS = ("POD", "ROLE", "STATUS", "READY", "RESTARTS", "AGE", "CLAIM", "PHASE", "SIZE", "CLASS", "USE")
-MEMBERS_WIDE = (*MEMBERS[:6], "NODE", "IP", "REVISION", "LAST RESTART", "IMAGES", *MEMBERS[6:10], "VOLUME", "USE")
+MEMBERS_WIDE = (
+    *MEMBERS[:6],
+    "NODE",
+    "IP",
+    "REVISION",
+    "LAST RESTART",
+    "IMAGES",
+    "STAND-IN",
+    *MEMBERS[6:10],
+    "VOLUME",
+    "USE",
+)
 
 
 def workload_row(item: Workload, on: Paper, now: float, *, wide: bool) -> list[Cell]:
@@ -33,6 +44,7 @@ def workload_row(item: Workload, on: Paper, now: float, *, wide: bool) -> list[C
         item.packaging,
         item.version,
         item.owner.text,
+        brief(item.stands_in),
         ",".join(f"{count} {name}" for name, count in roles.items()),
         ",".join(nodes),
     ]
@@ -48,13 +60,13 @@ def member_rows(item: Workload, on: Paper, now: float, *, wide: bool) -> list[li
         for index, claim in enumerate(member.claims or (None,)):
             rows.append([*(blank if index else facts), *_claim(claim, wide=wide)])
     for claim in item.spare_claims:
-        unused: list[Cell] = [[("(no member)", "dim")], *[""] * ((11 if wide else 6) - 1)]
+        unused: list[Cell] = [[("(no member)", "dim")], *[""] * ((12 if wide else 6) - 1)]
         rows.append([*unused, *_claim(claim, wide=wide)])
     return rows
 
 
 def remarks(item: Workload) -> list[str]:
-    """What is to be said of a workload besides its rows: rollouts, warnings, and what its operator says of it."""
+    """What is to be said of a workload besides its rows: rollouts, warnings, its operator's words, what stands in."""
     lines = [
         f"{one.set_name}: rolling to {one.to_revision}, {one.updated} of {one.total} updated"
         + (f", held back below ordinal {one.partition}" if one.partition else "")
@@ -64,6 +76,8 @@ def remarks(item: Workload) -> list[str]:
     lines += [f"{one.text} ({one.evidence})" if one.evidence else one.text for one in item.warnings]
     if item.operator_status:
         lines.append(f"its operator says: {item.operator_status}")
+    if item.stands_in:
+        lines.append(item.stands_in)
     return lines
 
 
@@ -83,7 +97,7 @@ def _member(member: Member, on: Paper, now: float, *, wide: bool) -> list[Cell]:
     if not wide:
         return facts
     images = ",".join(member.images)
-    more = (member.node, member.ip, member.revision, member.last_restart, images)
+    more = (member.node, member.ip, member.revision, member.last_restart, images, brief(member.stands_in))
     return [*facts, *(text or NONE for text in more)]
 
 

@@ -121,6 +121,13 @@ class Api:
         answer = await self._exchange("POST", path, params, msgspec.json.encode(body), accept, timeout)
         return _decode(answer, kind, f"POST {path}")
 
+    async def delete_as(
+        self, path: str, kind: type[T], *, params: Mapping[str, str] | None = None, timeout: float = 30
+    ) -> T:
+        """Deletes at a path and decodes the answer; refused while `read_only`."""
+        answer = await self._exchange("DELETE", path, params, None, "application/json", timeout)
+        return _decode(answer, kind, f"DELETE {path}")
+
     def stream(
         self,
         path: str,

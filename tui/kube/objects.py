@@ -36,6 +36,7 @@ class Annotations(msgspec.Struct, frozen=True, gc=False):
     cnpg_hibernation: str = msgspec.field(default="", name="cnpg.io/hibernation")
     default_class: str = msgspec.field(default="", name="storageclass.kubernetes.io/is-default-class")
     argocd: str = msgspec.field(default="", name="argocd.argoproj.io/tracking-id")
+    stands_in: str = msgspec.field(default="", name="statetui/stands-in")
 
 
 class ObjectMeta(Base, frozen=True, gc=False, rename="camel"):

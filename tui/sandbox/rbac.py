@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tui.sandbox.model import ApiError, Json
@@ -50,9 +50,14 @@ class Asked:
 
 
 class Rights:
-    """Answers what users may do."""
+    """Answers what users may do.
+
+    Attributes:
+        denials: say of what roles allow that it is refused all the same; rules cannot tell of them.
+    """
 
     def __init__(self, store: Store) -> None:
+        self.denials: list[Callable[[User, Asked], bool]] = []
         self._store = store
         self._loaded: dict[tuple[str, str], tuple[int, Json]] = {}
 
@@ -84,6 +89,8 @@ class Rights:
 
     def allowed(self, user: User, asked: Asked) -> bool:
         """Whether a user may do it."""
+        if any(denies(user, asked) for denies in self.denials):
+            return False
         return any(_covers(rule, asked) for rule in self.rules(user, asked.namespace))
 
 

@@ -58,5 +58,5 @@ def _rules(rights: Rights, user: User, namespace: str) -> Json:
     return {
         "resourceRules": [rule for rule in rules if "nonResourceURLs" not in rule],
         "nonResourceRules": [rule for rule in rules if "nonResourceURLs" in rule],
-        "incomplete": False,
+        "incomplete": bool(rights.denials),
     }

@@ -39,6 +39,8 @@ USER: ContextVar[User] = ContextVar("user")
 TARGET: ContextVar[Target] = ContextVar("target")
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+#: Is asked before a request that its sender may make is answered: it may refuse (`ApiError`), and take its time.
+Gate = Callable[[web.Request, User, Target], Awaitable[None]]
 
 
 class Server:
@@ -51,6 +53,8 @@ class Server:
     Attributes:
         kubeconfig: the file that tells clients how to get in; there once the server has started.
         url: where it serves, once it has started.
+        rights: what users may do.
+        gates: what every request passes.
     """
 
     def __init__(
@@ -79,7 +83,8 @@ class Server:
             OSError: the directory cannot be written.
         """
         self._users = Users(directory, host)
-        self._rights = Rights(registry.store)
+        self.rights = Rights(registry.store)
+        self.gates: list[Gate] = []
         self._discovery = Discovery(registry.kinds, metrics=metrics)
         self._resources = Resources(registry)
         self._host, self._port = host, port
@@ -92,6 +97,10 @@ class Server:
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)
         self.kubeconfig = directory / "kubeconfig"
         self.url = ""
+
+    def add_routes(self, routes: Iterable[web.RouteDef]) -> None:
+        """Serves what the registry does not; as the `routes` of the beginning, and before the start as well."""
+        self._runner.app.router.add_routes(routes)
 
     async def start(self) -> None:
         """Serves from now on, and writes the kubeconfig.
@@ -125,6 +134,8 @@ class Server:
                 self._demand(user, asked)
             USER.set(user)
             TARGET.set(target)
+            for gate in self.gates:
+                await gate(request, user, target)
             return await handler(request)
         except ApiError as problem:
             return bodies.refuse(problem)
@@ -145,7 +156,7 @@ class Server:
             return bodies.refuse(ApiError(500, "InternalError", "Internal error occurred: see the sandbox's log"))
 
     def _demand(self, user: User, asked: Asked) -> None:
-        if not self._rights.allowed(user, asked):
+        if not self.rights.allowed(user, asked):
             raise asked.refusal(user)
 
     def _sender(self, request: web.Request) -> User:
@@ -171,7 +182,7 @@ class Server:
             if target.verb != "create" or target.name:
                 raise problems.no_method()
             body = bodies.parse(await request.read(), request.content_type, target.plural)
-            return bodies.answer(reviews.answer(self._rights, USER.get(), target.group, target.plural, body), 201)
+            return bodies.answer(reviews.answer(self.rights, USER.get(), target.group, target.plural, body), 201)
         return await self._resources.handle(request, target)
 
     # ── What is no resource ──────────────────────────────────────────────────────────────────────────────────────────

@@ -32,6 +32,7 @@ from tui.screens.keyorder import OrderedKeys
 from tui.screens.overview.order import SORTS, Order
 from tui.screens.overview.screen import LAYOUTS, OverviewScreen
 from tui.screens.switching import SwitchingApp
+from tui.screens.teaching import TeachingApp
 from tui.systems.model import Workload
 from tui.text import one_line
 from tui.widgets.statusline import Status, StatusLine
@@ -53,7 +54,7 @@ ANSWER = 0.2
 PARTING = 1.0
 
 
-class StatetuiApp(ForwardingApp, SwitchingApp, OrderedKeys, FrugalApp, EndingApp):
+class StatetuiApp(ForwardingApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp, EndingApp):
     """statetui.
 
     Args:
@@ -228,6 +229,7 @@ class StatetuiApp(ForwardingApp, SwitchingApp, OrderedKeys, FrugalApp, EndingApp
             return
         if update.complete and not self._loaded_ahead:
             self._load_ahead()
+        self.look_for_faults(live)
         self._tally.take(update.changed, update.gone)
         self.overview.apply(update.changed, update.gone, self.workloads)
         self.refresh_view()

@@ -34,7 +34,7 @@ PLACES = 300
 
 
 def palette(app: StatetuiApp) -> None:
-    """Every action that is possible here and now, and every workload to go to."""
+    """Every action that is possible here and now, every workload to go to, and in a sandbox the faults."""
     if isinstance(app.screen, Chooser):
         return
     actions: dict[str, tuple[str, DOMNode]] = {}
@@ -51,6 +51,7 @@ def palette(app: StatetuiApp) -> None:
         Choice(f"do {action}", names[action], " ".join(sorted(dict.fromkeys(keys[action]), key=len)))
         for action in actions
     ]
+    choices += app.fault_choices()
     choices += [Choice(f"theme {name}", f"Theme: {name}", current=name == app.theme) for name in _themes()]
     choices += [
         Choice(f"open {workload.key}", f"Open {workload.name}", f"{workload.title}  {workload.namespace}")
@@ -66,6 +67,10 @@ def palette(app: StatetuiApp) -> None:
             app.use_theme(rest)
         elif what == "open":
             app.open_workload(rest)
+        elif what == "fault":
+            app.make_fault(rest)
+        elif what == "mend":
+            app.end_fault(rest)
 
     app.push_screen(Chooser("Everything", [replace(choice, current=False) for choice in choices]), chosen)
 

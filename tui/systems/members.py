@@ -144,7 +144,7 @@ class MemberBook:
             created=times.parse(meta.creation_timestamp), node=pod.spec.node_name, ip=pod.status.pod_ip,
             revision=revision, current=not context.target or revision == context.target,
             images=tuple(item.image for item in pod.spec.containers), claims=claims, note=note,
-            terminating_since=terminating_since(pod),
+            terminating_since=terminating_since(pod), stands_in=meta.annotations.stands_in.strip(),
         )  # fmt: skip
 
     def _not_created(self, stateful_set: StatefulSet, name: str, before: Sequence[Member]) -> tuple[Health, str]:

@@ -114,6 +114,8 @@ class Member:
         revision: the controller revision hash; `current` is False while it is not the one being rolled out to.
         ports: named container ports, for forwards.
         note: why it is not ready, in a few words; empty when it is.
+        stands_in: what runs in place of what its images name, in the sandbox's words ("Valkey stands in for Redis");
+            empty where everything is what it seems.
     """
 
     pod: str
@@ -137,6 +139,12 @@ class Member:
     claims: tuple[Claim, ...]
     note: str = ""
     terminating_since: float | None = None
+    stands_in: str = ""
+
+
+def brief(stands_in: str) -> str:
+    """What stands in for what, without what comes of it: the words before each colon."""
+    return "; ".join(dict.fromkeys(said.partition(":")[0].strip() for said in stands_in.split(";")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +267,11 @@ class Workload:
     def claims(self) -> tuple[Claim, ...]:
         """All claims, those of members first."""
         return (*(claim for member in self.members for claim in member.claims), *self.spare_claims)
+
+    @property
+    def stands_in(self) -> str:
+        """What runs in place of something else, of all members; empty where everything is what it seems."""
+        return "; ".join(dict.fromkeys(member.stands_in for member in self.members if member.stands_in))
 
     @property
     def fullest(self) -> Usage | None:

@@ -139,6 +139,7 @@ class Runner:
             process.kill()
 
     async def _once(self) -> Exit:
+        await self._host.awake.wait()
         made = self._setup = await self._prepare()
         run = uuid.uuid4().hex * 2
         log = self._open_log()
@@ -148,7 +149,7 @@ class Runner:
         streams = (os.open(os.devnull, os.O_RDONLY), out_in, err_in)
         try:
             self.child = child = await self._host.processes.start(
-                made.words, made.environment, made.directory, streams, mark=self.mark
+                self._words(made), made.environment, made.directory, streams, mark=self.mark
             )
         except OSError as error:
             os.close(out)
@@ -188,6 +189,15 @@ class Runner:
         self.record.state = terminated(ended.code, ended.signal, begun, container_id)
         self._changed()
         return ended
+
+    def _words(self, made: setup.Setup) -> list[str]:
+        """What it runs: its own program, or one that ends at once while somebody wants a crash loop of the pod."""
+        meta = self._pod()["metadata"]
+        code = self._host.crashing.get((meta["namespace"], meta["name"]))
+        if code is None or self.record.kind != "main":
+            return made.words
+        said = f"the sandbox lets this container fail, until the fault crash-loop of {meta['name']} ends"
+        return ["sh", "-c", f"echo '{said}' >&2; exit {code}"]
 
     async def _prepare(self) -> setup.Setup:
         """Waits until it can be started; says why it cannot."""
@@ -261,7 +271,7 @@ class Runner:
                 if self._setup is not None and path in self._setup.health:
                     kept = {name: value for name, value in probe.items() if name != "httpGet"}
                     probe = kept | self._setup.health[path]
-                task = asyncio.create_task(probes.watch(probe, target, purpose, said, unhealthy))
+                task = asyncio.create_task(probes.watch(probe, target, purpose, said, unhealthy, self._host.awake))
                 self._probes.append(task)
 
         def unhealthy(message: str) -> None:

@@ -27,6 +27,9 @@ class Host:
         addresses: the pods' addresses.
         first: seconds of the first back-off (Kubernetes: 10); it doubles.
         most: seconds of the longest (Kubernetes: 300).
+        awake: not set while the kubelet is frozen: it tells nothing, hears nothing and starts nothing.
+        crashing: pods, by namespace and name, whose containers end at once, and the exit code.
+        delay: seconds that connections to pods, and what they answer, take longer.
     """
 
     objects: Objects
@@ -36,7 +39,14 @@ class Host:
     addresses: Addresses
     first: float = 1.0
     most: float = 30.0
+    awake: asyncio.Event = field(default_factory=asyncio.Event)
+    crashing: dict[tuple[str, str], int] = field(default_factory=dict)
+    delay: float = 0.0
     _helpers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Awake until something freezes it."""
+        self.awake.set()
 
     @property
     def shared(self) -> Path:

@@ -19,6 +19,7 @@ from tui.sandbox.kubelet.logs import Log
 from tui.sandbox.kubelet.node import Node
 from tui.sandbox.kubelet.pod import Pod
 from tui.sandbox.kubelet.processes import Processes
+from tui.sandbox.kubelet.slowed import Slowed
 from tui.sandbox.kubelet.usage import Usage
 from tui.sandbox.model import ApiError, Change, Exec, Json, Logs, Objects, Process
 
@@ -131,17 +132,34 @@ class Kubelet:
         address = self._pod(namespace, pod).address
         if address is None:
             raise ConnectionRefusedError(f"pod {namespace}/{pod} has no address")
-        return await asyncio.open_connection(address.ip, address.port(port))
+        await asyncio.sleep(self.host.delay)
+        loop = asyncio.get_running_loop()
+        reader = Slowed(self.host)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await loop.create_connection(lambda: protocol, address.ip, address.port(port))
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     def stats(self) -> Json:
         """The kubelet's `stats/summary` of the one node."""
+        self._hears()
         return self._usage.stats()
 
     def metrics(self) -> list[Json]:
         """`PodMetrics` of metrics.k8s.io."""
         return self._usage.metrics()
 
+    @property
+    def pods(self) -> list[Pod]:
+        """The pods of the node."""
+        return list(self._pods.values())
+
+    def _hears(self) -> None:
+        if not self.host.awake.is_set():
+            message = "error dialing backend: dial tcp 127.0.0.1:10250: connect: connection refused"
+            raise ApiError(500, "InternalError", message)
+
     def _pod(self, namespace: str, name: str) -> Pod:
+        self._hears()
         for pod in self._pods.values():
             if pod.key == (namespace, name):
                 return pod
@@ -161,6 +179,7 @@ class Kubelet:
 
     async def _follow(self) -> None:
         async for change in self.host.objects.subscribe(["pods"]):
+            await self.host.awake.wait()
             try:
                 self._take(change)
             except Exception:

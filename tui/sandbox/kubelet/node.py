@@ -37,17 +37,18 @@ class Node:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._since: dict[str, tuple[str, str]] = {}
-        self.silent = False
 
     async def run(self) -> None:
-        """Beats for ever; while `silent`, as a frozen node does: not at all."""
+        """Beats for ever; a frozen node not at all."""
         while True:
-            if not self.silent:
-                self.beat()
+            await self._host.awake.wait()
+            self.beat()
             await asyncio.sleep(HEARTBEAT)
 
-    def beat(self) -> None:
-        """Makes the node or refreshes it."""
+    def beat(self, *, anew: bool = False) -> None:
+        """Makes the node or refreshes it; `anew` when others have written its conditions meanwhile."""
+        if anew:
+            self._since.clear()
         name, objects = self._host.node, self._host.objects
         try:
             if objects.get("nodes", "", name) is None:

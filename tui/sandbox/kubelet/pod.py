@@ -82,10 +82,12 @@ class Pod:
             self._host.addresses.release(self.address, "/".join(self.key))
             self.address = None
 
-    def changed(self) -> None:
-        """Tells the API what became of it."""
-        if self._gone:
+    def changed(self, *, anew: bool = False) -> None:
+        """Tells the API what became of it; `anew` even if that is the same, for others have written there meanwhile."""
+        if self._gone or not self._host.awake.is_set():
             return
+        if anew:
+            self._pushed = {}
         phase = self._phase()
         found: Json = {
             "conditions": status.conditions(self.object, self.records, phase, sandbox=self._ready and not self._ended),

@@ -91,11 +91,17 @@ async def _http(action: Json, target: Target, timeout: float) -> None:  # noqa: 
 
 
 async def watch(
-    probe: Json, target: Target, purpose: Purpose, said: Callable[[bool], None], unhealthy: Callable[[str], None]
+    probe: Json,
+    target: Target,
+    purpose: Purpose,
+    said: Callable[[bool], None],
+    unhealthy: Callable[[str], None],
+    awake: asyncio.Event,
 ) -> None:
     """Asks again and again; `said` is told each time that the thresholds turn the verdict, `unhealthy` each failure.
 
-    A startup probe ends with its first verdict, a liveness probe with its first bad one.
+    A startup probe ends with its first verdict, a liveness probe with its first bad one. While the kubelet is not
+    `awake`, nothing is asked, and what was asked before does not count.
     """
     await asyncio.sleep(float(probe.get("initialDelaySeconds") or 0))
     period = float(probe.get("periodSeconds") or 10)
@@ -103,12 +109,16 @@ async def watch(
     verdict = {"Startup": None, "Readiness": False, "Liveness": True}[purpose]
     last, count = True, 0
     while True:
+        await awake.wait()
         try:
             await check(probe, target)
-            good = True
+            good, why = True, ""
         except ProbeError as error:
-            good = False
-            unhealthy(f"{purpose} probe failed: {error}")
+            good, why = False, str(error)
+        if not awake.is_set():
+            continue
+        if not good:
+            unhealthy(f"{purpose} probe failed: {why}")
         count = count + 1 if good == last else 1
         last = good
         if good != verdict and count >= enough[good]:

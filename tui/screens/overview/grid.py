@@ -51,7 +51,8 @@ class GridView(ScrollView, can_focus=True):
         "A pane for each stateful workload, grouped by kind. Its frame names workload and system, and the namespace at "
         "the right. Then one line for each member: its ordinal, its sign, its role (▲ takes writes), its phase where "
         "it is not plainly running, restarts (↻), age and node; at the right its claim with size and use. "
-        "The lower edge says why use is not known."
+        "The lower edge says why use is not known. In the sandbox, it or the second line says what stands in for what "
+        "the images name (Valkey for Redis)."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "go(0, -1)", "Pane above", show=False, id="grid.up"),

@@ -7,7 +7,7 @@ from typing import Final
 
 from tui.kube import quantity
 from tui.screens.overview.members import Shape, common_class, member_lines, members
-from tui.systems.model import Health, Workload
+from tui.systems.model import Health, Workload, brief
 from tui.text import one_line
 from tui.widgets.columns import fit, width_of
 from tui.widgets.ink import Piece
@@ -77,6 +77,10 @@ def lines(workload: Workload, look: Look, now: float) -> tuple[tuple[Piece, ...]
     body += [[(" " * inside, "")]] * free
     side_left, side_right = (f"{frame[3]} ", ink), (f" {frame[3]}", ink)
     reason = unknown_use(workload)
+    # What stands in for what: in the second line where it fits, else on the edge unless there is state to tell.
+    said = one_line(brief(workload.stands_in))
+    told = any(said in text for text, _ in body[0])
+    reason = reason or ("" if told else said)
     edge: tuple[Piece, ...] = waiting[0] if waiting else ((reason, "dim"),) if reason else ()
     drawn = [
         _top(workload, look, frame, ink),
@@ -174,6 +178,7 @@ def _second(workload: Workload, width: int) -> list[Piece]:
     said = f"says “{workload.operator_status}”" if workload.operator_status else ""
     storage = common_class(workload)
     for more in (
+        brief(workload.stands_in),
         f"class {storage}" if storage else "",
         workload.owner.text if workload.owner.text not in text else "",
         said,

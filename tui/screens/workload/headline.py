@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.screens.workload.view import View, listed
-from tui.systems.model import Health
+from tui.systems.model import Health, brief
 from tui.widgets.columns import fit, width_of
 from tui.widgets.ink import Cell, Piece, inks
 from tui.widgets.signs import sign
@@ -103,6 +103,7 @@ def _second(view: View) -> Cell:
         pieces.append((f"{mark} {worst.text}" + (f" and {count - 1} more" if count > 1 else ""), ink))
     if workload.operator_status:
         pieces.append((f"its operator says “{workload.operator_status}”", "dim"))
+    pieces.append((brief(workload.stands_in), "dim"))
     return (("  ", ""), *listed(pieces, "   "))
 
 

@@ -27,6 +27,7 @@ class MembersTab(ListTab):
 One row for each pod of the workload, and for each that should exist but does not.
 ▲ marks the member that takes writes. Under RESTARTS stand the count, the last reason with its exit code and when.
 REVISION appears during a rollout: ✓ is on the new revision, the others still have the old one.
+In the sandbox, a line says what stands in for what the images name.
 enter goes to the facts of the member (esc comes back), y shows its pod as YAML, 4 says why it is not ready."""
     COLUMNS = (
         Column("member", "MEMBER", min_width=5, max_width=26),
@@ -138,6 +139,8 @@ def member_facts(view: View, member: Member, compact: bool) -> list[Line]:
         claims = [_claim_line(claim) for claim in member.claims]
         # What a ready member has got over comes last: the strip may have no room for it.
         lines += [*claims, *probes] if member.health is Health.READY else [*probes, *claims]
+        if member.stands_in:
+            lines.append(Line(((member.stands_in, "dim"),), hang=2))
         return lines
     lines += [Line(status, hang=2)]
     if member.note:
@@ -162,6 +165,8 @@ def member_facts(view: View, member: Member, compact: bool) -> list[Line]:
         )
     if member.revision:
         lines.append(fact("revision", ((member.revision, ""), ("" if member.current else "  not the new one", "warn"))))
+    if member.stands_in:
+        lines.append(fact("stand-in", member.stands_in))
     if pod is not None:
         lines += [*heading("Containers"), *_container_lines(view, pod)]
     if probes := _probe_lines(view, member, labelled=True):
