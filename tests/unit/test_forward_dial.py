@@ -41,6 +41,7 @@ STATUS_404 = {"kind": "Status", "message": "the server could not find the reques
         EMPTY_403,
         Answer(400, "unable to upgrade: unsupported protocol"),
         Answer(400, {"kind": "Status", "message": "Upgrade request required", "code": 400}),
+        Answer(400, 'query parameter "port" is required\n'),  # Kubernetes 1.20
         Answer(404, "404 page not found\n"),
         Answer(404, STATUS_404),
         Answer(405, "method not allowed"),
