@@ -62,7 +62,7 @@ def age(namespace: str, name: str) -> float:
     return time.time() - datetime.fromisoformat(started).timestamp()
 
 
-def gone(namespace: str, name: str, seconds: float = 60) -> None:
+def pod_gone(namespace: str, name: str, seconds: float = 60) -> None:
     """Waits until a pod is no more; `kubectl wait` of old versions misses a pod that goes just then."""
     deadline = time.monotonic() + seconds
     while kubectl("-n", namespace, "get", "pod", name, "--ignore-not-found", "-o", "name"):

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from conftest import KUBECONFIG, kubectl
-from forwarding import gone, peers, pod, server_minor
+from forwarding import peers, pod, pod_gone, server_minor
 
 pytestmark = pytest.mark.live
 
@@ -178,7 +178,7 @@ def test_the_environment_of_a_command(tmp_path: Path) -> None:
 def test_a_command_waits_for_a_ready_pod_no_longer_than_told(namespace: str) -> None:
     peers(namespace, replicas=1)
     kubectl("-n", namespace, "scale", "statefulset/peer", "--replicas=0")
-    gone(namespace, "peer-0")
+    pod_gone(namespace, "peer-0")
     began = time.monotonic()
     done = run("-n", namespace, f"{namespace}/peer:name", "--wait", "1", "--", "true")
     assert done.returncode == 1
@@ -218,7 +218,7 @@ def test_a_pod_that_comes_back_is_reached_again_and_told_of(namespace: str, forw
 def test_what_has_no_ready_pod_listens_all_the_same(namespace: str, forward: Callable[..., Running]) -> None:
     peers(namespace, replicas=1)
     kubectl("-n", namespace, "scale", "statefulset/peer", "--replicas=0")
-    gone(namespace, "peer-0")
+    pod_gone(namespace, "peer-0")
     running = forward("-n", namespace, "sts/peer:9007", "--local", "0", "--wait", "60")
     line = running.line()
     assert line.startswith("peer:9007 at 127.0.0.1:")
