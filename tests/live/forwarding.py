@@ -60,3 +60,16 @@ def age(namespace: str, name: str) -> float:
     """Seconds since a pod's container started."""
     started = pod(namespace, name)["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
     return time.time() - datetime.fromisoformat(started).timestamp()
+
+
+def pod_gone(namespace: str, name: str, seconds: float = 60) -> None:
+    """Waits until a pod is no more; `kubectl wait` of old versions misses a pod that goes just then."""
+    deadline = time.monotonic() + seconds
+    while kubectl("-n", namespace, "get", "pod", name, "--ignore-not-found", "-o", "name"):
+        assert time.monotonic() < deadline, f"{name} is still there"
+        time.sleep(0.2)
+
+
+def server_minor() -> int:
+    """The server's version: 36 for 1.36."""
+    return int(json.loads(kubectl("version", "-o", "json"))["serverVersion"]["minor"].rstrip("+"))

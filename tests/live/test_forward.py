@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -85,14 +84,10 @@ async def bench(peers: str) -> AsyncIterator[Bench]:
 def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each way by itself; on a server that lacks SPDY in websockets there is v4 only."""
     wanted = {"spdy": SPDY, "v4": V4}[request.param]
-    if wanted == SPDY and _server_minor() < 31:
+    if wanted == SPDY and forwarding.server_minor() < 31:
         pytest.skip("this server has no SPDY in websockets (Kubernetes 1.31)")
     monkeypatch.setattr("tui.kube.forward.dial.Dialer._order", lambda _: [wanted])
     return wanted
-
-
-def _server_minor() -> int:
-    return int(json.loads(kubectl("version", "-o", "json"))["serverVersion"]["minor"].rstrip("+"))
 
 
 async def connect(forward: Forward) -> Streams:
@@ -290,7 +285,7 @@ async def test_a_service_without_selector_and_one_that_publishes_the_unready(ben
     endpoint = {"addresses": [found["status"]["podIP"]], "conditions": {"ready": True},
                 "targetRef": {"kind": "Pod", "namespace": bench.namespace, "name": "peer-1",
                               "uid": found["metadata"]["uid"]}}  # fmt: skip
-    version = "v1" if _server_minor() >= 21 else "v1beta1"
+    version = "v1" if forwarding.server_minor() >= 21 else "v1beta1"
     apply(
         {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": [{"name": "x", "port": 1234}]}},
         {"apiVersion": f"discovery.k8s.io/{version}", "kind": "EndpointSlice", "addressType": "IPv4",
@@ -494,7 +489,7 @@ async def download_from(forward: Forward, size: int, seed: str) -> int:
 async def test_a_user_who_may_not_forward(peers: str, user: Callable[..., str]) -> None:
     reading = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["list", "watch"]}]
     for verbs, missing in (([], "get"), (["get"], "create")):
-        if missing == "create" and _server_minor() < 35:
+        if missing == "create" and forwarding.server_minor() < 35:
             continue  # before 1.35 nothing but get is asked for
         rules = [*reading, {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": verbs}]
         name = user(peers, rules if verbs else reading)

@@ -41,6 +41,7 @@ STATUS_404 = {"kind": "Status", "message": "the server could not find the reques
         EMPTY_403,
         Answer(400, "unable to upgrade: unsupported protocol"),
         Answer(400, {"kind": "Status", "message": "Upgrade request required", "code": 400}),
+        Answer(400, 'query parameter "port" is required\n'),  # Kubernetes 1.20
         Answer(404, "404 page not found\n"),
         Answer(404, STATUS_404),
         Answer(405, "method not allowed"),
@@ -261,4 +262,10 @@ async def test_a_mistake_of_ours_ends_the_connection_instead_of_leaving_it(monke
     ],
 )
 def test_which_refusals_are_about_the_protocol(problem, refuses):
-    assert dial._refuses_protocol(problem) is refuses
+    assert dial._refuses_protocol(problem, SPDY) is dial._refuses_protocol(problem, V4) is refuses
+
+
+def test_what_is_rejected_is_tried_with_v4_once():
+    rejected = Problem(Cause.REJECTED, "x", "pod db-0 does not have a host assigned")
+    assert dial._refuses_protocol(rejected, SPDY) is True
+    assert dial._refuses_protocol(rejected, V4) is False

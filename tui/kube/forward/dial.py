@@ -73,7 +73,7 @@ class Dialer:
             except ProblemError as error:
                 if protocol == self.protocol == "kubectl":
                     self.protocol = None  # whatever kept the others from working may be over
-                if not _refuses_protocol(error.problem):
+                if not _refuses_protocol(error.problem, protocol):
                     raise
                 log.info("%s by %s: %s", at, protocol, error.problem)
                 refusals.append(error.problem)
@@ -138,9 +138,12 @@ class Dialer:
         self._carriers.close()
 
 
-def _refuses_protocol(problem: Problem) -> bool:
+def _refuses_protocol(problem: Problem, protocol: str) -> bool:
     """Whether another protocol may do better."""
     if problem.cause is Cause.PROTOCOL:
+        return True
+    if problem.cause is Cause.REJECTED and protocol == SPDY:
+        # Servers before 1.31 take it for v4 and miss the port; if it was the pod after all, v4 will be told so too.
         return True
     if problem.cause is Cause.FORBIDDEN:  # so 1.20 answers a protocol that it does not know, without a word
         return not _is_about_rights(problem)
