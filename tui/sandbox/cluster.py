@@ -11,6 +11,7 @@ from pathlib import Path
 from tui.sandbox import controllers, reclaim, scene, seeds
 from tui.sandbox.collector import Collector
 from tui.sandbox.controllers.claims import DIRECTORY
+from tui.sandbox.faults import Faults
 from tui.sandbox.kubelet.kubelet import Kubelet
 from tui.sandbox.model import Json
 from tui.sandbox.registry import Registry
@@ -73,6 +74,7 @@ class Cluster:
                 metrics=True,
                 port=port,
             )
+            self.faults = Faults(self._store, self.registry, self.server, self.kubelet)
         except BaseException:
             self._store.close()
             raise
@@ -127,6 +129,7 @@ class Cluster:
             self._tasks = []
             if self._runs:
                 self._runs = False
+                await self.faults.close()
                 await self.kubelet.stop()
         finally:
             with contextlib.suppress(OSError):
