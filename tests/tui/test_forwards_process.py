@@ -24,7 +24,7 @@ async def server() -> AsyncIterator[FakeApi]:
         yield server
 
 
-async def gone(path: Path, seconds: float = 5) -> bool:
+async def gone(path: Path, seconds: float = 15) -> bool:
     end = time.monotonic() + seconds
     while path.exists() and time.monotonic() < end:
         await asyncio.sleep(0.02)

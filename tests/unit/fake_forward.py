@@ -345,7 +345,7 @@ class Bench:
         return await asyncio.open_connection("127.0.0.1", forward.listener.port)
 
 
-async def until(wanted: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(wanted: Callable[[], bool], seconds: float = 15.0) -> None:
     """Waits until something is so."""
     try:
         async with asyncio.timeout(seconds):
