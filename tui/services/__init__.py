@@ -1,1 +1,1 @@
-"""Clients of the services themselves: they know nothing of Kubernetes or of the screen, and are handed their connections."""
+"""Clients of the services: they know nothing of Kubernetes or the screen, and are handed their connections."""

@@ -1,7 +1,7 @@
 """The vocabulary of SQL sessions. Values and two protocols; no driver is loaded by importing this.
 
-Cells are what the server printed: text (`str`), raw bytes for binary columns, None for NULL. They are never converted on
-the way, because a console must show `0044-03-15 BC`, `infinity` and `0000-00-00` as they are.
+Cells are what the server printed: text (`str`), raw bytes for binary columns, None for NULL. They are never converted
+on the way, because a console must show `0044-03-15 BC`, `infinity` and `0000-00-00` as they are.
 """
 
 from __future__ import annotations
