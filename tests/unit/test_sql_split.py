@@ -135,9 +135,7 @@ def test_the_mysql_client_s_delimiters() -> None:
         ("STATEMENT", "select 1", "\\G"),
         ("STATEMENT", "select 2", ";"),
     ]
-    dump = (
-        "DELIMITER ;;\n/*!50003 CREATE TRIGGER t AFTER INSERT ON x FOR EACH ROW BEGIN SET @a=1; END */;;\n"
-    )
+    dump = "DELIMITER ;;\n/*!50003 CREATE TRIGGER t AFTER INSERT ON x FOR EACH ROW BEGIN SET @a=1; END */;;\n"
     assert [piece.text[-6:] for piece in split(dump, M) if piece.sort is Sort.STATEMENT] == ["END */"]
     assert texts(split("delimiter $$\nselect 1$$ select 2 $$", M)) == ["select 1", "select 2"]
 
