@@ -24,8 +24,7 @@ from tui.services.sql.catalogue.model import (
 )
 from tui.services.sql.catalogue.queries import queries_for
 from tui.services.sql.catalogue.queries.query import Query
-from tui.services.sql.language.names import Index as NameIndex
-from tui.services.sql.language.names import Names
+from tui.services.sql.language.names import NameIndex, Names
 from tui.services.sql.language.quoting import qualified
 from tui.services.sql.model import Engine, Row, ServerError, Wire
 

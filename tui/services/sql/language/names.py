@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tui.services.sql.catalogue.model import Column, Function, Relation
 
 
-class Index:
+class NameIndex:
     """A set of names, searched by what was typed: what begins with it, then words, then what contains it, then what
     holds its letters in this order.
 
@@ -63,16 +63,18 @@ class Index:
             at += 1
 
     def _words(self, low: str) -> Iterator[int]:
-        return self._hits(re.compile(rf"(?<=[_\W]){re.escape(low)}"))
+        yield from self._hits(re.compile(rf"(?<=[_\W]){re.escape(low)}"))
+        if len(low) > 1:  # the initials: `oi` for order_items
+            yield from self._hits(re.compile("\n" + r"[^\n_]*_".join(re.escape(char) for char in low)), skip=1)
 
     def _inside(self, low: str) -> Iterator[int]:
         return self._hits(re.compile(re.escape(low)))
 
-    def _hits(self, pattern: re.Pattern[str]) -> Iterator[int]:
-        """The names in which a pattern is found, each once."""
+    def _hits(self, pattern: re.Pattern[str], skip: int = 0) -> Iterator[int]:
+        """The names in which a pattern is found, each once; `skip` characters of it lie before the name."""
         at = 0
         while found := pattern.search(self._text, at):
-            number = bisect_left(self._starts, found.start() + 1) - 1
+            number = bisect_left(self._starts, found.start() + skip + 1) - 1
             if number < 0:
                 at = 1
                 continue
@@ -80,7 +82,7 @@ class Index:
             at = self._starts[number] + len(self._low[number])
 
 
-EMPTY = Index(())
+EMPTY = NameIndex(())
 
 
 @dataclass(slots=True)
@@ -96,14 +98,14 @@ class Names:
     """
 
     path: tuple[str, ...] = ()
-    schemas: Index = EMPTY
-    databases: Index = EMPTY
-    roles: Index = EMPTY
+    schemas: NameIndex = EMPTY
+    databases: NameIndex = EMPTY
+    roles: NameIndex = EMPTY
     relations: dict[str, Mapping[str, Relation]] = field(default_factory=dict)
     functions: dict[str, Mapping[str, Function]] = field(default_factory=dict)
     columns: dict[tuple[str, str], tuple[Column, ...]] = field(default_factory=dict)
-    _indexes: dict[str, Index] = field(default_factory=dict)
-    _calls: dict[str, Index] = field(default_factory=dict)
+    _indexes: dict[str, NameIndex] = field(default_factory=dict)
+    _calls: dict[str, NameIndex] = field(default_factory=dict)
 
     def add_relations(self, schema: str, relations: Sequence[Relation], *, first: bool) -> None:
         """A page of a schema's relations came; `first` when it is the first one."""
@@ -117,16 +119,16 @@ class Names:
         self.functions[schema] = {one.name: one for one in reversed(functions)}
         self._calls.pop(schema, None)
 
-    def relation_index(self, schema: str) -> Index:
+    def relation_index(self, schema: str) -> NameIndex:
         """The names of a schema's relations."""
         if schema not in self._indexes:
-            self._indexes[schema] = Index(self.relations.get(schema, ()))
+            self._indexes[schema] = NameIndex(self.relations.get(schema, ()))
         return self._indexes[schema]
 
-    def function_index(self, schema: str) -> Index:
+    def function_index(self, schema: str) -> NameIndex:
         """The names of a schema's functions."""
         if schema not in self._calls:
-            self._calls[schema] = Index(self.functions.get(schema, ()))
+            self._calls[schema] = NameIndex(self.functions.get(schema, ()))
         return self._calls[schema]
 
     def find(self, schema: str, name: str) -> Relation | None:
