@@ -8,13 +8,14 @@ tells a console that wants to say it once.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
 import logging
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -157,14 +158,12 @@ class History:
         return found
 
     def _entry(self, statement: str, entry: Entry) -> Entry:
-        cut = len(statement) > LONGEST
-        text = statement
-        # A secret may lie behind what is read of a very long statement: then only its beginning is known to be free.
-        secret = classify(statement[: LONGEST * 2], self._wire).secret
+        # What is not kept need not be looked at.
+        text = statement[:LONGEST]
+        secret = classify(text, self._wire).secret
         if secret:
-            text = without_literals(statement[: LONGEST * 2], self._wire)
-        fields = asdict(entry) | {"statement": text[:LONGEST], "secret": secret, "cut": cut}
-        return Entry(**fields)
+            text = without_literals(text, self._wire)
+        return replace(entry, statement=text, secret=secret, cut=len(statement) > LONGEST)
 
     def _append(self, line: bytes) -> None:
         paths.private(self._folder)
@@ -173,7 +172,8 @@ class History:
             handle = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
                 os.fchmod(handle, 0o600)
-                os.write(handle, line)
+                if os.write(handle, line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 size = os.fstat(handle).st_size
             finally:
                 os.close(handle)
@@ -212,13 +212,16 @@ def _read(line: bytes) -> Entry | None:
     try:
         found = json.loads(line)
         return Entry(
-            str(found["when"]),
-            str(found["statement"]),
-            Status(found["status"]),
-            found.get("rows"),
-            float(found.get("seconds", 0)),
-            *(str(found.get(name, "")) for name in ("member", "database", "code")),
-            *(bool(found.get(name)) for name in ("secret", "cut")),
+            when=str(found["when"]),
+            statement=str(found["statement"]),
+            status=Status(found["status"]),
+            rows=None if found.get("rows") is None else int(found["rows"]),
+            seconds=float(found.get("seconds", 0)),
+            member=str(found.get("member", "")),
+            database=str(found.get("database", "")),
+            code=str(found.get("code", "")),
+            secret=bool(found.get("secret")),
+            cut=bool(found.get("cut")),
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

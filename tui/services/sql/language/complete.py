@@ -11,6 +11,7 @@ from tui.services.sql.catalogue.model import RelationKind
 from tui.services.sql.language.context import Context, Source, Wants, context
 from tui.services.sql.language.names import NameIndex, Names
 from tui.services.sql.language.quoting import identifier, identifier_if_needed
+from tui.services.sql.language.vocabulary import COMMON
 from tui.services.sql.language.words import Words, keywords, words
 from tui.services.sql.model import Wire
 
@@ -96,13 +97,18 @@ def complete(text: str, cursor: int, names: Names, wire: Wire, limit: int = 100)
     """
     place = context(text, cursor, wire)
     found = _Finder(place, names, wire, limit)
-    candidates = sorted(found.candidates(), key=lambda one: (one.rank, _ORDER[one.offer], len(one.name), one.name))
+    candidates = sorted(found.candidates(), key=_likely)
     unique: dict[tuple[str, Offer], Candidate] = {}
     for one in candidates:
         unique.setdefault((one.text, one.offer), one)
     return Completion(
         place.start, place.end, tuple(unique.values())[:limit], tuple(dict.fromkeys(found.missing)), found.schema
     )
+
+
+def _likely(one: Candidate) -> tuple[int, int, bool, int, str]:
+    rare = one.offer is Offer.KEYWORD and one.name.lower() not in COMMON
+    return one.rank, _ORDER[one.offer], rare, len(one.name), one.name
 
 
 class _Finder:
