@@ -150,6 +150,24 @@ async def test_after_forget_everything_is_asked_again() -> None:
     assert len(server.asked) == 2
 
 
+async def test_what_was_on_its_way_when_forgotten_is_not_kept() -> None:
+    server = Server(5000, held=True)
+    assert server.gate
+    catalogue = Catalogue(server.fetch, Engine.POSTGRESQL, (17,))
+    catalogue.want_schema("public")
+    server.gate.release()
+    await asyncio.sleep(0.05)
+    assert server.asked == ["relations ", "relations table_01999"]
+    catalogue.forget()
+    for _ in range(20):
+        server.gate.release()
+    await asyncio.sleep(0.05)
+    assert not catalogue.names.relations
+    catalogue.read_ahead()
+    await asyncio.wait_for(catalogue._ahead, 10)  # type: ignore[arg-type]
+    assert len(catalogue.names.relations["public"]) == 5000
+
+
 async def test_ten_thousand_tables_never_hold_the_loop_for_long() -> None:
     catalogue = Catalogue(Server().fetch, Engine.POSTGRESQL, (17,))
     longest, before = 0.0, time.thread_time()

@@ -14,14 +14,13 @@ from tui.services.sql.model import Wire
 
 P, M = Wire.POSTGRES, Wire.MYSQL
 
-#: Split alike by sqlparse.split, but for the `;`, which it keeps.
+#: Split alike by sqlparse.split 0.6.1, but for the `;`, which it keeps.
 CASES: list[tuple[Wire, list[str]]] = [
     (P, ["select 1", "select 2"]),
     (P, ["select $$a;b$$", "select $x$ ; $$ ; $x$"]),
     (P, ["select ';' as \"a;b\"", "select 1"]),
     (P, ["select 'it''s; fine'", "select 2"]),
     (P, ["select 1 -- a;b\n + 2", "select 3"]),
-    (P, ["/* a; /* b; */ c; */ select 1", "select 2"]),
     (P, ["create function f() returns int language sql begin atomic select 1; select 2; end", "select 3"]),
     (
         P,
@@ -35,8 +34,9 @@ CASES: list[tuple[Wire, list[str]]] = [
     (M, ["select `a;b`", 'select "c;d"']),
     (M, ["create trigger t before insert on x for each row begin if new.a then set @b = 1; end if; end", "select 3"]),
 ]
-#: Where we follow the clients and sqlparse does not.
+#: Where we follow the servers' own clients; at ten of these sqlparse goes another way.
 MORE: list[tuple[Wire, list[str]]] = [
+    (P, ["/* a; /* b; */ c; */ select 1", "select 2"]),
     (P, ["select E'a\\';b'", "select 1"]),
     (P, ["select E'a''b\\';c'", "select 1"]),
     (P, ["select date'a\\'", "select 'b\\'", "select 1"]),

@@ -81,6 +81,7 @@ class Catalogue:
         self._worker: asyncio.Task[None] | None = None
         self._ahead: asyncio.Task[None] | None = None
         self._wants = set[asyncio.Task[Any]]()
+        self._generation = 0  # counts what was forgotten: an answer from before is not kept
 
     # What is asked for. Each may raise ServerError (no right, say) or Lost; a failure is not kept.
 
@@ -177,9 +178,20 @@ class Catalogue:
             task.add_done_callback(self._wants.discard)
 
     def forget(self) -> None:
-        """Forgets everything: after a statement that changed definitions, or when somebody presses reload."""
+        """Forgets everything: after a statement that changed definitions, or when somebody presses reload.
+
+        What is read ahead is given up; who waits gets the answer that is on its way.
+        """
+        self._generation += 1
         self._known.clear()
         self.names.forget()
+        for task in (self._ahead, *self._wants):
+            if task is not None:
+                task.cancel()
+        self._ahead = None
+        for job in [job for job in self._waiting.values() if job.priority == _BACKGROUND]:
+            job.result.cancel()
+            del self._waiting[job.key]
 
     async def cancel(self) -> None:
         """Gives up everything that is being read; who waits gets CancelledError. The next request begins anew."""
@@ -219,13 +231,13 @@ class Catalogue:
             pass
 
     async def _pages(self, schema: str, priority: int) -> AsyncIterator[tuple[Relation, ...]]:
-        after = ""
+        after, generation = "", self._generation
         while True:
             key = ("relations", schema, after)
             fresh = key not in self._known
             query = self.queries.relations(schema, after, self._page)
             page = await self._get(key, query, priority)
-            if fresh:
+            if fresh and generation == self._generation:
                 self.names.add_relations(schema, page, first=not after)
                 self._changed()
             if page or not after:
@@ -280,6 +292,7 @@ class Catalogue:
             job = heapq.heappop(self._jobs)
             if job.result.done():
                 continue
+            generation = self._generation
             try:
                 value = job.query.read(await self._fetch(job.query.statement))
             except asyncio.CancelledError:
@@ -290,8 +303,11 @@ class Catalogue:
                     job.result.set_exception(error)
                     job.result.exception()  # nobody may wait any more
             else:
-                self._known[job.key] = value
+                if generation == self._generation:
+                    self._known[job.key] = value
                 if not job.result.done():
                     job.result.set_result(value)
             finally:
-                self._waiting.pop(job.key, None)
+                waiting = self._waiting.get(job.key)
+                if waiting is not None and waiting.result is job.result:
+                    del self._waiting[job.key]
