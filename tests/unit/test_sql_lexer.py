@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from tui.services.sql.language import lines as module
-from tui.services.sql.language.lexer import CODE, Inside, Kind, State, Token, bare, scan
+from tui.services.sql.language.lexer import CODE, Inside, Kind, State, Token, bare, scan, skim
 from tui.services.sql.language.lines import Lines, Place
 from tui.services.sql.model import Wire
 
@@ -116,6 +116,45 @@ def test_every_character_of_any_text_is_lexed_or_blank() -> None:
                 assert text[at : token.start].strip() in ("", "\0") and token.start < token.end
                 at = token.end
             assert text[at:].strip() == ""
+
+
+def test_skimming_comes_to_the_same_state() -> None:
+    random.seed(8)
+    bits = [
+        "'",
+        '"',
+        "`",
+        "$$",
+        "$a$",
+        "/*",
+        "*/",
+        "--",
+        "-- ",
+        "#",
+        "\\",
+        "E'",
+        "xE'",
+        "a",
+        "1",
+        " ",
+        "\n",
+        "é",
+        "/*!1",
+    ]
+    for wire in Wire:
+        state = CODE
+        for _ in range(3000):
+            text = "".join(random.choices(bits, k=12))
+            after = scan(text, wire, state)[1]
+            assert skim(text, wire, state) == after, (text, state)
+            state = after
+
+
+def test_a_line_of_a_million_characters_is_not_lexed_to_its_end() -> None:
+    long = "insert into t values " + "(1, 'it''s')," * 80_000 + "('"
+    lines = Lines([long, "x');"], P)
+    assert lines.tokens(0)[-1].end <= 2000
+    assert [token.kind for token in lines.tokens(1)] == [Kind.STRING, Kind.BRACKET, Kind.PUNCTUATION]
 
 
 def test_names_are_bare_as_the_server_has_them() -> None:

@@ -223,6 +223,12 @@ def _transaction(reader: Reader, found: Found) -> None:
     second = reader.peek(1)
     if verb == "prepare" and second != "transaction":
         found.sort = Sort.SESSION
+        # EXECUTE will not say any more what it does.
+        body = _find(reader, "as", reader.words[reader.at].depth)
+        if body is not None and body + 1 < reader.end:
+            inner = Found()
+            _statement(Reader(reader.words, body + 1, reader.end), inner, Wire.POSTGRES)
+            found.dangers += inner.dangers
     elif verb in ("prepare", "xa") or second == "prepared":
         found.control, found.changes = Control.PREPARED, True
         found.rows = second == "recover"

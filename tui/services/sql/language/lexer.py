@@ -287,6 +287,40 @@ def _hint(group: str, *, hint: bool) -> tuple[bool, Kind | None]:
     return (True, None) if hint else (True, Kind.HINT)
 
 
+_TAG = r"\$(?:[A-Za-z_\u0080-\U0010ffff][\w\u0080-\U0010ffff]*)?\$"
+_OPENERS = {
+    Wire.POSTGRES: re.compile(
+        rf"(?P<remark>--[^\n\r]*)|(?P<dollar>(?<![\w$]){_TAG})|(?P<escaped>(?<![\w$])[eE]')|(?P<string>')|(?P<name>\")"
+        r"|(?P<comment>/\*)"
+    ),
+    Wire.MYSQL: re.compile(
+        r"(?P<remark>--(?=[\s\x00-\x1f]|\Z)[^\n\r]*|\#[^\n\r]*)|(?P<string>')|(?P<double>\")|(?P<backtick>`)"
+        r"|(?P<hint>/\*M?!)|(?P<endhint>\*/)|(?P<comment>/\*)"
+    ),
+}
+
+
+def skim(text: str, wire: Wire, state: State = CODE) -> State:
+    """The state at the end of a text, several times as fast as `scan` would tell it; for lines of any length."""
+    rules, search, at = grammar(wire), _OPENERS[wire].search, 0
+    if state.inside is Inside.LINE:
+        state = State(hint=state.hint)
+    if state.inside is not Inside.CODE and text:
+        at, state = enclosed(text, 0, state, rules)
+    while state.inside is Inside.CODE and (found := search(text, at)):
+        group, at = found.lastgroup or "", found.end()
+        if group == "remark":
+            continue
+        if group == "endhint":
+            state = CODE
+        elif group == "hint" and not state.hint:
+            state = State(hint=True)
+        else:
+            inside = opened("comment" if group == "hint" else group, found[0], rules, hint=state.hint)
+            at, state = enclosed(text, at, inside, rules)
+    return state
+
+
 _NAME = (Kind.NAME, Kind.NAME)
 
 

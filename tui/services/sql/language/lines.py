@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tui.services.sql.language.lexer import CODE, Kind, State, Token, scan
+from tui.services.sql.language.lexer import CODE, Kind, State, Token, scan, skim
 from tui.services.sql.model import Wire
 
 _OPEN, _CLOSE = "([{", ")]}"
 #: Lines lexed by an edit at once: what a screen shows below it. Its cost is this times a line's.
 _AT_ONCE = 24
+#: Characters of one line that are lexed: nobody reads on, and a pasted INSERT may have a million.
+_LONGEST = 2000
 
 
 class _Line(NamedTuple):
@@ -30,7 +32,7 @@ class _Line(NamedTuple):
 @lru_cache(2048)
 def _tokens(text: str, wire: Wire, before: State) -> tuple[Token, ...]:
     # Only of what is on screen: the tokens of 10,000 lines would take tens of megabytes.
-    return tuple(scan(text, wire, before)[0])
+    return tuple(scan(text[:_LONGEST], wire, before)[0])
 
 
 class Place(NamedTuple):
@@ -82,7 +84,10 @@ class Lines:
         return self._advance(len(self._text), self._sure, lines) or self.settled
 
     def tokens(self, line: int) -> tuple[Token, ...]:
-        """The tokens of a line, with columns in it. What comes before is lexed first if need be."""
+        """The tokens of a line, with columns in it. What comes before is lexed first if need be.
+
+        Of a line of more than 2,000 characters only those have tokens, and only their brackets have partners.
+        """
         return _tokens(self._text[line], self._wire, self._line(line).before)
 
     def partner(self, place: Place) -> Place | None:
@@ -180,7 +185,9 @@ class Lines:
 
     def _lex(self, number: int, before: State) -> _Line:
         text = self._text[number]
-        tokens, after = scan(text, self._wire, before)
+        tokens, after = scan(text[:_LONGEST], self._wire, before)
+        if len(text) > _LONGEST:
+            after = skim(text, self._wire, before)
         low = total = 0
         for token in tokens:
             if token.kind is Kind.BRACKET:
