@@ -219,6 +219,7 @@ class Catalogue:
         # The person's own schemas first: the server's are long, and known by heart less often than they are wanted.
         for schema in sorted(path, key=lambda name: name.startswith("pg_")):
             await self._quietly(self._all_pages(schema))
+            self.names.relation_index(schema)  # now, and not at the first key of a completion
         for schema in path:
             if not schema.startswith("pg_"):
                 await self._quietly(self._functions(schema, _BACKGROUND))
