@@ -17,6 +17,7 @@ from tui.kube.resources import Resource, custom
 from tui.problem import Cause, Problem, ProblemError
 from tui.systems.block import Block, nearest
 from tui.systems.clients import read_environment
+from tui.systems.credentialrules import read_credentials
 from tui.systems.model import Kind, Role
 from tui.systems.packaging import COMMON_LABEL, Certainty, Custom, LabelTest, Match, Packaging, RoleRule, System
 
@@ -163,7 +164,7 @@ def parse_system(system_id: str, data: object, file: str) -> System:
 _CUSTOM = ("group", "plural", "kind", "versions", "desired", "says")
 _MATCH = ("owner", "labels", "image", "containers", "port")
 _ROLE_RULE = ("label", "values", "ordinal", "lone", "every")
-_PACKAGING = ("id", "title", "operator", "custom", "match", "workload", "roles")
+_PACKAGING = ("id", "title", "operator", "custom", "match", "workload", "roles", "credentials")
 
 
 def _packaging(block: Block, system: System) -> Packaging:
@@ -184,6 +185,7 @@ def _packaging(block: Block, system: System) -> Packaging:
         matches=matches,
         named_by=named_by,
         roles=tuple(_role_rule(rule) for rule in block.blocks("roles", _ROLE_RULE, ())),
+        credentials=read_credentials(block.block("credentials", None)),
     )
 
 

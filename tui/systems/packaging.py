@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from tui.kube.resources import Resource
+from tui.systems.credentialrules import CredentialRule
 from tui.systems.model import Kind, Role
 
 #: Label keys that anybody may set; a label outside of them belongs to one operator and proves more.
@@ -137,6 +138,7 @@ class Packaging:
         named_by: where the workload's name comes from, best first: `owner`, `controller` or `label KEY`. Sets that
             share it are one workload.
         roles: the rules of roles, the first that tells one wins.
+        credentials: the logins that it provides, by console (`sql`), the best first.
     """
 
     id: str
@@ -146,6 +148,7 @@ class Packaging:
     matches: tuple[Match, ...] = ()
     named_by: tuple[str, ...] = ("controller",)
     roles: tuple[RoleRule, ...] = ()
+    credentials: Mapping[str, tuple[CredentialRule, ...]] = field(default_factory=dict)
 
     @property
     def owner(self) -> tuple[str, str] | None:
