@@ -152,7 +152,7 @@ def mariadb(*options: str) -> Iterator[int]:
              "--skip-test-db", "--skip-name-resolve"],
             check=True, capture_output=True,
         )  # fmt: skip
-        init.write_text("CREATE USER root@'127.0.0.1' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;")
+        init.write_text("CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;")
         port = free_port()
         command = [
             shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", *owner, f"--datadir={data}", f"--port={port}",

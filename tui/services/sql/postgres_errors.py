@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
+
 from tui.services.sql.model import Notice, ServerError
 
 #: SQLSTATE of a statement that was ended from outside, or by its time-out.
@@ -31,8 +33,6 @@ def server_error(
         ours: whether a cancellation was asked for by us.
         bytewise: whether the server counts bytes where it says characters (SQL_ASCII).
     """
-    import asyncpg  # noqa: PLC0415 (only where a session is open)
-
     if isinstance(error, asyncpg.InterfaceError) and "argument" in str(error):
         return ServerError(
             "the statement has parameters ($1 …), and there are no values for them", "42P02",
@@ -81,6 +81,4 @@ def notice_of(message: Any) -> Notice:  # noqa: ANN401 (asyncpg's log message)
 
 def connection_errors() -> tuple[type[BaseException], ...]:
     """What asyncpg raises for a connection that is no more."""
-    import asyncpg  # noqa: PLC0415
-
     return (asyncpg.PostgresConnectionError, OSError, asyncio.IncompleteReadError)

@@ -7,6 +7,8 @@ import re
 import ssl
 from typing import Any
 
+import asyncpg
+
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql import dialing
 from tui.services.sql.model import Engine, Login, Options, Route, TlsMode
@@ -41,8 +43,6 @@ async def connect(route: Route, login: Login, options: Options) -> Any:  # noqa:
 
 
 async def _connect(route: Route, login: Login, options: Options, context: ssl.SSLContext | None) -> Any:  # noqa: ANN401
-    import asyncpg  # noqa: PLC0415
-
     tls = login.tls
     try:
         return await _once(route, login, options, context)
@@ -64,8 +64,6 @@ async def _connect(route: Route, login: Login, options: Options, context: ssl.SS
 
 
 async def _once(route: Route, login: Login, options: Options, context: ssl.SSLContext | None) -> Any:  # noqa: ANN401
-    import asyncpg  # noqa: PLC0415
-
     # Everything is given, or asyncpg would take it from the environment and from files of the user's (PGPASSWORD,
     # .pgpass, PGSSLMODE …), which are about other servers.
     return await asyncpg.connect(
@@ -84,8 +82,6 @@ async def _once(route: Route, login: Login, options: Options, context: ssl.SSLCo
 
 
 def _problem(error: BaseException, route: Route, login: Login, *, refused: bool) -> Problem:
-    import asyncpg  # noqa: PLC0415
-
     if refused:
         return dialing.refused_tls(route, login.tls)
     if isinstance(error, asyncpg.PostgresError):
