@@ -354,5 +354,7 @@ def _columns(fields: list[Any]) -> tuple[tuple[Column, ...], list[tuple[Any, ...
 def _tag(message: bytes) -> str:
     """`Query OK`, with what the server says of it (`Rows matched: 1  Changed: 1  Warnings: 0`)."""
     said = message.decode("utf-8", "replace")
-    said = said[next((index for index, char in enumerate(said) if char.isalpha()), len(said)) :]  # its length comes first
+    said = said[
+        next((index for index, char in enumerate(said) if char.isalpha()), len(said)) :
+    ]  # its length comes first
     return f"Query OK, {said}" if said else "Query OK"

@@ -1,4 +1,4 @@
-"""asyncmy's connection with what a console must have otherwise: its socket, its TLS, and packets that can be waited for.
+"""asyncmy's connection with what a console must have otherwise: sockets, TLS, and packets that can be waited for.
 
 Rows are taken from the driver's receive buffer by its own parser, many at a time. What the driver leaves open is closed
 here: it reads on while nobody takes rows (the buffer grows without end), a cancelled wait costs it the connection, and
@@ -65,7 +65,7 @@ class Driver(Connection):  # type: ignore[misc] # the driver's types are not use
         if plugin_name in _CLEAR and not self._secure:
             raise ProblemError(
                 Problem(
-                    Cause.CREDENTIALS, f"{self._route.member} wants the password in clear over a connection without TLS",
+                    Cause.CREDENTIALS, f"{self._route.member} wants the password in clear, without TLS",
                     f"authentication plugin {plugin_name.decode(errors='replace')}", "Turn TLS on at the server.",
                 )
             )  # fmt: skip
@@ -115,7 +115,9 @@ class Wire:
         if packet.is_load_local_packet():
             # Only a server that we were not told about asks for this: we never said that we had files to give.
             self.driver.close()
-            raise errors.OperationalError(2068, "the server asked for a file of this machine (LOAD DATA LOCAL); refused")
+            raise errors.OperationalError(
+                2068, "the server asked for a file of this machine (LOAD DATA LOCAL); refused"
+            )
         try:
             fields = [await self._packet(FieldDescriptorPacket) for _ in range(packet.read_length_encoded_integer())]
             if not self.driver._deprecate_eof:

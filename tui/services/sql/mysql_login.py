@@ -12,18 +12,18 @@ from tui.services.sql import dialing
 from tui.services.sql.model import Engine, Login, Options, Route
 from tui.services.sql.mysql_driver import Driver
 
-_OLD_SECRET = "The Secret may be older than the server's data: an initial password is not changed by changing it."
+_INITIAL = "The Secret may be older than the server's data: an initial password is not changed by changing it."
 #: What keeps a login from succeeding, by the server's number: cause, what happened, what to do.
 _REFUSALS: dict[int, tuple[Cause, str, str]] = {
     1045: (
         Cause.CREDENTIALS, "{member} refuses the password of {user}",
-        _OLD_SECRET + " A user that must use TLS (REQUIRE SSL) is refused in the same words without it.",
+        _INITIAL + " A user that must use TLS (REQUIRE SSL) is refused in the same words without it.",
     ),
-    1698: (Cause.CREDENTIALS, "{member} does not let {user} in", "The user may be known by its socket only (auth_socket)."),
-    1044: (Cause.FORBIDDEN, "{user} may not use the database {database} on {member}", "Name another one with --database."),
+    1698: (Cause.CREDENTIALS, "{member} does not let {user} in", "It may be known by its socket only (auth_socket)."),
+    1044: (Cause.FORBIDDEN, "{user} may not use database {database} on {member}", "Name another with --database."),
     1049: (Cause.ABSENT, "There is no database {database} on {member}", "Name another one with --database."),
     1040: (Cause.THROTTLED, "{member} has no connection left", "Others must end theirs, or max_connections must grow."),
-    1203: (Cause.THROTTLED, "{user} has no connection left on {member}", "Others must end theirs; see max_user_connections."),
+    1203: (Cause.THROTTLED, "{user} has no connection left on {member}", "See max_user_connections."),
     1226: (Cause.THROTTLED, "{user} has used up its resources on {member}", "See the limits of the user."),
     1129: (Cause.FORBIDDEN, "{member} blocks connections from here after many that failed", "FLUSH HOSTS lifts it."),
     1130: (Cause.FORBIDDEN, "{member} lets nobody in from here", "The users' hosts do not fit (user@'host')."),

@@ -323,9 +323,7 @@ class PostgresSession:
             opened = before in (Transaction.OPEN, Transaction.FAILED)
             # A server that says why it ends the connection has not carried the statement out.
             return Lost(dialing.lost(self._route, said), opened, self._unsure and not fatal)
-        refusal = postgres_errors.server_error(
-            error, statement, ours=self._cancelled, bytewise=self._bytewise
-        )
+        refusal = postgres_errors.server_error(error, statement, ours=self._cancelled, bytewise=self._bytewise)
         if not refusal.code:
             log.error("an answer could not be read: %s", type(error).__name__)  # its text may hold what was read
         return refusal

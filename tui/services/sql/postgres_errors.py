@@ -22,9 +22,7 @@ def _severity(error: Any) -> str:  # noqa: ANN401 (its fields come and go with t
     return str(getattr(error, "severity_en", None) or getattr(error, "severity", None) or "ERROR")
 
 
-def server_error(
-    error: BaseException, statement: str, *, ours: bool, bytewise: bool
-) -> ServerError:
+def server_error(error: BaseException, statement: str, *, ours: bool, bytewise: bool) -> ServerError:
     """The refusal, with its position as an index of the statement's characters.
 
     Args:

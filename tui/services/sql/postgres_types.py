@@ -82,4 +82,3 @@ class Types:
 def revive(text: str) -> str:
     """UTF-8 that was decoded byte by byte, with `�` for what is none: how SQL_ASCII databases are read."""
     return text if text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
-
