@@ -132,7 +132,13 @@ def postgres(
                 (data / target).chmod(0o600)
             options = ("ssl=on", *options)
         port = free_port()
-        words = [f"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "shared_buffers=32MB", *options]
+        words = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+            "shared_buffers=32MB",
+            *options,
+        ]
         command = [*who, str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
         for word in words:
             command += ["-c", word]
@@ -152,7 +158,9 @@ def mariadb(*options: str) -> Iterator[int]:
              "--skip-test-db", "--skip-name-resolve"],
             check=True, capture_output=True,
         )  # fmt: skip
-        init.write_text("CREATE USER root@'127.0.0.1' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;")
+        init.write_text(
+            "CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;"
+        )
         port = free_port()
         command = [
             shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", *owner, f"--datadir={data}", f"--port={port}",
@@ -169,18 +177,64 @@ def authority(directory: Path) -> Path:
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=directory)
 
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA", "-days", "9")
-    for name, host, days in (("good", "db-0.db.test.svc", "9"), ("named", "elsewhere.test", "9"), ("expired", "db-0.db.test.svc", "-1")):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={host}")
+    openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca.pem",
+        "-subj",
+        "/CN=CA",
+        "-days",
+        "9",
+    )
+    for name, host, days in (
+        ("good", "db-0.db.test.svc", "9"),
+        ("named", "elsewhere.test", "9"),
+        ("expired", "db-0.db.test.svc", "-1"),
+    ):
+        openssl(
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
+            "-subj",
+            f"/CN={host}",
+        )
         (directory / "ext").write_text(f"subjectAltName=DNS:{host}")
         if days == "-1":
             when = ["-not_before", "20200101000000Z", "-not_after", "20200201000000Z"]
             when = ["-days", "-1"] if not _knows_not_after() else when
         else:
             when = ["-days", days]
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{name}.pem", "-extfile", "ext", *when)
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            f"{name}.csr",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-out",
+            f"{name}.pem",
+            "-extfile",
+            "ext",
+            *when,
+        )
     return directory
 
 
 def _knows_not_after() -> bool:
-    return "-not_after" in subprocess.run(["openssl", "x509", "-help"], capture_output=True, text=True, check=False).stderr
+    return (
+        "-not_after" in subprocess.run(["openssl", "x509", "-help"], capture_output=True, text=True, check=False).stderr
+    )

@@ -17,6 +17,9 @@ from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import asyncpg
+from asyncpg import connect_utils
+
 from tui.services.sql import dialing, postgres_errors, postgres_login, words
 from tui.services.sql.gridded import Clock, shortened
 from tui.services.sql.model import (
@@ -267,8 +270,6 @@ class PostgresSession:
 
     async def _prepare(self, statement: str) -> Any:  # noqa: ANN401 (asyncpg's state)
         """Describes a statement, and learns of its types."""
-        import asyncpg  # noqa: PLC0415
-
         state = await self._protocol.prepare("", statement, None, record_class=asyncpg.Record)
         if missing := state._init_types():
             rows = await self._whole(LOOK_UP.format(",".join(map(str, sorted(missing)))))
@@ -280,8 +281,6 @@ class PostgresSession:
 
     async def _whole(self, statement: str) -> list[tuple[str | None, ...]]:
         """The rows of a statement of ours, whose types are known."""
-        import asyncpg  # noqa: PLC0415
-
         state = await self._protocol.prepare("", statement, None, record_class=asyncpg.Record)
         state._init_codecs()
         records, _, _ = await self._protocol.bind_execute(state, (), "", 0, True, None)
@@ -324,9 +323,7 @@ class PostgresSession:
             opened = before in (Transaction.OPEN, Transaction.FAILED)
             # A server that says why it ends the connection has not carried the statement out.
             return Lost(dialing.lost(self._route, said), opened, self._unsure and not fatal)
-        refusal = postgres_errors.server_error(
-            error, statement, ours=self._cancelled, bytewise=self._bytewise
-        )
+        refusal = postgres_errors.server_error(error, statement, ours=self._cancelled, bytewise=self._bytewise)
         if not refusal.code:
             log.error("an answer could not be read: %s", type(error).__name__)  # its text may hold what was read
         return refusal
@@ -361,8 +358,6 @@ class PostgresSession:
         if not self._waiting:
             await self._give_up()
             return
-        from asyncpg import connect_utils  # noqa: PLC0415
-
         await connect_utils._cancel(  # type: ignore[attr-defined]
             loop=self._connection._loop, addr=self._connection._addr, params=self._connection._params,
             backend_pid=self._protocol.backend_pid, backend_secret=self._protocol.backend_secret,

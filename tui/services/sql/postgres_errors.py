@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
+
 from tui.services.sql.model import Notice, ServerError
 
 #: SQLSTATE of a statement that was ended from outside, or by its time-out.
@@ -20,9 +22,7 @@ def _severity(error: Any) -> str:  # noqa: ANN401 (its fields come and go with t
     return str(getattr(error, "severity_en", None) or getattr(error, "severity", None) or "ERROR")
 
 
-def server_error(
-    error: BaseException, statement: str, *, ours: bool, bytewise: bool
-) -> ServerError:
+def server_error(error: BaseException, statement: str, *, ours: bool, bytewise: bool) -> ServerError:
     """The refusal, with its position as an index of the statement's characters.
 
     Args:
@@ -31,8 +31,6 @@ def server_error(
         ours: whether a cancellation was asked for by us.
         bytewise: whether the server counts bytes where it says characters (SQL_ASCII).
     """
-    import asyncpg  # noqa: PLC0415 (only where a session is open)
-
     if isinstance(error, asyncpg.InterfaceError) and "argument" in str(error):
         return ServerError(
             "the statement has parameters ($1 …), and there are no values for them", "42P02",
@@ -81,6 +79,4 @@ def notice_of(message: Any) -> Notice:  # noqa: ANN401 (asyncpg's log message)
 
 def connection_errors() -> tuple[type[BaseException], ...]:
     """What asyncpg raises for a connection that is no more."""
-    import asyncpg  # noqa: PLC0415
-
     return (asyncpg.PostgresConnectionError, OSError, asyncio.IncompleteReadError)

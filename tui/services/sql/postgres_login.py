@@ -7,16 +7,27 @@ import re
 import ssl
 from typing import Any
 
+import asyncpg
+
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql import dialing
 from tui.services.sql.model import Engine, Login, Options, Route, TlsMode
 
 #: What keeps a login from succeeding, by SQLSTATE: cause, what happened, what to do.
 _REFUSALS: dict[str, tuple[Cause, str, str]] = {
-    "28P01": (Cause.CREDENTIALS, "{member} refuses the password of {user}", "The Secret may be older than the server's data: an initial password is not changed by changing it."),
-    "28000": (Cause.CREDENTIALS, "{member} does not let {user} in", "Look at pg_hba.conf and at whether the role may log in."),
+    "28P01": (
+        Cause.CREDENTIALS, "{member} refuses the password of {user}",
+        "The Secret may be older than the server's data: an initial password is not changed by changing it.",
+    ),
+    "28000": (
+        Cause.CREDENTIALS, "{member} does not let {user} in",
+        "Look at pg_hba.conf and at whether the role may log in.",
+    ),
     "3D000": (Cause.ABSENT, "There is no database {database} on {member}", "Name another one with --database."),
-    "53300": (Cause.THROTTLED, "{member} has no connection left", "Others must end theirs, or max_connections must grow; superusers have some reserved."),
+    "53300": (
+        Cause.THROTTLED, "{member} has no connection left",
+        "Others must end theirs, or max_connections must grow; superusers have some reserved.",
+    ),
     "57P03": (Cause.UNREACHABLE, "{member} takes no connections now", "It starts, recovers or stops; try again."),
 }  # fmt: skip
 
@@ -41,8 +52,6 @@ async def connect(route: Route, login: Login, options: Options) -> Any:  # noqa:
 
 
 async def _connect(route: Route, login: Login, options: Options, context: ssl.SSLContext | None) -> Any:  # noqa: ANN401
-    import asyncpg  # noqa: PLC0415
-
     tls = login.tls
     try:
         return await _once(route, login, options, context)
@@ -52,7 +61,7 @@ async def _connect(route: Route, login: Login, options: Options, context: ssl.SS
         unwanted = isinstance(error, asyncpg.InvalidAuthorizationSpecificationError) and "no encryption" not in str(
             error
         )
-        if tls.mode is TlsMode.PREFER and context is not None and (refused or (unwanted and "pg_hba" in str(error))):
+        if tls.mode is TlsMode.PREFER and context is not None and (refused or unwanted):
             first = error
         else:
             raise ProblemError(_problem(error, route, login, refused=refused)) from error
@@ -64,8 +73,6 @@ async def _connect(route: Route, login: Login, options: Options, context: ssl.SS
 
 
 async def _once(route: Route, login: Login, options: Options, context: ssl.SSLContext | None) -> Any:  # noqa: ANN401
-    import asyncpg  # noqa: PLC0415
-
     # Everything is given, or asyncpg would take it from the environment and from files of the user's (PGPASSWORD,
     # .pgpass, PGSSLMODE …), which are about other servers.
     return await asyncpg.connect(
@@ -84,8 +91,6 @@ async def _once(route: Route, login: Login, options: Options, context: ssl.SSLCo
 
 
 def _problem(error: BaseException, route: Route, login: Login, *, refused: bool) -> Problem:
-    import asyncpg  # noqa: PLC0415
-
     if refused:
         return dialing.refused_tls(route, login.tls)
     if isinstance(error, asyncpg.PostgresError):
@@ -94,7 +99,7 @@ def _problem(error: BaseException, route: Route, login: Login, *, refused: bool)
         names = {"member": route.member, "user": login.user, "database": login.database or login.user}
         if code == "28000" and "no encryption" in words:
             return Problem(
-                Cause.UNREACHABLE, f"{route.member} demands TLS", words, "Ask for `require`, or more, in place of `disable`."
+                Cause.UNREACHABLE, f"{route.member} demands TLS", words, "Ask for `require`, or more, not for `disable`."
             )  # fmt: skip
         cause, what, remedy = _REFUSALS.get(code, (Cause.REJECTED, "{member} refused the connection", ""))
         if cause is Cause.CREDENTIALS and login.source:
@@ -105,12 +110,8 @@ def _problem(error: BaseException, route: Route, login: Login, *, refused: bool)
     why = route.ended()
     evidence = "; ".join(filter(None, (str(error), str(why) if why is not None else "")))
     remedy = why.remedy if why is not None else "Is it PostgreSQL that listens on this port?"
-    return Problem(
-        why.cause if why is not None else Cause.UNREACHABLE,
-        f"No session came about with {route.member}",
-        evidence,
-        remedy,
-    )
+    cause = why.cause if why is not None else Cause.UNREACHABLE
+    return Problem(cause, f"No session came about with {route.member}", evidence, remedy)
 
 
 #: Server versions in the words of `version()`, the most telling first.

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from asyncpg.protocol import protocol
+
 from tui.services.sql.model import Look
 
 #: Types whose binary form asyncpg hands over as the text that it is, without a call of ours.
@@ -47,8 +49,6 @@ class Types:
             settings: asyncpg's `ConnectionSettings`.
             revive: makes text of what the driver decoded, where that is not the text already (SQL_ASCII).
         """
-        from asyncpg.protocol import protocol  # noqa: PLC0415 (a driver: only where a session opens)
-
         self._settings = settings
         self._decode: Callable[[str], str] = revive or str
         self._known: dict[int, tuple[str, Look]] = {}
@@ -82,4 +82,3 @@ class Types:
 def revive(text: str) -> str:
     """UTF-8 that was decoded byte by byte, with `�` for what is none: how SQL_ASCII databases are read."""
     return text if text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
-
