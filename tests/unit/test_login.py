@@ -273,7 +273,7 @@ async def test_nothing_is_assumed_where_the_proof_may_not_be_read() -> None:
 async def test_a_missing_secret_and_a_missing_key_are_told_apart() -> None:
     case = CASES["plain postgres"]
     absent = (await look({**case, "secrets": {}}))[0].problem("pg")
-    assert (absent.cause, "Secret shop/mine, key pw: absent" in absent.evidence) == (Cause.ABSENT, True)
+    assert (absent.cause, "Secret shop/mine, key pw: absent" in absent.evidence) == (Cause.CREDENTIALS, True)
     found, _ = await look({**case, "secrets": {"mine": {"password": "never shown"}}})
     evidence = found.problem("pg").evidence
     assert "Secret shop/mine, key pw: key missing (its keys: password)" in evidence

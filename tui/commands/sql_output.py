@@ -8,13 +8,16 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from tui.commands import descriptors
 from tui.commands.sql_statements import Statement
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.formats import Writer, writer
-from tui.services.sql.model import Columns, Done, Event, Notice, Rows, ServerError
+from tui.services.sql.language.classify import classify
+from tui.services.sql.language.secrets import without_literals
+from tui.services.sql.model import Columns, Done, Event, Notice, Rows, ServerError, Wire
 from tui.text import one_line, safe
 
 #: Bytes that are collected before they are written.
@@ -110,7 +113,7 @@ class Output:
             try:
                 os.replace(path, self._out)  # noqa: PTH105
             except OSError as error:
-                Path(path).unlink(missing_ok=True)
+                os.unlink(path)  # noqa: PTH108
                 raise self._unwritable(error) from error
 
     def give_up(self) -> bool:
@@ -183,12 +186,15 @@ class Narration:
             self._told, self._progress = time.monotonic(), True
             print(f"\r\x1b[Kstatetui: {rows:,} rows", end="", file=sys.stderr, flush=True)
 
-    def error(self, error: ServerError, statement: Statement) -> None:
+    def error(self, error: ServerError, statement: Statement, wire: Wire) -> None:
         """What the server refused, where, and why."""
         code = f" {error.code}" if error.code else ""
         self._print(f"statetui: {safe(statement.place)}: {error.severity}{code}: {one_line(error.message)}")
-        for line in _pointed(statement.text, error.position) if error.position is not None else [statement.shown]:
-            self._print(f"  {line}")
+        if classify(statement.text, wire).secret:  # what is said here may end in somebody's log
+            self._print(f"  {replace(statement, text=without_literals(statement.text, wire)).shown}")
+        else:
+            for line in _pointed(statement.text, error.position) if error.position is not None else [statement.shown]:
+                self._print(f"  {line}")
         for more in (error.detail, error.hint):
             if more:
                 self._print(f"  {one_line(more)}")

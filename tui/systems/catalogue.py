@@ -15,6 +15,7 @@ import yaml
 from tui import yamlfile
 from tui.kube.resources import Resource, custom
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.sql.model import Wire
 from tui.systems.block import Block, nearest
 from tui.systems.clients import read_environment
 from tui.systems.credentialrules import read_credentials
@@ -23,7 +24,9 @@ from tui.systems.packaging import COMMON_LABEL, Certainty, Custom, LabelTest, Ma
 
 _KINDS = {"database": Kind.DATABASE, "object store": Kind.OBJECT_STORE, "queue": Kind.QUEUE, "other": Kind.OTHER}
 _FILE = "system.yaml"
-_SYSTEM = ("title", "titles", "kind", "images", "ports", "environment", "packagings")
+#: What the port of SQL is called.
+SQL = "sql"
+_SYSTEM = ("title", "titles", "kind", "images", "ports", "sql", "environment", "packagings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,10 @@ def parse_system(system_id: str, data: object, file: str) -> System:
             block.fail("id", f"{packaging.id!r} is used twice")
         packagings[packaging.id] = packaging
     environment = read_environment(top.block("environment", None), system.ports)
-    return replace(system, packagings=tuple(packagings.values()), environment=environment)
+    sql = Wire(top.choice("sql", list(Wire))) if top.has("sql") else None
+    if sql is not None and SQL not in system.ports:
+        top.fail("sql", f"needs a port of that name: ports: {{{SQL}: …}}")
+    return replace(system, packagings=tuple(packagings.values()), environment=environment, sql=sql)
 
 
 _CUSTOM = ("group", "plural", "kind", "versions", "desired", "says")

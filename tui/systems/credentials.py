@@ -99,7 +99,7 @@ class Found:
         if any(one.outcome is Outcome.UNREADABLE for one in missed):
             return Problem(Cause.UNREACHABLE, f"The credentials of {workload} could not be read", evidence, f"{ask}.")
         return Problem(
-            Cause.ABSENT, f"No credentials of {workload} are known", evidence or "its packaging does not tell any",
+            Cause.CREDENTIALS, f"No credentials of {workload} are known", evidence or "its packaging does not tell any",
             f"{ask}; the password may come from any file or program.",
         )  # fmt: skip
 

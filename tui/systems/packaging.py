@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from tui.kube.resources import Resource
+from tui.services.sql.model import Wire
 from tui.systems.credentialrules import CredentialRule
 from tui.systems.model import Kind, Role
 
@@ -187,6 +188,7 @@ class System:
         ports: its well-known ports by what they speak (`sql: 3306`).
         packagings: in order of certainty.
         environment: the variables of its usual clients, by the port's name.
+        sql: the protocol that its port `sql` speaks; None for a system without SQL.
     """
 
     id: str
@@ -197,6 +199,7 @@ class System:
     ports: Mapping[str, int] = field(default_factory=dict)
     packagings: tuple[Packaging, ...] = ()
     environment: Mapping[str, ClientVariables] = field(default_factory=dict)
+    sql: Wire | None = None
 
     def packaging(self, packaging_id: str) -> Packaging | None:
         """The packaging of that id."""

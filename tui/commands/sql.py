@@ -1,0 +1,374 @@
+"""`statetui sql`: runs statements on a workload's database, or hands over to its ordinary client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import sys
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from tui import paths
+from tui.commands import exits, sql_client
+from tui.commands.opening import Opening, note
+from tui.commands.signals import Signals
+from tui.commands.sql_output import Narration, Output
+from tui.commands.sql_statements import Script, Statement
+from tui.kube.forward.targets import PodTarget
+from tui.kube.options import ConnectOptions
+from tui.problem import Cause, Problem, ProblemError
+from tui.services.sql.connect import open_session
+from tui.services.sql.formats import FormatError
+from tui.services.sql.gate import refusal
+from tui.services.sql.model import (
+    Columns,
+    Event,
+    Login,
+    Lost,
+    Notice,
+    Options,
+    ServerError,
+    Session,
+    TlsMode,
+    Transaction,
+    Wire,
+)
+from tui.services.sql.model import Done as DoneEvent
+from tui.settings import Settings
+from tui.systems.catalogue import load_catalogue
+from tui.systems.credentials import Found, find_login
+from tui.systems.forwarding import Definition, target_of, workload_of
+from tui.systems.live import Live
+from tui.systems.model import Workload
+from tui.systems.reach import PRIMARY
+from tui.systems.sqlroutes import WorkloadRouter
+from tui.text import safe
+
+#: Seconds for a cancellation to reach the server, when we are to end.
+CANCELLING = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is wanted.
+
+    Attributes:
+        workload: `NAME` or `NAMESPACE/NAME`.
+        execute: statements; None for those of `file`.
+        file: a script, `-` for stdin.
+        client: `psql` or `mysql` to run that instead, empty for none.
+        arguments: the client's.
+        stop: whether a refused statement ends it.
+        single: whether all is one transaction.
+        role: whom to connect to; empty for the primary where there is one.
+        member: one member, in place of a role.
+        user: in place of the packaging's; empty for that.
+        password_file: where the password is, `-` for stdin; None for the packaging's.
+        database: in place of the packaging's; empty for that.
+        tls: in place of the packaging's; empty for that.
+        format: of the results.
+        out: the file for them; None for stdout.
+        timeout: seconds after which the server ends a statement, 0 for never.
+        wait: seconds for the cluster and for a ready pod.
+    """
+
+    workload: str
+    execute: tuple[str, ...] | None = None
+    file: str = "-"
+    client: str = ""
+    arguments: tuple[str, ...] = ()
+    stop: bool = True
+    single: bool = False
+    role: str = ""
+    member: str = ""
+    user: str = ""
+    password_file: str | None = None
+    database: str = ""
+    tls: str = ""
+    format: str = "table"
+    out: str | None = None
+    timeout: float = 0.0
+    wait: float = 30.0
+
+
+def run(options: ConnectOptions, settings: Settings, request: Request) -> int:
+    """Runs it, and returns the exit code.
+
+    Raises:
+        ProblemError: the cluster or the database cannot be reached.
+    """
+    if not request.client and request.execute is None and request.file == "-" and sys.stdin.isatty():
+        print("statetui: name statements with -e or -f, or pipe them in", file=sys.stderr)
+        return exits.USAGE
+    if request.format == "parquet" and request.out is None and sys.stdout.isatty():
+        print("statetui: a terminal cannot show Parquet; name a file with --out", file=sys.stderr)
+        return exits.USAGE
+    try:
+        output = Output(request.format, request.out)
+    except FormatError as error:
+        print(f"statetui: {error}", file=sys.stderr)
+        return exits.USAGE
+    return asyncio.run(_Sql(options, settings, request, output).run())
+
+
+class _Sql:
+    """One run of `sql`."""
+
+    def __init__(self, options: ConnectOptions, settings: Settings, request: Request, output: Output) -> None:
+        catalogue = load_catalogue([paths.config_dir() / "systems"])
+        for problem in catalogue.problems:
+            note(str(problem))
+        self._settings = settings
+        self._request = request
+        self._output = output
+        self._narration = Narration()
+        self._live = Live(options, catalogue, usage=False)
+        self._opening = Opening(self._live, request.wait)
+        self._signals = Signals()
+        self._session: Session | None = None
+        self._protected = False
+        self._done = self._refused = 0
+
+    async def run(self) -> int:
+        """Runs it, and returns the exit code."""
+        work = asyncio.create_task(self._work())
+        with self._signals.ending(work):
+            try:
+                return await work
+            except asyncio.CancelledError:
+                received = self._signals.received
+                if received is None:
+                    raise
+                self._say_how_far("interrupted")
+                return 128 + received
+            except FormatError as error:
+                print(f"statetui: {safe(str(error))}", file=sys.stderr)
+                self._say_how_far("")
+                return exits.FAILED
+            except ProblemError as error:
+                return exits.complain(error.problem)
+            finally:
+                if self._output.give_up():
+                    self._narration.say(f"{self._request.out} was not written")
+
+    async def _work(self) -> int:
+        request = self._request
+        async with self._opening:
+            if not await self._opening.arrive():
+                late = ", ".join(self._opening.late)
+                raise ProblemError(
+                    Problem(Cause.TIMEOUT, f"not all has come within {request.wait:g} s", f"still waiting for {late}",
+                            "Give it longer with --wait, or name a namespace with -n.")
+                )  # fmt: skip
+            assert self._live.context is not None  # noqa: S101 (it has arrived)
+            self._protected = self._settings.protects(self._live.context.name)
+            workload, router = self._find()
+            wire = self._wire(workload)
+            if request.client and (wire is Wire.POSTGRES) is not (request.client == "psql"):
+                other = "psql" if wire is Wire.POSTGRES else "mysql"
+                raise _wrong(f"{workload.title} is not for {request.client}", f"Its client is --{other}.")
+            login = await self._login(workload, router.member)
+            options = Options(self._protected, request.timeout, application="statetui sql")
+            session = self._session = await open_session(router, wire, login, options)
+            try:
+                self._introduce(session)
+                if request.client:
+                    return await sql_client.run(
+                        self._live, workload, router, session, login,
+                        sql_client.Wanted(request.client, request.arguments, self._protected), self._signals,
+                    )  # fmt: skip
+                return await self._run_all(session, Script(wire, request.execute, request.file))
+            finally:
+                with contextlib.suppress(ProblemError, Lost, ServerError):
+                    await session.close()
+
+    # --- getting there
+
+    def _find(self) -> tuple[Workload, WorkloadRouter]:
+        """The workload, and the way to the member that is meant.
+
+        Raises:
+            ProblemError: there is none.
+        """
+        request, live = self._request, self._live
+        target = target_of(Definition(request.workload, pod=request.member, role=request.role), live)
+        workload = workload_of(target, live)
+        if workload is None:
+            raise _wrong(f"{request.workload} is no workload", "Name one that `statetui get` lists.")
+        member = target.name if isinstance(target, PodTarget) else ""
+        return workload, WorkloadRouter(
+            live, workload.key, request.role or PRIMARY, member, patience=request.wait
+        )  # fmt: skip
+
+    def _wire(self, workload: Workload) -> Wire:
+        system = self._live.catalogue.systems.get(workload.system)
+        if system is None or system.sql is None:
+            known = ", ".join(sorted(one.title for one in self._live.catalogue.systems.values() if one.sql))
+            raise _wrong(f"{workload.name} ({workload.title}) speaks no SQL that is known here", f"Known are {known}.")
+        return system.sql
+
+    async def _login(self, workload: Workload, member: str) -> Login:
+        """The packaging's login with what was given in its place; asks once where something is lacking.
+
+        Raises:
+            ProblemError: there is none, and nobody can be asked.
+        """
+        request, live = self._request, self._live
+        assert live.api is not None and live.cluster is not None  # noqa: S101 (it has arrived)
+        found = await find_login(
+            live.api, live.cluster.store, workload, live.catalogue, member=member, user=request.user
+        )
+        password = await asyncio.to_thread(_password, request.password_file) if request.password_file else None
+        given = f"--password-file {request.password_file}"
+        login = found.override(user=request.user, password=password, database=request.database, source=given)
+        if login is None:
+            login = await self._ask(found, workload)
+        return replace(login, tls=replace(login.tls, mode=TlsMode(request.tls))) if request.tls else login
+
+    async def _ask(self, found: Found, workload: Workload) -> Login:
+        problem = found.problem(workload.name)
+        stdin_is_free = self._request.execute is not None or self._request.file != "-" or self._request.client
+        if not (stdin_is_free and sys.stdin.isatty() and sys.stderr.isatty()):
+            raise ProblemError(problem)
+        exits.complain(problem)
+        user = self._request.user or found.user
+        if not user:
+            raise ProblemError(replace(problem, what=f"The user for {workload.name} is not known", evidence=""))
+        typed = await asyncio.to_thread(getpass.getpass, f"Password of {safe(user)} (it is kept in memory only): ")
+        login = found.override(user=user, password=typed, database=self._request.database, source="typed")
+        assert login is not None  # noqa: S101 (there are a user and a password)
+        return login
+
+    def _introduce(self, session: Session) -> None:
+        facts = session.facts
+        role = {True: "replica", False: "primary", None: ""}[facts.replica]
+        parts = [facts.member, role, f"{facts.engine} {facts.version}", f"TLS {facts.tls}", facts.database, facts.user]
+        parts.append(f"read-only: {facts.read_only}" if facts.read_only else "")
+        self._narration.say(", ".join(part for part in parts if part))
+
+    # --- statements
+
+    async def _run_all(self, session: Session, script: Script) -> int:
+        if self._request.single:
+            await self._plain(session, "BEGIN" if session.wire is Wire.POSTGRES else "START TRANSACTION")
+        async for statement in script:
+            if self._protected and (
+                why := refusal(statement.text, session.wire, enforced=bool(session.facts.read_only))
+            ):
+                await self._output.flush()
+                note(f"{statement.place}: {why}. It was not sent")
+                self._refused += 1
+            elif not await self._one(session, statement):
+                self._refused += 1
+            else:
+                self._done += 1
+            if self._refused and (self._request.stop or self._request.single):
+                break
+        return await self._end(session)
+
+    async def _end(self, session: Session) -> int:
+        if not self._refused:
+            if self._request.single:
+                await self._plain(session, "COMMIT")
+            elif session.transaction in (Transaction.OPEN, Transaction.FAILED):
+                note("the last transaction was not committed: the server has rolled it back")
+            await self._output.finish()
+            return exits.OK
+        if self._request.stop or self._request.single:
+            rolled_back = "; all of them are rolled back" if self._request.single else ""
+            if self._request.single:
+                await self._plain(session, "ROLLBACK")
+            self._say_how_far(f"nothing after it was sent{rolled_back}")
+        else:
+            await self._output.finish()
+            note(f"{self._done:,} statements were done, {self._refused:,} were refused")
+        return exits.FAILED
+
+    async def _one(self, session: Session, statement: Statement) -> bool:
+        """Runs a statement. Returns whether the server did; what it refused has been told.
+
+        Raises:
+            ProblemError: the connection went.
+            BrokenPipeError: nobody reads the results any more.
+        """
+        rows = False
+        # Closing the generator ends the statement on the server, whatever ends us here.
+        events = cast("AsyncGenerator[Event, None]", session.run(statement.text))
+        try:
+            async with contextlib.aclosing(events):
+                async for event in events:
+                    if isinstance(event, Notice):
+                        self._narration.notice(event)
+                        continue
+                    await self._output.take(event, statement)
+                    if isinstance(event, Columns):
+                        rows = True
+                    elif isinstance(event, DoneEvent):
+                        await self._output.flush()
+                        self._narration.done(event, rows=rows)
+                        rows = False
+                    elif not self._output.to_terminal:
+                        self._narration.progress(self._output.rows)
+        except ServerError as error:
+            await self._output.flush()
+            self._narration.error(error, statement, session.wire)
+            return False
+        except Lost as loss:
+            await self._output.flush()
+            raise ProblemError(self._lost(loss, statement)) from loss
+        except asyncio.CancelledError:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(CANCELLING):
+                    await session.cancel()
+            raise
+        return True
+
+    async def _plain(self, session: Session, statement: str) -> None:
+        """One of our own statements.
+
+        Raises:
+            ProblemError: it was refused, or the connection went.
+        """
+        try:
+            async for _ in session.run(statement):
+                pass
+        except ServerError as error:
+            raise ProblemError(
+                Problem(Cause.REJECTED, f"{statement} was refused", error.message, error.hint)
+            ) from error
+        except Lost as loss:
+            raise ProblemError(self._lost(loss, Statement(statement, self._done + 1, statement))) from loss
+
+    def _lost(self, loss: Lost, statement: Statement) -> Problem:
+        told = [f"{self._done:,} statements were done before {statement.place}"]
+        if loss.unsure:
+            told.append("whether that one was carried out is not known; it is not sent again")
+        if loss.transaction:
+            told.append("the open transaction is lost")
+        evidence = "\n".join(part for part in (loss.problem.evidence, "; ".join(told)) if part)
+        return replace(loss.problem, evidence=evidence)
+
+    def _say_how_far(self, more: str) -> None:
+        done = f"{self._done:,} statement{' was' if self._done == 1 else 's were'} done"
+        note(f"{done}{'; ' if more else ''}{more}")
+
+
+def _password(file: str) -> str:
+    """The first line of a file.
+
+    Raises:
+        ProblemError: CONFIG, it cannot be read.
+    """
+    try:
+        text = sys.stdin.readline() if file == "-" else Path(file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ProblemError(Problem(Cause.CONFIG, f"{file} cannot be read", said or "")) from error
+    return text.split("\n", 1)[0].removesuffix("\r")
+
+
+def _wrong(what: str, remedy: str) -> ProblemError:
+    return ProblemError(Problem(Cause.CONFIG, what, "", remedy))
