@@ -149,7 +149,8 @@ class _Sql:
                 self._say_how_far("")
                 return exits.FAILED
             except ProblemError as error:
-                return exits.complain(error.problem)
+                code = exits.complain(error.problem)
+                return exits.USAGE if isinstance(error, _UsageError) else code
             finally:
                 if self._output.give_up():
                     self._narration.say(f"{self._request.out} was not written")
@@ -281,7 +282,8 @@ class _Sql:
             rolled_back = "; all of them are rolled back" if self._request.single else ""
             if self._request.single:
                 await self._plain(session, "ROLLBACK")
-            self._say_how_far(f"nothing after it was sent{rolled_back}")
+            if self._done or self._request.execute is None:
+                self._say_how_far(f"nothing after it was sent{rolled_back}")
         else:
             await self._output.finish()
             note(f"{self._done:,} statements were done, {self._refused:,} were refused")
@@ -370,5 +372,9 @@ def _password(file: str) -> str:
     return text.split("\n", 1)[0].removesuffix("\r")
 
 
+class _UsageError(ProblemError):
+    """What was asked for does not fit what is there."""
+
+
 def _wrong(what: str, remedy: str) -> ProblemError:
-    return ProblemError(Problem(Cause.CONFIG, what, "", remedy))
+    return _UsageError(Problem(Cause.CONFIG, what, "", remedy))

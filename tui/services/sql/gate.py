@@ -26,7 +26,7 @@ def refusal(statement: str, wire: Wire, *, enforced: bool) -> str:
     Args:
         statement: one statement.
         wire: whose grammar.
-        enforced: whether the server itself refuses changes; then it judges what a text cannot tell (a function's doings).
+        enforced: whether the server itself refuses changes; then what a function does is its to judge.
     """
     facts = classify(statement, wire)
     if facts.changes:
