@@ -43,7 +43,7 @@ from tui.systems.credentials import Found, find_login
 from tui.systems.forwarding import Definition, target_of, workload_of
 from tui.systems.live import Live
 from tui.systems.model import Workload
-from tui.systems.reach import PRIMARY
+from tui.systems.reach import PRIMARY, plays
 from tui.systems.sqlroutes import WorkloadRouter
 from tui.text import safe
 
@@ -129,7 +129,7 @@ class _Sql:
         self._opening = Opening(self._live, request.wait)
         self._signals = Signals()
         self._session: Session | None = None
-        self._protected = False
+        self._protected = self._follows = False
         self._done = self._refused = 0
 
     async def run(self) -> int:
@@ -172,14 +172,16 @@ class _Sql:
                 other = "psql" if wire is Wire.POSTGRES else "mysql"
                 raise _wrong(f"{workload.title} is not for {request.client}", f"Its client is --{other}.")
             login = await self._login(workload, router.member)
-            options = Options(self._protected, request.timeout, application="statetui sql")
+            self._follows = _follows(workload, router)
+            read_only = self._protected or self._follows
+            options = Options(read_only, request.timeout, application="statetui sql")
             session = self._session = await open_session(router, wire, login, options)
             try:
                 self._introduce(session)
                 if request.client:
                     return await sql_client.run(
                         self._live, workload, router, session, login,
-                        sql_client.Wanted(request.client, request.arguments, self._protected), self._signals,
+                        sql_client.Wanted(request.client, request.arguments, read_only), self._signals,
                     )  # fmt: skip
                 return await self._run_all(session, Script(wire, request.execute, request.file))
             finally:
@@ -317,6 +319,11 @@ class _Sql:
         except ServerError as error:
             await self._output.flush()
             self._narration.error(error, statement, session.wire)
+            if self._follows and error.code.startswith("25006"):
+                note(
+                    f"{session.facts.member} follows another member, so this session is read-only: what is written "
+                    "here would exist here alone. Leave out --role and --member to write to the primary"
+                )
             return False
         except Lost as loss:
             await self._output.flush()
@@ -356,6 +363,18 @@ class _Sql:
     def _say_how_far(self, more: str) -> None:
         done = f"{self._done:,} statement{' was' if self._done == 1 else 's were'} done"
         note(f"{done}{'; ' if more else ''}{more}")
+
+
+def _follows(workload: Workload, router: WorkloadRouter) -> bool:
+    """Whether it is known that the member to go to takes no writes.
+
+    MySQL lets an administrator write to a replica unless `super_read_only` is set, and that breaks replication.
+    """
+    for member in workload.members:
+        wanted = member.pod == router.member if router.member else plays(member, router.role)
+        if wanted and member.role is not None and member.role.writes is False:
+            return True
+    return False
 
 
 def _password(file: str) -> str:

@@ -25,7 +25,8 @@ where it goes:
 
 what is refused:
   with --read-only, and in contexts that the settings protect, sessions are read-only on the server,
-  and statements that would change something are not sent.
+  and statements that would change something are not sent. Sessions with a member that is known to
+  follow another one are read-only on the server, too: MySQL lets root write to a replica otherwise.
 
 scripts:
   Statements are sent one after the other as they are read; each is its own transaction unless the
