@@ -287,14 +287,7 @@ def _forward(arguments: argparse.Namespace, options: ConnectOptions, settings: S
 def _sql(arguments: argparse.Namespace, options: ConnectOptions, settings: Settings) -> int:
     from tui.commands import sql  # noqa: PLC0415
 
-    request = sql.Request(
-        arguments.workload, tuple(arguments.execute) if arguments.execute else None, arguments.file or "-",
-        arguments.client or "", tuple(arguments.program or ()), arguments.on_error == "stop",
-        arguments.single_transaction, arguments.role or "", arguments.member or "", arguments.user or "",
-        arguments.password_file, arguments.database or "", arguments.tls or "", arguments.output or "table",
-        arguments.out, arguments.timeout or 0.0, arguments.wait,
-    )  # fmt: skip
-    return sql.run(options, settings, request)
+    return sql.run(options, settings, sql.Request.of(arguments))
 
 
 def _demo(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -17,10 +17,9 @@ import pytest
 
 from tui import cli
 from tui.commands import descriptors, sql_client
-from tui.commands.sql import Request, _Sql
 from tui.commands.sql_output import Narration, Output
+from tui.commands.sql_run import Rules, Runner
 from tui.commands.sql_statements import Script, Statement
-from tui.kube.options import ConnectOptions
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.gate import refusal
 from tui.services.sql.model import (
@@ -41,7 +40,6 @@ from tui.services.sql.model import (
     Transaction,
     Wire,
 )
-from tui.settings import Settings
 
 PLACE = Statement("SELECT 1", 1, "statement 1")
 RESULT: list[Event] = [
@@ -325,25 +323,22 @@ class FakeSession:
         self.cancelled = True
 
 
-def command(tmp_path: Path, **options: Any) -> _Sql:
-    request = Request("x", out=str(tmp_path / "out"), format="jsonl", **options)
-    return _Sql(ConnectOptions(), Settings(), request, Output("jsonl", request.out))
-
-
-async def run_all(made: _Sql, session: FakeSession, *given: str) -> int:
-    return await made._run_all(session, Script(Wire.POSTGRES, given, "-"))  # type: ignore[arg-type]
+async def run_all(tmp_path: Path, session: FakeSession, *given: str, **rules: bool) -> int:
+    output = Output("jsonl", str(tmp_path / "out"))
+    runner = Runner(session, output, Narration(), Rules(**rules))
+    return await runner.run(Script(Wire.POSTGRES, given, "-"))
 
 
 async def test_an_error_stops_and_says_how_many_were_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     session = FakeSession()
-    assert await run_all(command(tmp_path), session, "a", "bad", "b") == 1
+    assert await run_all(tmp_path, session, "a", "bad", "b") == 1
     assert session.sent == ["a", "bad"]
     assert "1 statement was done; nothing after it was sent" in capsys.readouterr().err
 
 
 async def test_an_error_may_be_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     session = FakeSession()
-    assert await run_all(command(tmp_path, stop=False), session, "a", "bad", "b") == 1
+    assert await run_all(tmp_path, session, "a", "bad", "b", stop=False) == 1
     assert session.sent == ["a", "bad", "b"]
     assert "2 statements were done, 1 were refused" in capsys.readouterr().err
     assert len((tmp_path / "out").read_text().splitlines()) == 4
@@ -352,13 +347,13 @@ async def test_an_error_may_be_passed_over(tmp_path: Path, capsys: pytest.Captur
 @pytest.mark.parametrize(("given", "end", "code"), [(("a", "b"), "COMMIT", 0), (("a", "bad"), "ROLLBACK", 1)])
 async def test_a_single_transaction(tmp_path: Path, given: tuple[str, ...], end: str, code: int) -> None:
     session = FakeSession()
-    assert await run_all(command(tmp_path, single=True), session, *given) == code
+    assert await run_all(tmp_path, session, *given, single=True) == code
     assert session.sent == ["BEGIN", *given, end]
 
 
 async def test_a_lost_connection_tells_what_is_not_known(tmp_path: Path) -> None:
     with pytest.raises(ProblemError) as error:
-        await run_all(command(tmp_path), FakeSession(), "a", "gone", "b")
+        await run_all(tmp_path, FakeSession(), "a", "gone", "b")
     evidence = error.value.problem.evidence
     assert "1 statements were done before -e 2" in evidence
     assert "whether that one was carried out is not known; it is not sent again" in evidence
@@ -367,7 +362,7 @@ async def test_a_lost_connection_tells_what_is_not_known(tmp_path: Path) -> None
 
 async def test_being_ended_cancels_on_the_server(tmp_path: Path) -> None:
     session = FakeSession()
-    running = asyncio.ensure_future(run_all(command(tmp_path), session, "slow"))
+    running = asyncio.ensure_future(run_all(tmp_path, session, "slow"))
     await asyncio.sleep(0.05)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -376,9 +371,8 @@ async def test_being_ended_cancels_on_the_server(tmp_path: Path) -> None:
 
 
 async def test_a_protected_context_sends_no_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    session, made = FakeSession(), command(tmp_path)
-    made._protected = True
-    assert await run_all(made, session, "SELECT 1", "DROP TABLE t") == 1
+    session = FakeSession()
+    assert await run_all(tmp_path, session, "SELECT 1", "DROP TABLE t", protected=True) == 1
     assert session.sent == ["SELECT 1"]
     assert "DROP changes something, and this session is read-only. It was not sent" in capsys.readouterr().err
 
@@ -386,7 +380,7 @@ async def test_a_protected_context_sends_no_change(tmp_path: Path, capsys: pytes
 async def test_an_open_transaction_at_the_end_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     session = FakeSession()
     session.transaction = Transaction.OPEN
-    assert await run_all(command(tmp_path), session, "a") == 0
+    assert await run_all(tmp_path, session, "a") == 0
     assert "was not committed" in capsys.readouterr().err
 
 

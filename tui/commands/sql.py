@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import getpass
 import sys
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from tui import paths
 from tui.commands import exits, sql_client
 from tui.commands.opening import Opening, note
 from tui.commands.signals import Signals
 from tui.commands.sql_output import Narration, Output
-from tui.commands.sql_statements import Script, Statement
+from tui.commands.sql_run import Rules, Runner
+from tui.commands.sql_statements import Script
 from tui.kube.forward.targets import PodTarget
 from tui.kube.options import ConnectOptions
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.connect import open_session
 from tui.services.sql.formats import FormatError
-from tui.services.sql.gate import refusal
-from tui.services.sql.model import (
-    Columns,
-    Event,
-    Login,
-    Lost,
-    Notice,
-    Options,
-    ServerError,
-    Session,
-    TlsMode,
-    Transaction,
-    Wire,
-)
-from tui.services.sql.model import Done as DoneEvent
+from tui.services.sql.model import Login, Lost, Options, ServerError, Session, TlsMode, Wire
 from tui.settings import Settings
 from tui.systems.catalogue import load_catalogue
 from tui.systems.credentials import Found, find_login
@@ -46,9 +32,6 @@ from tui.systems.model import Workload
 from tui.systems.reach import PRIMARY, plays
 from tui.systems.sqlroutes import WorkloadRouter
 from tui.text import safe
-
-#: Seconds for a cancellation to reach the server, when we are to end.
-CANCELLING = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +76,17 @@ class Request:
     timeout: float = 0.0
     wait: float = 30.0
 
+    @classmethod
+    def of(cls, arguments: argparse.Namespace) -> Request:
+        """What the command line asks for; see `sql_arguments`."""
+        return cls(
+            arguments.workload, tuple(arguments.execute) if arguments.execute else None, arguments.file or "-",
+            arguments.client or "", tuple(arguments.program or ()), arguments.on_error == "stop",
+            arguments.single_transaction, arguments.role or "", arguments.member or "", arguments.user or "",
+            arguments.password_file, arguments.database or "", arguments.tls or "", arguments.output or "table",
+            arguments.out, arguments.timeout or 0.0, arguments.wait,
+        )  # fmt: skip
+
 
 def run(options: ConnectOptions, settings: Settings, request: Request) -> int:
     """Runs it, and returns the exit code.
@@ -128,9 +122,8 @@ class _Sql:
         self._live = Live(options, catalogue, usage=False)
         self._opening = Opening(self._live, request.wait)
         self._signals = Signals()
-        self._session: Session | None = None
-        self._protected = self._follows = False
-        self._done = self._refused = 0
+        self._protected = False
+        self._runner: Runner | None = None
 
     async def run(self) -> int:
         """Runs it, and returns the exit code."""
@@ -142,11 +135,13 @@ class _Sql:
                 received = self._signals.received
                 if received is None:
                     raise
-                self._say_how_far("interrupted")
+                if self._runner is not None:
+                    self._runner.say_how_far("interrupted")
                 return 128 + received
             except FormatError as error:
                 print(f"statetui: {safe(str(error))}", file=sys.stderr)
-                self._say_how_far("")
+                if self._runner is not None:
+                    self._runner.say_how_far("")
                 return exits.FAILED
             except ProblemError as error:
                 code = exits.complain(error.problem)
@@ -172,10 +167,10 @@ class _Sql:
                 other = "psql" if wire is Wire.POSTGRES else "mysql"
                 raise _wrong(f"{workload.title} is not for {request.client}", f"Its client is --{other}.")
             login = await self._login(workload, router.member)
-            self._follows = _follows(workload, router)
-            read_only = self._protected or self._follows
+            follows = _follows(workload, router)
+            read_only = self._protected or follows
             options = Options(read_only, request.timeout, application="statetui sql")
-            session = self._session = await open_session(router, wire, login, options)
+            session = await open_session(router, wire, login, options)
             try:
                 self._introduce(session)
                 if request.client:
@@ -183,7 +178,11 @@ class _Sql:
                         self._live, workload, router, session, login,
                         sql_client.Wanted(request.client, request.arguments, read_only), self._signals,
                     )  # fmt: skip
-                return await self._run_all(session, Script(wire, request.execute, request.file))
+                rules = Rules(
+                    self._protected, follows, request.stop, request.single, long=request.execute is None
+                )  # fmt: skip
+                self._runner = Runner(session, self._output, self._narration, rules)
+                return await self._runner.run(Script(wire, request.execute, request.file))
             finally:
                 with contextlib.suppress(ProblemError, Lost, ServerError):
                     await session.close()
@@ -251,118 +250,6 @@ class _Sql:
         parts = [facts.member, role, f"{facts.engine} {facts.version}", f"TLS {facts.tls}", facts.database, facts.user]
         parts.append(f"read-only: {facts.read_only}" if facts.read_only else "")
         self._narration.say(", ".join(part for part in parts if part))
-
-    # --- statements
-
-    async def _run_all(self, session: Session, script: Script) -> int:
-        if self._request.single:
-            await self._plain(session, "BEGIN" if session.wire is Wire.POSTGRES else "START TRANSACTION")
-        async for statement in script:
-            if self._protected and (
-                why := refusal(statement.text, session.wire, enforced=bool(session.facts.read_only))
-            ):
-                await self._output.flush()
-                note(f"{statement.place}: {why}. It was not sent")
-                self._refused += 1
-            elif not await self._one(session, statement):
-                self._refused += 1
-            else:
-                self._done += 1
-            if self._refused and (self._request.stop or self._request.single):
-                break
-        return await self._end(session)
-
-    async def _end(self, session: Session) -> int:
-        if not self._refused:
-            if self._request.single:
-                await self._plain(session, "COMMIT")
-            elif session.transaction in (Transaction.OPEN, Transaction.FAILED):
-                note("the last transaction was not committed: the server has rolled it back")
-            await self._output.finish()
-            return exits.OK
-        if self._request.stop or self._request.single:
-            rolled_back = "; all of them are rolled back" if self._request.single else ""
-            if self._request.single:
-                await self._plain(session, "ROLLBACK")
-            if self._done or self._request.execute is None:
-                self._say_how_far(f"nothing after it was sent{rolled_back}")
-        else:
-            await self._output.finish()
-            note(f"{self._done:,} statements were done, {self._refused:,} were refused")
-        return exits.FAILED
-
-    async def _one(self, session: Session, statement: Statement) -> bool:
-        """Runs a statement. Returns whether the server did; what it refused has been told.
-
-        Raises:
-            ProblemError: the connection went.
-            BrokenPipeError: nobody reads the results any more.
-        """
-        rows = False
-        # Closing the generator ends the statement on the server, whatever ends us here.
-        events = cast("AsyncGenerator[Event, None]", session.run(statement.text))
-        try:
-            async with contextlib.aclosing(events):
-                async for event in events:
-                    if isinstance(event, Notice):
-                        self._narration.notice(event)
-                        continue
-                    await self._output.take(event, statement)
-                    if isinstance(event, Columns):
-                        rows = True
-                    elif isinstance(event, DoneEvent):
-                        await self._output.flush()
-                        self._narration.done(event, rows=rows)
-                        rows = False
-                    elif not self._output.to_terminal:
-                        self._narration.progress(self._output.rows)
-        except ServerError as error:
-            await self._output.flush()
-            self._narration.error(error, statement, session.wire)
-            if self._follows and error.code.startswith("25006"):
-                note(
-                    f"{session.facts.member} follows another member, so this session is read-only: what is written "
-                    "here would exist here alone. Leave out --role and --member to write to the primary"
-                )
-            return False
-        except Lost as loss:
-            await self._output.flush()
-            raise ProblemError(self._lost(loss, statement)) from loss
-        except asyncio.CancelledError:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(CANCELLING):
-                    await session.cancel()
-            raise
-        return True
-
-    async def _plain(self, session: Session, statement: str) -> None:
-        """One of our own statements.
-
-        Raises:
-            ProblemError: it was refused, or the connection went.
-        """
-        try:
-            async for _ in session.run(statement):
-                pass
-        except ServerError as error:
-            raise ProblemError(
-                Problem(Cause.REJECTED, f"{statement} was refused", error.message, error.hint)
-            ) from error
-        except Lost as loss:
-            raise ProblemError(self._lost(loss, Statement(statement, self._done + 1, statement))) from loss
-
-    def _lost(self, loss: Lost, statement: Statement) -> Problem:
-        told = [f"{self._done:,} statements were done before {statement.place}"]
-        if loss.unsure:
-            told.append("whether that one was carried out is not known; it is not sent again")
-        if loss.transaction:
-            told.append("the open transaction is lost")
-        evidence = "\n".join(part for part in (loss.problem.evidence, "; ".join(told)) if part)
-        return replace(loss.problem, evidence=evidence)
-
-    def _say_how_far(self, more: str) -> None:
-        done = f"{self._done:,} statement{' was' if self._done == 1 else 's were'} done"
-        note(f"{done}{'; ' if more else ''}{more}")
 
 
 def _follows(workload: Workload, router: WorkloadRouter) -> bool:
