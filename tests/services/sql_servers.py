@@ -159,7 +159,7 @@ def mariadb(*options: str) -> Iterator[int]:
             check=True, capture_output=True,
         )  # fmt: skip
         init.write_text(
-            "CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;"
+            "CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY 'secret';\nCREATE DATABASE test;\nGRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;"
         )
         port = free_port()
         command = [
