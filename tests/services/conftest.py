@@ -42,7 +42,9 @@ class Opener:
 
     def login(self, **changes: Any) -> Login:
         database = "postgres" if self.wire is Wire.POSTGRES else "test"
-        return Login(**{"user": "root", "password": "secret", "database": database, "source": "Secret test/db", **changes})
+        return Login(
+            **{"user": "root", "password": "secret", "database": database, "source": "Secret test/db", **changes}
+        )
 
     async def __call__(self, options: Options | None = None, **changes: Any) -> Session:
         route = LocalRoute(self.port)

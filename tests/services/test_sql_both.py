@@ -190,7 +190,9 @@ async def test_transactions_are_seen(server: Opener) -> None:
     await run(session, f"DROP TABLE {table}")
 
 
-async def test_a_shutdown_is_told_in_the_servers_words_and_the_next_statement_finds_a_new_session(server: Opener) -> None:
+async def test_a_shutdown_is_told_in_the_servers_words_and_the_next_statement_finds_a_new_session(
+    server: Opener,
+) -> None:
     renewing = Renewing(server.router, server.wire, server.login())
     other = await server()
     await run(renewing, "SELECT 1")
@@ -299,7 +301,9 @@ async def test_one_statement_at_a_time(server: Opener) -> None:
 
 async def test_columns_come_before_rows_also_where_there_are_none(server: Opener) -> None:
     session = await server()
-    result = await run(session, "SELECT 1 AS a WHERE false" if server.wire is Wire.POSTGRES else "SELECT 1 AS a FROM dual WHERE false")
+    result = await run(
+        session, "SELECT 1 AS a WHERE false" if server.wire is Wire.POSTGRES else "SELECT 1 AS a FROM dual WHERE false"
+    )
     assert isinstance(result.columns[0], Columns) and result.done[0].count == 0
 
 

@@ -1,7 +1,7 @@
 """Sessions with servers of PostgreSQL's protocol: PostgreSQL, CockroachDB, YugabyteDB.
 
-Rows of a query come through a portal of which so many are asked for at a time: the server holds the rest. A portal lives
-as long as its transaction, so where there is none, one is begun for the query and ended with it. A statement that is
+Rows of a query come through a portal, of which so many are asked for at a time: the server holds the rest. A portal
+lives as long as its transaction, so where there is none, one is begun for the query and ended with it. A statement that is
 given up before its end has then changed nothing; and what returns rows but is no plain query (INSERT … RETURNING, CALL,
 EXPLAIN, SHOW) goes without a portal, at once and whole.
 
@@ -21,7 +21,7 @@ import asyncpg
 from asyncpg import connect_utils
 
 from tui.services.sql import dialing, postgres_errors, postgres_login, words
-from tui.services.sql.gridded import Clock, shortened
+from tui.services.sql.gridded import Clock, shortened, with_way_out
 from tui.services.sql.model import (
     Column,
     Columns,
@@ -326,7 +326,7 @@ class PostgresSession:
         refusal = postgres_errors.server_error(error, statement, ours=self._cancelled, bytewise=self._bytewise)
         if not refusal.code:
             log.error("an answer could not be read: %s", type(error).__name__)  # its text may hold what was read
-        return refusal
+        return with_way_out(refusal, self._facts and self.facts)
 
     async def _give_up(self) -> None:
         """Ends on the server what is left of a query, so that the next statement finds the session as it was."""
@@ -358,7 +358,7 @@ class PostgresSession:
         if not self._waiting:
             await self._give_up()
             return
-        await connect_utils._cancel(  # type: ignore[attr-defined]
+        await connect_utils._cancel(
             loop=self._connection._loop, addr=self._connection._addr, params=self._connection._params,
             backend_pid=self._protocol.backend_pid, backend_secret=self._protocol.backend_secret,
         )  # fmt: skip
