@@ -1,6 +1,7 @@
 """SQL sessions over forwards to pods of a real cluster, and what becomes of them when something breaks.
 
-The chapter's workloads are read, and written to in tables of the tests' own; what is broken is in a namespace of its own.
+The chapter's workloads are read, and written to in tables of the tests' own; what is broken is in a namespace of the
+tests' own.
 """
 
 from __future__ import annotations

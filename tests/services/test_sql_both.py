@@ -51,7 +51,7 @@ async def test_a_port_where_nothing_answers_is_given_up_in_time(server: Opener) 
     opener = Opener(server.wire, silent.sockets[0].getsockname()[1])
     try:
         began = time.monotonic()
-        with pytest.raises(ProblemError, match="did not answer within 0.3 s"):
+        with pytest.raises(ProblemError, match=r"did not answer within 0\.3 s"):
             await opener(Options(connect_timeout=0.3))
         assert time.monotonic() - began < 2 and opener.routes[0].closed
     finally:
@@ -145,7 +145,7 @@ async def test_a_reader_that_pauses_holds_the_server_back(server: Opener) -> Non
                 break
         await asyncio.sleep(0.3)
         received = (
-            session._guard.received  # type: ignore[attr-defined]
+            session._exchange.received  # type: ignore[attr-defined]
             if server.wire is Wire.POSTGRES
             else len(session._connection.driver._proto.buffer)  # type: ignore[attr-defined]
         )

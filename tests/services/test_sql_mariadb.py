@@ -74,7 +74,8 @@ async def test_several_result_sets_of_a_procedure(mariadb: Opener) -> None:
         await run(session, "CALL fails()")
     await run(
         session,
-        "CREATE PROCEDURE many() BEGIN DECLARE i INT DEFAULT 0; WHILE i < 200 DO SELECT i; SET i = i + 1; END WHILE; END",
+        "CREATE PROCEDURE many() BEGIN DECLARE i INT DEFAULT 0; "
+        "WHILE i < 200 DO SELECT i; SET i = i + 1; END WHILE; END",
     )
     assert len((await run(session, "CALL many()")).columns) == 200
     for name in ("two", "fails", "many"):

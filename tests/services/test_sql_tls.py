@@ -119,7 +119,7 @@ async def test_a_certificate_for_another_name(secured: Secured) -> None:
     secured.take("named")
     await secured.reload()
     opener = Opener(secured.wire, secured.port)
-    with pytest.raises(ProblemError, match="for another name than db-0.db.test.svc"):
+    with pytest.raises(ProblemError, match=r"for another name than db-0\.db\.test\.svc"):
         await opener(tls=Tls(TlsMode.VERIFY_FULL, secured.authority))
     assert (await opener(tls=Tls(TlsMode.VERIFY_CA, secured.authority))).facts.tls.endswith("verified")
     named = Tls(TlsMode.VERIFY_FULL, secured.authority, name="elsewhere.test")

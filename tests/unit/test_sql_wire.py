@@ -77,7 +77,8 @@ def pieces(seed):
 
 
 STREAM = (
-    message(b"1", b"") + message(b"n", b"") + row(b"a", None, b"") + row(b"x" * 3000, b"short", None, "é".encode() * 400)
+    message(b"1", b"") + message(b"n", b"") + row(b"a", None, b"")
+    + row(b"x" * 3000, b"short", None, "é".encode() * 400)
     + row(b"b") + message(b"C", b"SELECT 3\0") + message(b"Z", b"T") + row(*[b"y" * 50] * 400) + message(b"Z", b"E")
 )  # fmt: skip
 

@@ -47,9 +47,11 @@ def test_words_are_found_outside_of_strings_and_comments(statement, found):
 @pytest.mark.parametrize(
     ("statement", "wire", "may"),
     [
-        ("COMMIT", PG, True), ("end", PG, True), ("PREPARE TRANSACTION 'x'", PG, True), ("PREPARE x AS SELECT 1", PG, False),
+        ("COMMIT", PG, True), ("end", PG, True), ("PREPARE TRANSACTION 'x'", PG, True),
+        ("PREPARE x AS SELECT 1", PG, False),
         ("INSERT INTO t VALUES (1)", PG, False), ("DROP TABLE t", PG, False), ("", PG, False),
-        ("DROP TABLE t", MY, True), ("COMMIT", MY, True), ("INSERT INTO t VALUES (1)", MY, False), ("ROLLBACK", MY, False),
+        ("DROP TABLE t", MY, True), ("COMMIT", MY, True), ("INSERT INTO t VALUES (1)", MY, False),
+        ("ROLLBACK", MY, False),
         ("CALL p()", MY, True),
     ],
 )  # fmt: skip

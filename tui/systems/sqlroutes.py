@@ -1,4 +1,4 @@
-"""The way from a workload to ONE of its database servers, for SQL sessions: by role, by member, or any that is ready."""
+"""The way from a workload to ONE of its database servers, for SQL sessions: by role, by member, or any ready one."""
 
 from __future__ import annotations
 
