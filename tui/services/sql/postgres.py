@@ -217,7 +217,6 @@ class PostgresSession:
         self._portal = name, _ = f"statetui_{self._portals}", ours
         if ours:
             await exchange.simple("BEGIN")
-            state.mark_unprepared()  # a simple query forgets the unnamed statement; Bind brings it along again
         wanted, total = min(FIRST, batch), 0
         portion = await exchange.open_portal(state, name, wanted)
         yield Columns(columns)
@@ -286,7 +285,7 @@ class PostgresSession:
             await self._exchange.end(name, ours=ours)
         except Exception as error:
             log.info("a query could not be ended: %s", error)
-            if ours and not self._exchange.closed and self._exchange.state is not Transaction.NONE:
+            if ours and await self.alive() and self._exchange.state is not Transaction.NONE:
                 self.drop()
 
     async def cancel(self) -> None:

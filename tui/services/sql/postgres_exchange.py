@@ -116,8 +116,10 @@ class Exchange:
             rows = await self.whole(LOOK_UP.format(",".join(map(str, sorted(missing)))))
             self._types.add(missing, {int(row[0] or 0): (row[1] or "", row[2] or "") for row in rows})
             state._init_types()
-            state.mark_unprepared()  # the unnamed statement is another one by now; Bind brings it along again
         state._init_codecs()
+        # Bind brings the text along again: what we ask in between (types, BEGIN) forgets the unnamed statement, and a
+        # pooler may have us at another server by then.
+        state.mark_unprepared()
         return state
 
     async def execute(self, state: Any) -> Portion:  # noqa: ANN401
@@ -182,11 +184,11 @@ class Exchange:
             ours: whether its transaction is not the user's; then it is rolled back.
         """
         async with self._lock:
-            if ours:
-                if self.state is not Transaction.NONE or self.unsettled:
-                    await self._protocol.query("ROLLBACK", None)
-            elif self.state is Transaction.OPEN:
+            if self.state is Transaction.OPEN and not self.unsettled:
+                # Also before a ROLLBACK: CockroachDB takes nothing but this, or COMMIT, while a portal has more rows.
                 await self._protocol.close_portal(name, None)
+            if ours and (self.state is not Transaction.NONE or self.unsettled):
+                await self._protocol.query("ROLLBACK", None)
 
     async def request_cancel(self) -> None:
         """Has the server end what runs, over a second connection."""
