@@ -1,4 +1,4 @@
-"""Servers for the tests of SQL sessions, on this machine: PostgreSQL (from the wheel, or Debian's with TLS), MariaDB."""
+"""Servers on this machine for the tests of SQL sessions: PostgreSQL (the wheel's, or Debian's with TLS), MariaDB."""
 
 from __future__ import annotations
 
@@ -143,7 +143,17 @@ def postgres(
         for word in words:
             command += ["-c", word]
         with running(command, port, directory, signal.SIGINT):
+            _wait_until_it_takes_logins(binaries, port)
             yield port
+
+
+def _wait_until_it_takes_logins(binaries: Path, port: int) -> None:
+    for _ in range(200):
+        asked = subprocess.run([str(binaries / "pg_isready"), "-qh", "127.0.0.1", "-p", str(port)], check=False)
+        if asked.returncode == 0:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the server takes no logins")
 
 
 @contextlib.contextmanager
@@ -158,12 +168,15 @@ def mariadb(*options: str) -> Iterator[int]:
              "--skip-test-db", "--skip-name-resolve"],
             check=True, capture_output=True,
         )  # fmt: skip
+        user = "root@'127.0.0.1'"
         init.write_text(
-            "CREATE OR REPLACE USER root@'127.0.0.1' IDENTIFIED BY 'secret';\nGRANT ALL ON *.* TO root@'127.0.0.1' WITH GRANT OPTION;"
+            f"CREATE OR REPLACE USER {user} IDENTIFIED BY 'secret';\nCREATE DATABASE test;\n"
+            f"GRANT ALL ON *.* TO {user} WITH GRANT OPTION;\n"
         )
         port = free_port()
         command = [
-            shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", *owner, f"--datadir={data}", f"--port={port}",
+            shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", *owner, f"--datadir={data}",
+            f"--port={port}",
             "--bind-address=127.0.0.1", f"--socket={directory / 'sock'}", "--skip-name-resolve", f"--init-file={init}",
             "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", *options,
         ]  # fmt: skip
@@ -171,70 +184,28 @@ def mariadb(*options: str) -> Iterator[int]:
             yield port
 
 
-def authority(directory: Path) -> Path:
-    """A certificate authority and server certificates: `good` for the route's host, `expired`, `named` for another."""
+def authority(directory: Path) -> None:
+    """An authority (`ca.pem`), and certificates of it: `good` for the route's host, `named` for another, `expired`."""
 
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=directory)
 
-    openssl(
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
-        "ca.key",
-        "-out",
-        "ca.pem",
-        "-subj",
-        "/CN=CA",
-        "-days",
-        "9",
+    key = ["-newkey", "rsa:2048", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA", "-days", "9")
+    (directory / "db").mkdir()
+    (directory / "index").write_text("")
+    (directory / "ca.conf").write_text(
+        "[ca]\ndefault_ca=own\n[own]\ndir=.\ndatabase=index\nnew_certs_dir=db\ncertificate=ca.pem\nprivate_key=ca.key\n"
+        "rand_serial=yes\ndefault_md=sha256\npolicy=any\ncopy_extensions=copy\nunique_subject=no\n"
+        "[any]\ncommonName=supplied\n"
     )
-    for name, host, days in (
-        ("good", "db-0.db.test.svc", "9"),
-        ("named", "elsewhere.test", "9"),
-        ("expired", "db-0.db.test.svc", "-1"),
+    since, past, until = "20200101000000Z", "20200201000000Z", "20491231235959Z"
+    for name, host, end in (
+        ("good", "db-0.db.test.svc", until),
+        ("named", "elsewhere.test", until),
+        ("expired", "db-0.db.test.svc", past),
     ):
-        openssl(
-            "req",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-keyout",
-            f"{name}.key",
-            "-out",
-            f"{name}.csr",
-            "-subj",
-            f"/CN={host}",
-        )
-        (directory / "ext").write_text(f"subjectAltName=DNS:{host}")
-        if days == "-1":
-            when = ["-not_before", "20200101000000Z", "-not_after", "20200201000000Z"]
-            when = ["-days", "-1"] if not _knows_not_after() else when
-        else:
-            when = ["-days", days]
-        openssl(
-            "x509",
-            "-req",
-            "-in",
-            f"{name}.csr",
-            "-CA",
-            "ca.pem",
-            "-CAkey",
-            "ca.key",
-            "-CAcreateserial",
-            "-out",
-            f"{name}.pem",
-            "-extfile",
-            "ext",
-            *when,
-        )
-    return directory
-
-
-def _knows_not_after() -> bool:
-    return (
-        "-not_after" in subprocess.run(["openssl", "x509", "-help"], capture_output=True, text=True, check=False).stderr
-    )
+        openssl("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={host}",
+                "-addext", f"subjectAltName=DNS:{host}")  # fmt: skip
+        openssl("ca", "-batch", "-config", "ca.conf", "-in", f"{name}.csr", "-out", f"{name}.pem", "-notext",
+                "-startdate", since, "-enddate", end)  # fmt: skip

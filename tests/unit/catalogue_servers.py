@@ -20,7 +20,7 @@ from tui.sandbox.images import wheels
 Fetch = Callable[[str], Awaitable[list[tuple[str | None, ...]]]]
 
 #: Between fields, and for NULL: nothing that a catalogue holds.
-_FIELD, _RECORD, _NULL = "\x1f", "\x1e", "\x1d"
+_FIELD, _RECORD, _NULL = "\x01", "\x02", "\x03"
 
 
 def _user_namespace() -> list[str]:

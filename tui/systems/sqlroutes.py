@@ -1,10 +1,10 @@
-"""The way from a workload to ONE of its database servers, for SQL sessions: by role, by member, or any that is ready."""
+"""The way from a workload to ONE of its database servers, for SQL sessions: by role, by member, or any ready one."""
 
 from __future__ import annotations
 
 import socket
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tui.kube.forward.book import Forwards
 from tui.kube.forward.forward import PATIENCE, Forward
@@ -55,7 +55,7 @@ class PodRoute:
         await self._forwards.remove(self._forward, drain=0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WorkloadRouter:
     """Finds a way to a workload's servers anew at each call; a `services.sql.model.Router`.
 
@@ -75,6 +75,7 @@ class WorkloadRouter:
     member: str = ""
     port: int | str = ""
     patience: float = PATIENCE
+    _known_port: int | str = field(default="", init=False, repr=False)
 
     async def __call__(self) -> PodRoute:
         """Opens the way.
@@ -108,6 +109,10 @@ class WorkloadRouter:
         assert reach is not None  # noqa: S101 (there are workloads)
         system = self.live.catalogue.systems.get(workload.system)
         port = self.port or (SQL if system is not None and SQL in system.ports else "")
+        if not port:
+            # What the containers declare is not to be seen while there is no pod: then it is what it was.
+            found = reach.ports(workload)
+            port = self._known_port = found[0].number if found else self._known_port
         if self.member:
             return reach.member(workload, self.member, port)
         return reach.workload(workload, port, role=role_of(workload, self.role))

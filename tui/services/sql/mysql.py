@@ -20,7 +20,7 @@ from asyncmy import errors
 
 from tui.problem import ProblemError
 from tui.services.sql import dialing, mysql_login, words
-from tui.services.sql.gridded import Clock, shortened
+from tui.services.sql.gridded import Clock, shortened, with_way_out
 from tui.services.sql.model import (
     Column,
     Columns,
@@ -254,7 +254,7 @@ class MySqlSession:
             told = number in (1053, 1927)  # the server says that it ends the connection, not what became of the rest
             self.drop()
             return Lost(dialing.lost(self._route, said), before is Transaction.OPEN, self._unsure and not told)
-        return server_error(error, statement, ours=self._cancelled)
+        return with_way_out(server_error(error, statement, ours=self._cancelled), self._facts)
 
     async def _give_up(self) -> None:
         """Reads the rest of a statement, and has the server end it if there is much, so that the next one finds the

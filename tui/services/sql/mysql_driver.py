@@ -36,6 +36,7 @@ class Driver(Connection):  # type: ignore[misc] # the driver's types are not use
 
     def __init__(self, route: Route, login: Login, options: Options, context: ssl.SSLContext | None) -> None:
         """Connects nothing yet."""
+        self._ssl_context: ssl.SSLContext | None = None
         super().__init__(
             user=login.user, password=login.password.encode(), host=login.tls.name or route.host, port=route.port,
             database=login.database or None, ssl=context, autocommit=True,
@@ -47,6 +48,11 @@ class Driver(Connection):  # type: ignore[misc] # the driver's types are not use
         self._route = route
         self._login = login
 
+    @property
+    def offers_tls(self) -> bool:
+        """Whether the server said that it knows TLS."""
+        return bool(getattr(self, "server_capabilities", 0) & CLIENT.SSL)
+
     def _set_keep_alive(self) -> None:
         """Socket pairs have none."""
 
@@ -54,7 +60,7 @@ class Driver(Connection):  # type: ignore[misc] # the driver's types are not use
         """Socket pairs have none."""
 
     async def _request_authentication(self) -> Any:  # noqa: ANN401 (a packet)
-        if self._ssl_context is not None and not self.server_capabilities & CLIENT.SSL:
+        if self._ssl_context is not None and not self.offers_tls:
             if self._login.tls.mode is not TlsMode.PREFER:
                 raise ProblemError(dialing.refused_tls(self._route, self._login.tls))
             self._ssl_context = None

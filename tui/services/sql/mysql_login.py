@@ -9,15 +9,14 @@ from asyncmy import errors
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql import dialing
-from tui.services.sql.model import Engine, Login, Options, Route
+from tui.services.sql.model import Engine, Login, Options, Route, TlsMode
 from tui.services.sql.mysql_driver import Driver
 
-_INITIAL = "The Secret may be older than the server's data: an initial password is not changed by changing it."
 #: What keeps a login from succeeding, by the server's number: cause, what happened, what to do.
 _REFUSALS: dict[int, tuple[Cause, str, str]] = {
     1045: (
         Cause.CREDENTIALS, "{member} refuses the password of {user}",
-        _INITIAL + " A user that must use TLS (REQUIRE SSL) is refused in the same words without it.",
+        "The Secret may be older than the server's data: an initial password is not changed by changing it.",
     ),
     1698: (Cause.CREDENTIALS, "{member} does not let {user} in", "It may be known by its socket only (auth_socket)."),
     1044: (Cause.FORBIDDEN, "{user} may not use database {database} on {member}", "Name another with --database."),
@@ -57,7 +56,7 @@ async def connect(route: Route, login: Login, options: Options) -> Driver:
         ) from error  # fmt: skip
     except (errors.MySQLError, OSError, RuntimeError) as error:
         driver.close()
-        raise ProblemError(_problem(error, route, login)) from error
+        raise ProblemError(_problem(error, driver, route, login)) from error
     return driver
 
 
@@ -71,7 +70,7 @@ def words_of(error: BaseException) -> str:
     return str(error.args[-1]) if error.args else str(error)
 
 
-def _problem(error: BaseException, route: Route, login: Login) -> Problem:
+def _problem(error: BaseException, driver: Driver, route: Route, login: Login) -> Problem:
     if (problem := dialing.tls_problem(error, login.tls, route)) is not None:
         return problem
     number, said = number_of(error), words_of(error)
@@ -79,6 +78,10 @@ def _problem(error: BaseException, route: Route, login: Login) -> Problem:
         cause, what, remedy = _REFUSALS.get(number, (Cause.REJECTED, "{member} refused the connection", ""))
         if cause is Cause.CREDENTIALS and login.source:
             remedy = f"The login is from {login.source}. {remedy}"
+        if number == 1045 and driver.offers_tls and login.tls.mode is TlsMode.DISABLE:
+            # MariaDB has no other word for it: neither for REQUIRE SSL of a user nor for require_secure_transport.
+            what = "{member} refuses the password of {user}, or demands TLS"
+            remedy = f"Ask for `prefer` or `require` in place of `disable`. {remedy}"
         names = {"member": route.member, "user": login.user, "database": login.database}
         return Problem(cause, what.format(**names), f"{said} ({number})", remedy)
     why = route.ended()

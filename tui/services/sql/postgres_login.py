@@ -57,10 +57,9 @@ async def _connect(route: Route, login: Login, options: Options, context: ssl.SS
         return await _once(route, login, options, context)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         refused = isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error)
-        # As libpq does it: pg_hba.conf may want the connection without TLS.
-        unwanted = isinstance(error, asyncpg.InvalidAuthorizationSpecificationError) and "no encryption" not in str(
-            error
-        )
+        # As libpq does it: pg_hba.conf may have an entry for connections without TLS only. A wrong password is no such
+        # case, and is sent once.
+        unwanted = "pg_hba.conf" in str(error) and "no encryption" not in str(error)
         if tls.mode is TlsMode.PREFER and context is not None and (refused or unwanted):
             first = error
         else:
@@ -99,7 +98,7 @@ def _problem(error: BaseException, route: Route, login: Login, *, refused: bool)
         names = {"member": route.member, "user": login.user, "database": login.database or login.user}
         if code == "28000" and "no encryption" in words:
             return Problem(
-                Cause.UNREACHABLE, f"{route.member} demands TLS", words, "Ask for `require`, or more, not for `disable`."
+                Cause.UNREACHABLE, f"{route.member} demands TLS", words, "Ask for `require`, or more."
             )  # fmt: skip
         cause, what, remedy = _REFUSALS.get(code, (Cause.REJECTED, "{member} refused the connection", ""))
         if cause is Cause.CREDENTIALS and login.source:

@@ -18,8 +18,9 @@ from tui.services.sql.model import Look
 _AS_THEY_ARE = frozenset(("text", "varchar", "bpchar", "name", "json", "jsonb", "xml", "bytea", "unknown", "cstring"))
 #: asyncpg's names beside those of `format_type`.
 _SPELT = {
-    "bool": "boolean", "int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real", "float8":
-    "double precision", "varchar": "character varying", "bpchar": "character", "timestamptz": "timestamp with time zone",
+    "bool": "boolean", "int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real",
+    "float8": "double precision", "varchar": "character varying", "bpchar": "character",
+    "timestamptz": "timestamp with time zone",
     "timestamp": "timestamp without time zone", "timetz": "time with time zone", "time": "time without time zone",
     "varbit": "bit varying", "char": '"char"',
 }  # fmt: skip
@@ -31,7 +32,8 @@ _BY_NAME: Mapping[str, Look] = {
 }  # fmt: skip
 #: pg_type.typcategory.
 _BY_CATEGORY: Mapping[str, Look] = {
-    "A": Look.ARRAY, "B": Look.BOOLEAN, "D": Look.TIME, "T": Look.TIME, "N": Look.NUMBER, "S": Look.TEXT, "E": Look.TEXT,
+    "A": Look.ARRAY, "B": Look.BOOLEAN, "D": Look.TIME, "T": Look.TIME, "N": Look.NUMBER, "S": Look.TEXT,
+    "E": Look.TEXT,
 }  # fmt: skip
 #: Names and categories of types by oid.
 LOOK_UP = (

@@ -185,8 +185,8 @@ def _renewed(before: Facts, now: Facts) -> Notice:
         changes.append(f"version {now.version} in place of {before.version}")
     if now.database != before.database:
         changes.append(f"the database is {now.database or 'none'} again, not {before.database}")
-    lost = "Lost with the old one: what SET had set, temporary tables, prepared statements, locks, cursors"
+    lost = ["Lost with the old one: what SET had set, temporary tables, prepared statements, locks, cursors", *changes]
     return Notice(
-        "NOTICE", f"This is a new session with {where}", RENEWED, f"{lost}{'; ' if changes else ''}{'; '.join(changes)}.",
+        "NOTICE", f"This is a new session with {where}", RENEWED, f"{'; '.join(lost)}.",
         "Set anew what the next statements rely on.",
     )  # fmt: skip

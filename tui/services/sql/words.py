@@ -6,6 +6,7 @@ it is right.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from tui.services.sql.model import Wire
@@ -74,7 +75,7 @@ def copies_stream(statement: str) -> bool:
     found = words(statement, Wire.POSTGRES, 4096)
     if not found or found[0] != "copy":
         return False
-    pairs = list(zip(found, found[1:], strict=False))
+    pairs = set(itertools.pairwise(found))
     return ("from", "stdin") in pairs or ("to", "stdout") in pairs
 
 
