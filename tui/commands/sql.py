@@ -6,12 +6,13 @@ import argparse
 import asyncio
 import contextlib
 import getpass
+import signal
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tui import paths
-from tui.commands import exits, sql_client
+from tui.commands import descriptors, exits, sql_client
 from tui.commands.opening import Opening, note
 from tui.commands.signals import Signals
 from tui.commands.sql_output import Narration, Output
@@ -223,7 +224,7 @@ class _Sql:
         found = await find_login(
             live.api, live.cluster.store, workload, live.catalogue, member=member, user=request.user
         )
-        password = await asyncio.to_thread(_password, request.password_file) if request.password_file else None
+        password = await _password(request.password_file) if request.password_file else None
         given = f"--password-file {request.password_file}"
         login = found.override(user=request.user, password=password, database=request.database, source=given)
         if login is None:
@@ -239,7 +240,7 @@ class _Sql:
         user = self._request.user or found.user
         if not user:
             raise ProblemError(replace(problem, what=f"The user for {workload.name} is not known", evidence=""))
-        typed = await asyncio.to_thread(getpass.getpass, f"Password of {safe(user)} (it is kept in memory only): ")
+        typed = _typed(f"Password of {safe(user)} (it is kept in memory only): ")
         login = found.override(user=user, password=typed, database=self._request.database, source="typed")
         assert login is not None  # noqa: S101 (there are a user and a password)
         return login
@@ -264,14 +265,29 @@ def _follows(workload: Workload, router: WorkloadRouter) -> bool:
     return False
 
 
-def _password(file: str) -> str:
+def _typed(prompt: str) -> str:
+    """What somebody types unseen. Nothing goes on meanwhile; Ctrl-C ends it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return getpass.getpass(prompt)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def _password(file: str) -> str:
     """The first line of a file.
 
     Raises:
         ProblemError: CONFIG, it cannot be read.
     """
+    data = b""
     try:
-        text = sys.stdin.readline() if file == "-" else Path(file).read_text("utf-8")
+        if file == "-":
+            while b"\n" not in data and (more := await descriptors.read(0)):
+                data += more
+        else:
+            data = Path(file).read_bytes()  # noqa: ASYNC240 (a line)
+        text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ProblemError(Problem(Cause.CONFIG, f"{file} cannot be read", said or "")) from error

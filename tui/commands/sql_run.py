@@ -93,7 +93,11 @@ class Runner:
             await self._output.finish()
             return exits.OK
         if self._rules.stop or self._rules.single:
-            rolled_back = "; all of them are rolled back" if self._rules.single else ""
+            rolled_back = ""
+            if self._rules.single:
+                rolled_back = "; they are rolled back"
+                if self._session.wire is Wire.MYSQL:
+                    rolled_back += ", except definitions and what stood before them: those MySQL commits by itself"
             if self._rules.single:
                 await self._plain("ROLLBACK")
             if self._done or self._rules.long:
