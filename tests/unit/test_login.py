@@ -334,6 +334,15 @@ def test_a_file_in_a_projected_volume_leads_to_its_key() -> None:
     assert (found.kind, found.name, found.key) == ("secrets", "s", "word")  # type: ignore[union-attr]
 
 
+def test_a_variable_that_is_another_one() -> None:
+    env = [from_secret("OTHER", "s", "k"), {"name": "A", "value": "$(OTHER)"}, {"name": "B", "value": "$(D)"}, {"name": "D", "value": "$(B)"},
+           {"name": "C", "value": "$(OTHER)!"}]  # fmt: skip
+    pod = PodVariables(msgspec.json.encode({"spec": {"containers": [{"env": env}]}}))
+    assert [found.key for found in pod.sources("A")] == ["k"]  # type: ignore[union-attr]
+    assert not list(pod.sources("B"))
+    assert not list(pod.sources("C")), "half a password is none"
+
+
 @pytest.mark.parametrize(
     ("rule", "told"),
     [

@@ -5,12 +5,15 @@ A variable is followed to where it comes from and no further: nothing is read he
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
+
+_OTHER = re.compile(r"\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,22 @@ class PodVariables:
             for word in (*(container.get("command") or ()), *(container.get("args") or ()))
         )
 
-    def sources(self, name: str) -> Iterator[Literal | Reference]:
-        """Where a variable's value comes from, the certain ones first; from its `_FILE` where there is one."""
+    def sources(self, name: str, followed: tuple[str, ...] = ()) -> Iterator[Literal | Reference]:
+        """Where a variable's value comes from, the certain ones first; from its `_FILE` where there is one.
+
+        Args:
+            name: the variable.
+            followed: those that led to it, `A` where A is `$(NAME)`.
+        """
         for container in self._containers:
             for variable in container.get("env") or ():
                 if variable.get("name") == name:
-                    yield from _of_variable(variable)
+                    value = variable.get("value") or ""
+                    if "$(" not in value:
+                        yield from _of_variable(variable)
+                    # The kubelet fills in variables that stand before it; one that is made of several is not followed.
+                    elif (other := _OTHER.fullmatch(value)) and other[1] not in followed:
+                        yield from self.sources(other[1], (*followed, name))
                 elif variable.get("name") == f"{name}_FILE" and variable.get("value"):
                     yield from self._of_file(container, variable["value"])
         for container in self._containers:
