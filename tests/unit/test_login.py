@@ -335,8 +335,8 @@ def test_a_file_in_a_projected_volume_leads_to_its_key() -> None:
 
 
 def test_a_variable_that_is_another_one() -> None:
-    env = [from_secret("OTHER", "s", "k"), {"name": "A", "value": "$(OTHER)"}, {"name": "B", "value": "$(D)"}, {"name": "D", "value": "$(B)"},
-           {"name": "C", "value": "$(OTHER)!"}]  # fmt: skip
+    others = {"A": "$(OTHER)", "B": "$(D)", "D": "$(B)", "C": "$(OTHER)!"}
+    env = [from_secret("OTHER", "s", "k"), *({"name": name, "value": value} for name, value in others.items())]
     pod = PodVariables(msgspec.json.encode({"spec": {"containers": [{"env": env}]}}))
     assert [found.key for found in pod.sources("A")] == ["k"]  # type: ignore[union-attr]
     assert not list(pod.sources("B"))
