@@ -108,6 +108,27 @@ async def test_a_statement_is_cancelled_while_its_reader_pauses(server: Opener) 
     assert (await run(session, "SELECT 1")).rows == [("1",)]
 
 
+async def test_a_cancellation_that_is_still_on_its_way_does_not_reach_the_next_statement(server: Opener) -> None:
+    session = await server()
+    for pause in (0, 0.001, 0.003, 0.01, 0.02) * 3:
+        cancelling = None
+        try:
+            async with aclosing(session.run(MANY[server.wire])) as events:
+                async for event in events:
+                    if isinstance(event, Rows) and cancelling is None:
+                        cancelling = asyncio.create_task(session.cancel())
+                        await asyncio.sleep(pause)
+        except ServerError as error:
+            assert error.cancelled
+        await run(session, "BEGIN")
+        for number in range(3):
+            assert (await run(session, f"SELECT {number}")).rows == [(str(number),)]
+        assert session.transaction is Transaction.OPEN, "a late ROLLBACK has ended it"
+        await run(session, "COMMIT")
+        assert cancelling is not None
+        await cancelling
+
+
 async def test_cancelling_nothing_harms_nothing(server: Opener) -> None:
     session = await server()
     await session.cancel()
