@@ -308,9 +308,8 @@ class PostgresSession:
                 await self._request_cancel()
 
     async def _request_cancel(self) -> None:
-        problem = Problem(
-            Cause.TIMEOUT, f"{self._route.member} did not take the cancellation", "", "Close the session to be rid of it."
-        )  # fmt: skip
+        what = f"{self._route.member} did not take the cancellation"
+        problem = Problem(Cause.TIMEOUT, what, "", "Close the session to be rid of it.")
         try:
             async with asyncio.timeout(self._options.connect_timeout):
                 await self._exchange.request_cancel()
