@@ -11,7 +11,7 @@ from conftest import Opener, run
 
 from tui.problem import Cause, ProblemError
 from tui.services.sql.connect import open_session
-from tui.services.sql.model import Columns, Lost, Options, Rows, ServerError, Transaction, Wire
+from tui.services.sql.model import Columns, Lost, Options, Rows, ServerError, Tls, TlsMode, Transaction, Wire
 from tui.services.sql.renewing import RENEWED, Renewing
 
 #: A million rows at their leisure, and a statement that takes long.
@@ -56,6 +56,31 @@ async def test_a_port_where_nothing_answers_is_given_up_in_time(server: Opener) 
         assert time.monotonic() - began < 2 and opener.routes[0].closed
     finally:
         silent.close()
+
+
+SERVICES = {
+    "http": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "closing": b"",
+    "numbers": bytes(range(256)) * 50,
+    "a short greeting": b"\x05\x00\x00\x00\x0a8.0\x00",
+    "an empty greeting": b"\x00\x00\x00\x00",
+}
+
+
+@pytest.mark.parametrize("wire", Wire)
+@pytest.mark.parametrize("said", SERVICES.values(), ids=SERVICES)
+@pytest.mark.parametrize("mode", [TlsMode.DISABLE, TlsMode.PREFER])
+async def test_a_port_of_another_service_is_told_in_words(wire: Wire, said: bytes, mode: TlsMode) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    opener = Opener(wire, server.sockets[0].getsockname()[1])
+    with pytest.raises(ProblemError, match=r"No session came about with db-0|did not answer"):
+        await opener(Options(connect_timeout=0.5), tls=Tls(mode))
+    await opener.close()
+    server.close()
 
 
 async def test_every_row_comes_once_and_the_first_ones_at_once(server: Opener) -> None:

@@ -175,7 +175,7 @@ class MySqlSession:
                 await self._absorb()
             async for event in self._run(statement, batch, before):
                 yield event
-        except (errors.MySQLError, OSError) as error:
+        except mysql_login.FAILURES as error:
             raise self._failed(error, statement, before) from error
         finally:
             try:
@@ -284,8 +284,10 @@ class MySqlSession:
         async with self._lock:
             try:
                 await self._connection.discard()
-            except errors.MySQLError as error:
+            except mysql_login.FAILURES as error:
                 log.debug("the rest of a statement: %s", error)
+                if not isinstance(error, errors.MySQLError):
+                    self.drop()
 
     async def _absorb(self) -> None:
         """A KILL QUERY that came late would end the next statement: let it be this one."""
