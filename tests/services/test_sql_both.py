@@ -11,7 +11,7 @@ from conftest import Opener, run
 
 from tui.problem import Cause, ProblemError
 from tui.services.sql.connect import open_session
-from tui.services.sql.model import Columns, Lost, Options, Rows, ServerError, Transaction, Wire
+from tui.services.sql.model import Columns, Lost, Options, Rows, ServerError, Tls, TlsMode, Transaction, Wire
 from tui.services.sql.renewing import RENEWED, Renewing
 
 #: A million rows at their leisure, and a statement that takes long.
@@ -56,6 +56,31 @@ async def test_a_port_where_nothing_answers_is_given_up_in_time(server: Opener) 
         assert time.monotonic() - began < 2 and opener.routes[0].closed
     finally:
         silent.close()
+
+
+SERVICES = {
+    "http": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "closing": b"",
+    "numbers": bytes(range(256)) * 50,
+    "a short greeting": b"\x05\x00\x00\x00\x0a8.0\x00",
+    "an empty greeting": b"\x00\x00\x00\x00",
+}
+
+
+@pytest.mark.parametrize("wire", Wire)
+@pytest.mark.parametrize("said", SERVICES.values(), ids=SERVICES)
+@pytest.mark.parametrize("mode", [TlsMode.DISABLE, TlsMode.PREFER])
+async def test_a_port_of_another_service_is_told_in_words(wire: Wire, said: bytes, mode: TlsMode) -> None:
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    opener = Opener(wire, server.sockets[0].getsockname()[1])
+    with pytest.raises(ProblemError, match=r"No session came about with db-0|did not answer"):
+        await opener(Options(connect_timeout=0.5), tls=Tls(mode))
+    await opener.close()
+    server.close()
 
 
 async def test_every_row_comes_once_and_the_first_ones_at_once(server: Opener) -> None:
@@ -106,6 +131,27 @@ async def test_a_statement_is_cancelled_while_its_reader_pauses(server: Opener) 
                 pass
         assert caught.value.cancelled
     assert (await run(session, "SELECT 1")).rows == [("1",)]
+
+
+async def test_a_cancellation_that_is_still_on_its_way_does_not_reach_the_next_statement(server: Opener) -> None:
+    session = await server()
+    for pause in (0, 0.001, 0.003, 0.01, 0.02):
+        cancelling = None
+        try:
+            async with aclosing(session.run(MANY[server.wire])) as events:
+                async for event in events:
+                    if isinstance(event, Rows) and cancelling is None:
+                        cancelling = asyncio.create_task(session.cancel())
+                        await asyncio.sleep(pause)
+        except ServerError as error:
+            assert error.cancelled
+        await run(session, "BEGIN")
+        for number in range(3):
+            assert (await run(session, f"SELECT {number}")).rows == [(str(number),)]
+        assert session.transaction is Transaction.OPEN, "a late ROLLBACK has ended it"
+        await run(session, "COMMIT")
+        assert cancelling is not None
+        await cancelling
 
 
 async def test_cancelling_nothing_harms_nothing(server: Opener) -> None:

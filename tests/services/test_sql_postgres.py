@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 
 import pytest
@@ -185,6 +186,31 @@ async def test_copy_to_and_from_the_client_is_refused_and_says_what_to_use(postg
         await run(session, statement)
     assert "psql" in caught.value.hint
     assert (await run(session, "SELECT 'copy x from stdin'")).rows == [("copy x from stdin",)]
+
+
+async def test_the_end_of_a_cancelled_query_is_waited_for(postgres: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = await postgres()
+    exchange = session._exchange  # type: ignore[attr-defined]
+    end, cancelling = exchange.end, None
+
+    async def slow(*words: object, **options: object) -> None:
+        await asyncio.sleep(0.3)
+        await end(*words, **options)
+
+    monkeypatch.setattr(exchange, "end", slow)
+    with pytest.raises(ServerError):
+        async with aclosing(session.run("SELECT generate_series(1, 100000)")) as events:
+            async for event in events:
+                if isinstance(event, Rows) and cancelling is None:
+                    cancelling = asyncio.create_task(session.cancel())
+                    await asyncio.sleep(0.01)
+    await run(session, "BEGIN")
+    await asyncio.sleep(0.4)
+    await run(session, "SELECT 1")
+    assert session.transaction is Transaction.OPEN, "the query's ROLLBACK has ended it"
+    assert cancelling is not None
+    await cancelling
+    await run(session, "COMMIT")
 
 
 async def test_parameters_are_refused_in_words(postgres: Opener) -> None:

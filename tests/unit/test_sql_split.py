@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tui.services.sql.language.split import Piece, Sort, Splitter, piece_at, split
+from tui.services.sql.language.pieces import Piece, Sort
+from tui.services.sql.language.split import Splitter, piece_at, split
 from tui.services.sql.model import Wire
 
 P, M = Wire.POSTGRES, Wire.MYSQL
@@ -56,6 +57,9 @@ MORE: list[tuple[Wire, list[str]]] = [
          "else set d = case e when 1 then 2 end; end case; end", "select 1"]),
     (M, ["create event e on schedule every 1 day do begin delete from a; delete from b; end", "select 1"]),
     (M, ["create trigger t after insert on x for each row if new.a then set @b = 1; end if", "select 1"]),
+    (M, ["create procedure p() begin /* a */ if /* b */ a then select 1; /* c */ end /* d */ if; end", "select 1"]),
+    (M, ["create procedure p() begin set a = - if(b, 1, 2); set c = (if(b, 1, 2)); select 'x' if; end", "select 1"]),
+    (M, ["create procedure p() begin set new.end = t.if; select case_, ifx, xend, @end; end", "select 1"]),
     (M, ["begin not atomic select 1; select 2; end", "select 3"]),
     (M, ["begin", "delete from d where a = 1", "commit"]),
 ]  # fmt: skip
@@ -137,6 +141,8 @@ def test_the_mysql_client_s_delimiters() -> None:
     ]
     dump = "DELIMITER ;;\n/*!50003 CREATE TRIGGER t AFTER INSERT ON x FOR EACH ROW BEGIN SET @a=1; END */;;\n"
     assert [piece.text[-6:] for piece in split(dump, M) if piece.sort is Sort.STATEMENT] == ["END */"]
+    routine = "create procedure p() begin if a then select 1; end if; end"
+    assert texts(split(f"delimiter $$\n{routine}$$ {routine} $$", M)) == [routine, routine]
     assert texts(split("delimiter $$\nselect 1$$ select 2 $$", M)) == ["select 1", "select 2"]
 
 

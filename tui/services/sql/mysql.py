@@ -18,7 +18,7 @@ from typing import Any
 
 from asyncmy import errors
 
-from tui.problem import ProblemError
+from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql import dialing, mysql_login, words
 from tui.services.sql.gridded import Clock, shortened, with_way_out
 from tui.services.sql.model import (
@@ -83,6 +83,8 @@ class MySqlSession:
         self._login = login
         self._options = options
         self._facts: Facts | None = None
+        #: Held while a statement is being ended, so that none of it reaches the next one.
+        self._ending = asyncio.Lock()
         self._lock = asyncio.Lock()  # who reads from the connection
         self._running = self._reading = self._cancelled = self._unsure = self._stale = False
 
@@ -173,11 +175,12 @@ class MySqlSession:
                 await self._absorb()
             async for event in self._run(statement, batch, before):
                 yield event
-        except (errors.MySQLError, OSError) as error:
+        except mysql_login.FAILURES as error:
             raise self._failed(error, statement, before) from error
         finally:
             try:
-                await self._give_up()
+                async with self._ending:
+                    await self._give_up()
             finally:
                 self._running = False
 
@@ -281,8 +284,10 @@ class MySqlSession:
         async with self._lock:
             try:
                 await self._connection.discard()
-            except errors.MySQLError as error:
+            except mysql_login.FAILURES as error:
                 log.debug("the rest of a statement: %s", error)
+                if not isinstance(error, errors.MySQLError):
+                    self.drop()
 
     async def _absorb(self) -> None:
         """A KILL QUERY that came late would end the next statement: let it be this one."""
@@ -303,8 +308,12 @@ class MySqlSession:
         self._stale = True
         other = Connection(await mysql_login.connect(self._route, self._login, self._options))
         try:
-            await other.send(f"KILL QUERY {self.facts.session}")
-            await other.first()
+            async with asyncio.timeout(self._options.connect_timeout):
+                await other.send(f"KILL QUERY {self.facts.session}")
+                await other.first()
+        except TimeoutError as error:
+            what = f"{self._route.member} did not take the cancellation"
+            raise ProblemError(Problem(Cause.TIMEOUT, what, "", "Close the session to be rid of it.")) from error
         except errors.MySQLError as error:
             if mysql_login.number_of(error) != 1094:  # no such thread: it is over
                 raise ProblemError(dialing.lost(self._route, mysql_login.words_of(error))) from error
@@ -317,13 +326,14 @@ class MySqlSession:
         Raises:
             ProblemError: the second connection did not come about.
         """
-        if not self._running or self._cancelled:
-            return
-        self._cancelled = True
-        await self._kill()
-        if not self._reading and self._connection.pending:
-            self._connection.resume()
-            await self._drain()
+        async with self._ending:
+            if not self._running or self._cancelled:
+                return
+            self._cancelled = True
+            await self._kill()
+            if not self._reading and self._connection.pending:
+                self._connection.resume()
+                await self._drain()
 
     def drop(self) -> None:
         """Closes without a word."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import struct
 
 from asyncmy import errors
 
@@ -32,6 +33,8 @@ _REFUSALS: dict[int, tuple[Cause, str, str]] = {
     3159: (Cause.UNREACHABLE, "{member} demands TLS", "Ask for `require`, or more, in place of `disable`."),
     1053: (Cause.UNREACHABLE, "{member} is shutting down", "Try again when it is back."),
 }  # fmt: skip
+#: What the driver raises; the last ones for answers that are none of this protocol's.
+FAILURES = (errors.MySQLError, OSError, RuntimeError, ValueError, LookupError, AssertionError, struct.error)
 #: The client's own: it did not come to words with the server.
 _NO_CONNECTION = frozenset((2003, 2006, 2013))
 
@@ -54,7 +57,7 @@ async def connect(route: Route, login: Login, options: Options) -> Driver:
                 "It may be overloaded, or the port may be another service's.",
             )
         ) from error  # fmt: skip
-    except (errors.MySQLError, OSError, RuntimeError) as error:
+    except FAILURES as error:
         driver.close()
         raise ProblemError(_problem(error, driver, route, login)) from error
     return driver

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql import dialing, postgres_errors, postgres_login, words
 from tui.services.sql.gridded import Clock, shortened, with_way_out
 from tui.services.sql.model import (
@@ -74,6 +75,8 @@ class PostgresSession:
         self._login = login
         self._options = options
         self._facts: Facts | None = None
+        #: Held while a statement is being ended, so that none of it reaches the next one.
+        self._ending = asyncio.Lock()
         self._running = self._paused = self._unsure = False
         self._portals = 0
         self._portal: tuple[str, bool] | None = None  # its name, and whether its transaction is ours
@@ -179,7 +182,8 @@ class PostgresSession:
             raise self._failed(error, statement, before) from error
         finally:
             try:
-                await self._give_up()
+                async with self._ending:
+                    await self._give_up()
             finally:
                 self._running = False
 
@@ -294,13 +298,25 @@ class PostgresSession:
         Raises:
             ProblemError: the second connection did not come about.
         """
-        if not self._running or self._exchange.cancelled:
-            return
-        self._exchange.cancelled = True
-        if self._paused:
-            await self._give_up()
-        elif self._exchange.waiting:  # else the next exchange sees it
-            await self._exchange.request_cancel()
+        async with self._ending:
+            if not self._running or self._exchange.cancelled:
+                return
+            self._exchange.cancelled = True
+            if self._paused:
+                await self._give_up()
+            elif self._exchange.waiting:  # else the next exchange sees it
+                await self._request_cancel()
+
+    async def _request_cancel(self) -> None:
+        what = f"{self._route.member} did not take the cancellation"
+        problem = Problem(Cause.TIMEOUT, what, "", "Close the session to be rid of it.")
+        try:
+            async with asyncio.timeout(self._options.connect_timeout):
+                await self._exchange.request_cancel()
+        except TimeoutError as error:
+            raise ProblemError(problem) from error
+        except OSError as error:
+            raise ProblemError(replace(problem, cause=Cause.UNREACHABLE, evidence=str(error))) from error
 
     def drop(self) -> None:
         """Closes without a word."""

@@ -31,6 +31,9 @@ _REFUSALS: dict[str, tuple[Cause, str, str]] = {
     "57P03": (Cause.UNREACHABLE, "{member} takes no connections now", "It starts, recovers or stops; try again."),
 }  # fmt: skip
 
+#: What asyncpg raises where no session comes about; the last of them for answers that are none of this protocol's.
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncpg.InternalClientError)
+
 
 async def connect(route: Route, login: Login, options: Options) -> Any:  # noqa: ANN401 (asyncpg's Connection)
     """An asyncpg connection that is logged in.
@@ -55,7 +58,7 @@ async def _connect(route: Route, login: Login, options: Options, context: ssl.SS
     tls = login.tls
     try:
         return await _once(route, login, options, context)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except _FAILURES as error:
         refused = isinstance(error, ConnectionError) and "rejected SSL upgrade" in str(error)
         # As libpq does it: pg_hba.conf may have an entry for connections without TLS only. A wrong password is no such
         # case, and is sent once.
@@ -66,7 +69,7 @@ async def _connect(route: Route, login: Login, options: Options, context: ssl.SS
             raise ProblemError(_problem(error, route, login, refused=refused)) from error
     try:
         return await _once(route, login, options, None)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except _FAILURES as error:
         told = error if isinstance(first, ConnectionError) else first
         raise ProblemError(_problem(told, route, login, refused=False)) from error
 
@@ -92,7 +95,7 @@ async def _once(route: Route, login: Login, options: Options, context: ssl.SSLCo
 def _problem(error: BaseException, route: Route, login: Login, *, refused: bool) -> Problem:
     if refused:
         return dialing.refused_tls(route, login.tls)
-    if isinstance(error, asyncpg.PostgresError):
+    if isinstance(error, asyncpg.PostgresError) and not isinstance(error, asyncpg.PostgresConnectionError):
         code = str(getattr(error, "sqlstate", "") or "")
         words = str(getattr(error, "message", "") or error)
         names = {"member": route.member, "user": login.user, "database": login.database or login.user}

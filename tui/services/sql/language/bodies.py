@@ -39,10 +39,18 @@ _HEADS: dict[Wire, tuple[tuple[Mode, re.Pattern[str]], ...]] = {
 }
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _DECIDE = frozenset(("create", "alter", "begin"))
-#: Everything in a body that may matter. `$` inside of a word is part of it.
+
+
+def _matters(marks: str, words: str) -> re.Pattern[str]:
+    return re.compile(rf"[{marks}]|(?P<word>(?<![\w$.@])(?:{words})(?![\w$]))", re.I)
+
+
+#: Everything in a body that may matter, by mode: the rest is skipped by the regular expression engine.
 _WORDS = {
-    Wire.POSTGRES: re.compile(r"(?P<word>[A-Za-z_\u0080-\U0010ffff][\w$]*+)(?!')|[;'\"$\-/\\().]"),
-    Wire.MYSQL: re.compile(r"(?P<word>[A-Za-z_\u0080-\U0010ffff][\w$]*+)|[;'\"`\-/\\#*().:]"),
+    Mode.PLAIN: _matters(";", "end"),
+    Mode.ATOMIC: _matters(r";'\"$\-/\\", "begin|case|end"),
+    Mode.PARENTHESES: _matters(r";'\"$\-/\\()", "end"),
+    Mode.ROUTINE: _matters(r";'\"`\-/\\#*):", "begin|case|end|if|loop|while|repeat|for|then|else|do|row"),
 }
 #: Behind these a statement begins inside of a MySQL body.
 _STARTS = frozenset((";", "then", "else", "do", "loop", "repeat", "begin", ":", "row", ")"))
@@ -52,18 +60,16 @@ _BLOCKS = frozenset(("if", "loop", "while", "repeat", "for"))
 class Body:
     """Follows one statement, word by word."""
 
-    def __init__(self, mode: Mode, wire: Wire, *, copy: bool = False) -> None:
+    def __init__(self, mode: Mode, *, copy: bool = False) -> None:
         self.mode = mode
-        self.words = _WORDS[wire]
+        self.words = _WORDS[mode]
         self.copy = copy
         self._depth = self._parentheses = 0
         self._last = ";"
 
     def word(self, word: str) -> None:
-        """The next word, in lower case."""
+        """The next word of those that matter, in lower case."""
         last, self._last = self._last, word
-        if last == ".":
-            return
         if self.mode is Mode.ATOMIC:
             if word == "begin" or (word == "case" and self._depth):
                 self._depth += 1
@@ -77,14 +83,17 @@ class Body:
             elif word in _BLOCKS and last in _STARTS and (last != ")" or not self._depth):
                 self._depth += 1
 
-    def mark(self, char: str) -> bool:
-        """The next character that is no word; whether it ends the statement (it never does by itself)."""
+    def other(self) -> None:
+        """Something else came that is neither blank nor a comment."""
+        self._last = ""
+
+    def mark(self, char: str) -> None:
+        """The next character of those that matter."""
         self._last = char
         if char == "(":
             self._parentheses += 1
         elif char == ")":
             self._parentheses -= 1
-        return False
 
     def ends(self) -> bool:
         """Whether a `;` here ends the statement."""
@@ -107,11 +116,11 @@ def begin(text: str, at: int, wire: Wire, *, sure: bool) -> Body | None:
     """
     first = _WORD.match(text, at)
     if first is None:
-        return Body(Mode.PLAIN, wire)
+        return Body(Mode.PLAIN)
     word = first[0].lower()
     if not sure and (first.end() == len(text) or word in _DECIDE):
         return None
     for mode, head in _HEADS[wire]:
         if head.match(text, at):
-            return Body(mode, wire)
-    return Body(Mode.PLAIN, wire, copy=word == "copy")
+            return Body(mode)
+    return Body(Mode.PLAIN, copy=word == "copy")

@@ -106,8 +106,8 @@ def complete(text: str, cursor: int, names: Names, wire: Wire, limit: int = 100)
     )
 
 
-def _likely(one: Candidate) -> tuple[int, int, bool, int, str]:
-    rare = one.offer is Offer.KEYWORD and one.name.lower() not in COMMON
+def _likely(one: Candidate) -> tuple[int, int, int, int, str]:
+    rare = COMMON.get(one.name.lower(), len(COMMON)) if one.offer is Offer.KEYWORD else 0
     return one.rank, _ORDER[one.offer], rare, len(one.name), one.name
 
 

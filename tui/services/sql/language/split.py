@@ -9,43 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 from tui.services.sql.language import runs
 from tui.services.sql.language.bodies import Body, Mode, begin
 from tui.services.sql.language.lexer import CODE, Inside, State, enclosed, grammar, opened
+from tui.services.sql.language.pieces import Piece, Sort
 from tui.services.sql.language.runs import plain, whole
 from tui.services.sql.model import Wire
-
-
-class Sort(StrEnum):
-    """What a piece of a script is."""
-
-    STATEMENT = "statement"  # for the server
-    COMMAND = "command"  # for the client: a psql backslash line, a mysql DELIMITER line
-    DATA = "data"  # lines for the COPY … FROM STDIN before it; the closing `\\.` is not part of them
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    r"""A piece of a script.
-
-    Attributes:
-        text: without blanks around it and without its delimiter; comments before a statement belong to it.
-        start: index of its first character in the whole script.
-        end: index behind its last one.
-        line: number of its first line, from 1.
-        delimiter: what ended it (`;`, `\G`, `\gx`), empty when the script ended first.
-    """
-
-    sort: Sort
-    text: str
-    start: int
-    end: int
-    line: int
-    delimiter: str = ""
-
 
 #: Kept before the place where scanning goes on: rules look back at most this far.
 _BACK = 2
@@ -84,9 +54,7 @@ class Splitter:
         """What is left at the script's end."""
         self._final = True
         yield from self._pieces()
-        if self._copy:
-            return
-        if self._code:
+        if self._code and not self._copy:
             yield self._piece(Sort.STATEMENT, self._at, "")
 
     def _pieces(self) -> Iterator[Piece]:
@@ -174,6 +142,9 @@ class Splitter:
         if text[at] in "-/#" or text.startswith(self.delimiter, at):
             return self._mark()
         run = plain(self._wire, ";", hint=False).match(text, at)
+        if self.delimiter != ";":  # then nothing else ends a statement
+            self._code, self._body = True, Body(Mode.PLAIN)
+            return True
         known = self._final or len(text) - at > _HEAD or (run is not None and text.startswith(";", run.end()))
         body = begin(text, at, self._wire, sure=known)
         if body is None:
@@ -190,19 +161,28 @@ class Splitter:
         return state.inside is Inside.CODE
 
     def _walk(self, body: Body) -> Piece | bool:
-        """Word by word through a routine's body."""
-        while found := body.words.search(self._buffer, self._at):
+        """Through a routine's body, from one thing that matters to the next."""
+        text, at = self._buffer, self._at
+        while found := body.words.search(text, at):
             start, end = found.span()
-            if end == len(self._buffer) and not self._final and found.lastgroup == "word":
-                self._at = start
-                return False
-            if found.lastgroup == "word":
-                self._at = end
-                body.word(found[0].lower())
-                continue
+            if at < start and not text[at:start].isspace():
+                body.other()
             self._at = start
-            return self._mark()
-        self._at = len(self._buffer)
+            if found.lastgroup == "word":
+                if end == len(text) and not self._final:
+                    return False
+                body.word(found[0].lower())
+            elif found[0] in ":()" or (found[0] == ";" and not body.ends()):
+                body.mark(found[0])
+            else:
+                return self._mark()
+            self._at = at = end
+        end = len(text)
+        while not self._final and end > at and (text[end - 1].isalnum() or text[end - 1] in "_$"):
+            end -= 1  # the beginning of a word
+        if text[at:end].strip():
+            body.other()
+        self._at = end
         return False
 
     def _mark(self) -> Piece | bool:
@@ -226,9 +206,12 @@ class Splitter:
             return self._dollar()
         if char == "\\":
             return self._backslash()
-        if self._body is not None and self._body.mark(char):
-            return self._delimiter(at, char)
         return self._step(1)
+
+    def _other(self) -> None:
+        self._code = True
+        if self._body is not None:
+            self._body.other()
 
     def _step(self, count: int, state: State | None = None) -> bool:
         self._at += count
@@ -237,8 +220,7 @@ class Splitter:
         return True
 
     def _delimiter(self, at: int, delimiter: str) -> Piece | bool:
-        if self._body is not None and self.delimiter == ";" and not self._body.ends():
-            self._body.mark(";")
+        if self._body is not None and not self._body.ends():  # psql's \g and the like inside of a body
             return self._step(len(delimiter))
         copy = self._wire is Wire.POSTGRES and self._code and self._is_copy(at)
         empty = not self._code
@@ -260,7 +242,7 @@ class Splitter:
             before = self._buffer[max(0, self._at - 2) : self._at]
             if before[-1:] in ("e", "E") and not (before[:-1].isalnum() or before[:-1] in ("_", "$")):
                 group = "escaped"
-        self._code = True
+        self._other()
         return self._step(1, opened(group, char, self._rules, hint=self._state.hint))
 
     def _remark(self, char: str) -> bool:
@@ -273,13 +255,13 @@ class Splitter:
             remark = text.startswith("--", at) and (self._wire is Wire.POSTGRES or not after or after <= " ")
         if remark:
             return self._step(1 if char == "#" else 2, State(Inside.LINE, hint=self._state.hint))
-        self._code = True
+        self._other()
         return self._step(2 if text.startswith("--", at) else 1)
 
     def _slash(self) -> bool:
         text, at, hint = self._buffer, self._at, self._state.hint
         if not text.startswith("/*", at):
-            self._code = True
+            self._other()
             return self._step(1)
         if self._wire is Wire.MYSQL and not hint and (text.startswith("/*!", at) or text.startswith("/*M!", at)):
             self._code = True

@@ -91,11 +91,11 @@ EFFECTS = words_of(
     """
 )
 EXPLAINED = MAIN | frozenset(("create", "execute", "declare", "refresh", "alter", "drop", "call"))
-#: Keywords that are offered before others that fit as well.
-COMMON = words_of(
-    """
-    select from where and or not in is null like between exists join left right inner outer on using group by having
-    order limit offset union all distinct as case when then else end asc desc with insert into values update set delete
-    create alter drop table index view database schema truncate explain analyze show begin commit rollback returning
-    """
-)
+_COMMON = """
+    select from where and or not in is null like between exists join left right inner outer on using group by
+    having order limit offset union all distinct as case when then else end asc desc with insert into values
+    update set delete create alter drop table index view database schema truncate explain analyze show begin
+    commit rollback returning
+"""
+#: Keywords that are offered before others that fit as well, by how common they are.
+COMMON = {word: number for number, word in enumerate(_COMMON.split())}
