@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from tui.commands import descriptors
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.sql.language.split import Piece, Sort, Splitter
+from tui.services.sql.language.pieces import Piece, Sort
+from tui.services.sql.language.split import Splitter
 from tui.services.sql.model import Wire
 from tui.text import one_line
 
