@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from tui import __version__
-from tui.commands import exits, fault_arguments, forward_arguments
+from tui.commands import exits, fault_arguments, forward_arguments, sql_arguments
 
 if TYPE_CHECKING:
     from tui.kube.options import ConnectOptions
@@ -52,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("argument --kubeconfig: the demo has a cluster of its own")
         if arguments.command == "forward" and (mistake := forward_arguments.mistake(arguments)):
             parser.error(mistake)
+        if arguments.command == "sql" and (mistake := sql_arguments.mistake(arguments)):
+            parser.error(mistake)
         return _dispatch(arguments)
     except KeyboardInterrupt:
         return exits.INTERRUPTED
@@ -71,7 +73,7 @@ def _parsed(parser: _Parser, words: list[str]) -> argparse.Namespace:
     if "--" in words:
         cut = words.index("--")
         arguments = parser.parse_args(words[:cut])
-        if arguments.command == "forward":
+        if arguments.command in ("forward", "sql"):
             arguments.program = words[cut + 1 :]
             return arguments
     return parser.parse_args(words)
@@ -181,6 +183,7 @@ def _parser() -> _Parser:
 
     fault_arguments.add(commands, common)
     forward_arguments.add(commands, common)
+    sql_arguments.add(commands, common)
 
     demo = commands.add_parser(
         "demo", parents=[common], allow_abbrev=False, help="try it without a cluster: one on this machine",
@@ -257,6 +260,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             return fault.run(options, settings, wanted)
         if arguments.command == "forward":
             return _forward(arguments, options, settings)
+        if arguments.command == "sql":
+            return _sql(arguments, options, settings)
         return _screen(options, settings)
     except SettingsError as error:
         exits.complain(error.problem)
@@ -277,6 +282,12 @@ def _forward(arguments: argparse.Namespace, options: ConnectOptions, settings: S
         arguments.env_file, arguments.expand,
     )  # fmt: skip
     return forward.run(options, settings, request)
+
+
+def _sql(arguments: argparse.Namespace, options: ConnectOptions, settings: Settings) -> int:
+    from tui.commands import sql  # noqa: PLC0415
+
+    return sql.run(options, settings, sql.Request.of(arguments))
 
 
 def _demo(arguments: argparse.Namespace, settings: Settings) -> int:

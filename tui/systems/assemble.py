@@ -80,7 +80,7 @@ class Assembler:
             ready=sum(1 for member in members if member.health is Health.READY), desired=desired,
             members=members, spare_claims=tuple(spare), rollouts=rollouts, warnings=warnings, why=why,
             operator_status=operators.says(placement.packaging.custom, custom),
-            objects=self._objects(group, custom_key), created=_created(group),
+            objects=self._objects(group, custom_key), created=_created(group), packaging_id=placement.packaging.id,
         )  # fmt: skip
 
     # --- members

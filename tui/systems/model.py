@@ -240,6 +240,7 @@ class Workload:
         why: the worst reason in one line, empty when all is well.
         operator_status: what an operator says of it ("Cluster in healthy state"), shown as a claim, not as truth.
         objects: the StatefulSets, Deployments, custom resources and Services it was made of.
+        packaging_id: the catalogue's id of the packaging, by which its rules are found.
     """
 
     key: str
@@ -262,6 +263,7 @@ class Workload:
     operator_status: str
     objects: tuple[Reference, ...]
     created: float | None
+    packaging_id: str = ""
 
     @property
     def claims(self) -> tuple[Claim, ...]:
