@@ -89,8 +89,9 @@ def running(command: list[str], port: int, directory: Path, stop: signal.Signals
     with log.open("wb") as out:
         # Also when the tests are killed, nothing of them stays behind.
         process = subprocess.Popen(
-            command, stdout=out, stderr=out, start_new_session=True, preexec_fn=program.die_with_parent()
-        )
+            command, stdout=out, stderr=out, start_new_session=True,
+            preexec_fn=program.die_with_parent(),  # noqa: PLW1509 (no thread runs when a fixture starts)
+        )  # fmt: skip
     try:
         wait(port, process, log)
         yield port
