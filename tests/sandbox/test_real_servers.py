@@ -101,3 +101,10 @@ def test_minios_of_a_tenant_form_one_pool(tmp_path: Path) -> None:
     # Without the other one's address it waits, and says for whom.
     alone = minio.plan(container("z-0", {"z-0": "127.70.0.2"}), "/bin/minio", {})
     assert "waits for z-1" in Path(alone.command[-1]).read_text()
+
+
+def test_sandboxes_of_one_machine_do_not_want_the_same_ports() -> None:
+    # SeaweedFS and MinIO refuse a port that anybody listens on, at whatever address: nine pods of any two sandboxes.
+    for other in range(65, 192):
+        first, second = ({minio.own_of(f"127.{byte}.0.{pod}") for pod in range(2, 11)} for byte in (64, other))
+        assert len(first) == len(second) == 9 and not first & second

@@ -64,9 +64,12 @@ def plan(container: Container, real: str, environment: dict[str, str]) -> Plan:
 
 
 def own_of(address: str) -> int:
-    """A number below 2000 that an address of this sandbox has for its own, nearly always."""
-    third, fourth = address.split(".")[2:]
-    return (int(third) * 256 + int(fourth)) % 2000
+    """A number below 2000 that an address has for its own, nearly always, among all sandboxes of this machine.
+
+    Addresses of two sandboxes differ in their second byte (one of 128), and their last ones are alike.
+    """
+    _, second, third, fourth = map(int, address.split("."))
+    return (second * 15 + third * 256 + fourth) % 2000
 
 
 def expanded(args: Sequence[str]) -> list[str]:
