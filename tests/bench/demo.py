@@ -32,6 +32,9 @@ def run(size: tuple[int, int], state: str) -> tuple[float, ...]:
         panes = max(terminal.until(rf"{re.escape(name)} ", 60) for name in NAMES)
         terminal.text = ""
         ready = terminal.until(READY, 100)
+        terminal.type("q")
+        # Its pods end in order; a new one must not find them.
+        terminal.pump(40)
     finally:
         terminal.end()
     return first, panes, ready, os.getloadavg()[0]
