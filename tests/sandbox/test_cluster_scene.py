@@ -9,11 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from tui.commands import demo_install
 from tui.sandbox import reclaim, scene, seeds
-from tui.sandbox.missing import Missing
 from tui.sandbox.registry import Registry
 from tui.sandbox.store import Store
 
@@ -44,17 +40,6 @@ async def test_only_directories_of_volumes_that_are_gone_are_removed(tmp_path: P
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert (elsewhere / "file").exists() and (volumes / "mine" / "file").exists()
-
-
-def test_what_is_missing_is_installed_by_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_install.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "apt-get" else None)
-    lacking = [Missing("RabbitMQ", apt=("rabbitmq-server",))]
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    commands, by_hand = demo_install.plan(lacking)
-    assert commands[-1][-1] == "rabbitmq-server" and commands[0][:2] == ["apt-get", "update"] and not by_hand
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    commands, by_hand = demo_install.plan(lacking)
-    assert not commands and by_hand[0].startswith("as root: apt-get install")
 
 
 def _demo(state: Path, *words: str) -> subprocess.Popen[str]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from tui import paths
 from tui.commands import demo_questions, exits
 from tui.commands.demo_questions import FAILURES, PATIENCE
-from tui.commands.opening import Opening, note
+from tui.commands.opening import Opening
+from tui.commands.remarks import note
 from tui.kube.options import ConnectOptions
 from tui.problem import ProblemError
 from tui.sandbox.scene import NAMESPACE

@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tui import paths
@@ -41,8 +42,11 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._said = 0
 
-    def start(self) -> None:
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Starts it and waits until its API answers.
+
+        Args:
+            meanwhile: is done while it starts.
 
         Raises:
             ProblemError: another demo runs, or it cannot start; with its own words.
@@ -75,6 +79,7 @@ class Sandbox:
                     Cause.INTERNAL, "the demo cannot start", f"{error.filename or sys.executable}: {error.strerror}"
                 )
             ) from error
+        meanwhile()
         if not self._answers():
             raise ProblemError(self.failure("the demo cannot start"))
 

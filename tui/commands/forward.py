@@ -15,7 +15,8 @@ from tui.commands import exits, output
 from tui.commands.forward_definitions import Request, check_context, definitions, listing, table
 from tui.commands.forward_environment import EnvFile, environment, expanded, facts, variables
 from tui.commands.forward_output import Entry, Reporter
-from tui.commands.opening import Opening, note, tell_nowhere
+from tui.commands.opening import Opening, tell_nowhere
+from tui.commands.remarks import note
 from tui.commands.signals import Signals
 from tui.kube import program
 from tui.kube.access import can

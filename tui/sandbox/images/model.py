@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from tui.sandbox.images import fetched
+
 Json = dict[str, Any]
 
 
@@ -129,10 +131,9 @@ def tools(container: Container, names: Mapping[str, str]) -> str:
 
 
 def program(*names: str, extra: Sequence[str] = ()) -> str | None:
-    """Where the first of some programs is: on PATH, where systems keep servers, or in some more directories."""
-    path = os.pathsep.join(
-        [os.environ.get("PATH", os.defpath), *extra, "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin", "/sbin"]
-    )
+    """Where the first of some programs is: on PATH, where systems keep servers, in more directories, or fetched."""
+    kept = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin", "/sbin", *fetched.programs()]
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *extra, *kept])
     return next((found for name in names if (found := shutil.which(name, path=path))), None)
 
 

