@@ -174,8 +174,8 @@ _KEPT = (
 def continued(kind: Kind, old: Json, obj: Json, options: Options) -> Json:
     """What becomes of an object when it is replaced: the parts that such a write may not touch are as they were."""
     if options.subresource == "status":
-        made = copy.deepcopy(old)
-        made.pop("status", None)
+        made = {key: value for key, value in old.items() if key != "status"}
+        made["metadata"] = dict(old["metadata"])
         if "status" in obj:
             made["status"] = obj["status"]
         if kind.key == "pods" and "status" in made:

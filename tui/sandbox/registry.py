@@ -117,7 +117,7 @@ class Registry:
         Raises:
             ApiError: 400, 403 (the namespace goes), 404 (there is no such namespace), 409, 422.
         """
-        made = objects.shaped(kind, copy.deepcopy(obj), options)
+        made = objects.shaped(kind, obj, options)
         metadata = made["metadata"]
         if metadata.get("resourceVersion"):
             raise problems.bad("resourceVersion should not be set on objects to be created")
@@ -167,7 +167,7 @@ class Registry:
         """
         if options.subresource == "scale":
             return self._scale(kind, namespace, name, lambda _: obj, options)
-        made = objects.shaped(kind, copy.deepcopy(obj), options)
+        made = objects.shaped(kind, obj, options)
         metadata = made["metadata"]
         if metadata.setdefault("name", name) != name:
             raise problems.bad(
@@ -191,7 +191,7 @@ class Registry:
 
     @staticmethod
     def _named(kind: Kind, old: Json, obj: object, options: Options) -> Json:
-        made = objects.shaped(kind, copy.deepcopy(obj), options)
+        made = objects.shaped(kind, obj, options)
         for part in ("name", "namespace"):
             if made["metadata"].get(part, old["metadata"].get(part)) != old["metadata"].get(part):
                 raise problems.bad(f"the {part} of the object does not match the {part} on the URL")
@@ -235,6 +235,8 @@ class Registry:
             self._allocation.fill(kind, made)
             validation.check(kind, made)
             changes.check_change(kind, old, made)
+        if objects.same(old, made):
+            return old
         objects.owned(kind, old, made, options)
         return self._kept(kind, old, made, options)
 
@@ -368,8 +370,8 @@ class Registry:
     def _drop(self, crd: Json) -> None:
         """Removes all objects of a definition, without waiting for who would finalize them: they could not be seen."""
         resource = crd["metadata"]["name"]
-        for entry in list_of(self.store, resource):
-            self.store.remove(resource, entry)
+        for key in self.store.keys(resource):
+            self.store.remove(resource, key)
         self.kinds.drop(resource)
 
     def finalize(self, namespace: str) -> None:
@@ -377,11 +379,6 @@ class Registry:
         obj = self.get("namespaces", "", namespace)
         if obj and obj["metadata"].get("deletionTimestamp") and not obj["metadata"].get("finalizers"):
             self.store.remove("namespaces", f"/{namespace}")
-
-
-def list_of(store: Store, resource: str) -> list[str]:
-    """The keys of a resource, for those who remove while they go through them."""
-    return [*store.keys(resource)]
 
 
 def _grace(kind: Kind, obj: Json, asked: int | None) -> int:
