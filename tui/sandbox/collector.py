@@ -1,7 +1,7 @@
 """The garbage collector.
 
-It removes dependents of owners that are gone, does what foreground and orphan deletions wait for, empties namespaces
-that go, keeps claims while a pod uses them, gives each namespace its ServiceAccount, and removes old events.
+It removes dependents of owners that are gone, does what foreground and orphan deletions wait for, and removes old
+events.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
 
 from tui.sandbox import ages
 from tui.sandbox.events import LIFETIME
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.objects import Deletion
-from tui.sandbox.ownership import Known, Ownership, Place, known_of
+from tui.sandbox.ownership import Known, Ownership, Place
 from tui.sandbox.registry import Registry
 
 _log = logging.getLogger(__name__)
-_FOREGROUND, _ORPHAN, _PROTECTION = "foregroundDeletion", "orphan", "kubernetes.io/pvc-protection"
+_FOREGROUND, _ORPHAN = "foregroundDeletion", "orphan"
 #: How long changes are gathered before they are worked on, and how often old events are looked for, seconds.
 _GATHER, _OLD = 0.05, 60.0
 
@@ -69,8 +68,6 @@ class Collector:
             if known:
                 self._look_at(known)
             del self._todo[place]
-        self._namespaces()
-        self._claims()
 
     def _look_at(self, known: Known) -> None:
         if known.marked and _ORPHAN in known.finalizers:
@@ -113,33 +110,6 @@ class Collector:
         if not blocks:
             self._release(known, _FOREGROUND)
 
-    def _namespaces(self) -> None:
-        """Empties the namespaces that go, and gives those that stay their ServiceAccount."""
-        for known in self._ownership.of("namespaces"):
-            if not known.marked:
-                if not self._store.get("serviceaccounts", f"{known.name}/default"):
-                    account = {"metadata": {"name": "default", "namespace": known.name}}
-                    self._registry.create("serviceaccounts", account, manager="collector")
-                continue
-            for inside in self._inside(known.name):
-                if not inside.marked:
-                    self._remove(inside, Deletion(inside.uid))
-            if not any(self._inside(known.name)):
-                self._registry.finalize(known.name)
-
-    def _inside(self, namespace: str) -> Iterator[Known]:
-        for resource in self._store.resources():
-            for entry in self._store.list(resource, namespace):
-                yield known_of(resource, entry)
-
-    def _claims(self) -> None:
-        """Lets claims go that no pod uses any more."""
-        for known in self._ownership.of("persistentvolumeclaims"):
-            if known.marked and _PROTECTION in known.finalizers:
-                pods = self._registry.list("pods", known.namespace)
-                if not any(_uses(pod, known.name) for pod in pods):
-                    self._release(known, _PROTECTION)
-
     def forget_events(self) -> None:
         """Removes the events that are older than an hour."""
         for entry in [*self._store.list("events")]:
@@ -148,10 +118,3 @@ class Collector:
             when = ages.parse(stamp or "")
             if when is None or time.time() - when.timestamp() > LIFETIME:
                 self._store.remove("events", entry.key)
-
-
-def _uses(pod: Json, claim: str) -> bool:
-    if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
-        return False
-    volumes = pod["spec"].get("volumes", [])
-    return any(volume.get("persistentVolumeClaim", {}).get("claimName") == claim for volume in volumes)

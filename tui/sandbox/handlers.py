@@ -222,8 +222,6 @@ class Resources:
             raise problems.no_method()
         options = self._options(request, target, "UpdateOptions")
         body = await self._body(request, kind)
-        if target.subresource == "finalize":
-            return bodies.answer(self._registry.fetch(kind, namespace, target.name))
         made = self._registry.replace(self._writable(kind), namespace, target.name, body, options)
         return self._shown(request, kind, made)
 

@@ -41,7 +41,7 @@ class Options:
 
     Attributes:
         manager: who owns the fields that it sets.
-        subresource: `status` or `scale`; empty for the object itself.
+        subresource: `status`, `scale` or `finalize` (of namespaces); empty for the object itself.
         dry: whether everything but the keeping is done.
         strict: whether unknown fields are refused.
         force: whether an apply takes fields from their owners.
@@ -181,6 +181,9 @@ def continued(kind: Kind, old: Json, obj: Json, options: Options) -> Json:
         if kind.key == "pods" and "status" in made:
             made["status"].setdefault("qosClass", old.get("status", {}).get("qosClass", "BestEffort"))
         return made
+    if options.subresource == "finalize":
+        finalizers = (obj.get("spec") or {}).get("finalizers") or []
+        return {**old, "metadata": dict(old["metadata"]), "spec": {**old.get("spec", {}), "finalizers": finalizers}}
     made = obj
     metadata, before = made["metadata"], old["metadata"]
     for part in _KEPT:

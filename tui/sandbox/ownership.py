@@ -145,10 +145,6 @@ class Ownership:
         """The objects that name an owner."""
         return [self._known[place] for place in self._dependents.get(uid, ())]
 
-    def of(self, resource: str) -> list[Known]:
-        """The objects of a resource, as they were at the last `catch_up`."""
-        return [self._known[place] for key in self._store.keys(resource) if (place := (resource, key)) in self._known]
-
 
 def _discard(index: dict[str, dict[Place, None]], uid: str, place: Place) -> None:
     places = index[uid]

@@ -374,12 +374,6 @@ class Registry:
             self.store.remove(resource, key)
         self.kinds.drop(resource)
 
-    def finalize(self, namespace: str) -> None:
-        """Removes a namespace that is marked and empty."""
-        obj = self.get("namespaces", "", namespace)
-        if obj and obj["metadata"].get("deletionTimestamp") and not obj["metadata"].get("finalizers"):
-            self.store.remove("namespaces", f"/{namespace}")
-
 
 def _grace(kind: Kind, obj: Json, asked: int | None) -> int:
     """How many seconds an object gets to end; only pods that run need any."""
