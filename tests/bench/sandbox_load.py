@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import os
 import re
@@ -38,6 +39,9 @@ from tui.sandbox.kubelet.supervisor import family, processes
 from tui.sandbox.users import write_private
 
 _STAMP = re.compile(rb'"bench/at":"([0-9.]+)-([0-9]+)"')
+#: What a watch has seen, and which changes were made of each resource.
+_Result = dict[str, Any]
+_Done = dict[str, set[int]]
 _NOBODY = "bench-nobody"
 #: Path, list kind and share of the objects.
 _KINDS = (("pods", 0.4), ("configmaps", 0.4), ("persistentvolumeclaims", 0.2))
@@ -53,10 +57,9 @@ class Target:
     @classmethod
     def of(cls, kubeconfig: Path) -> Target:
         """The current context of a kubeconfig with a client certificate."""
-        import base64
-
         config = yaml.safe_load(kubeconfig.read_text("utf-8"))
-        named = {part: {one["name"]: one[part[:-1]] for one in config[part]} for part in ("clusters", "users", "contexts")}
+        parts = ("clusters", "users", "contexts")
+        named = {part: {one["name"]: one[part[:-1]] for one in config[part]} for part in parts}
         chosen = named["contexts"][config["current-context"]]
         cluster, user = named["clusters"][chosen["cluster"]], named["users"][chosen["user"]]
 
@@ -170,10 +173,10 @@ async def _lines(answer: aiohttp.ClientResponse) -> Any:
             yield line
 
 
-def _watch_all(kubeconfig: str, namespace: str, plurals: list[str], seconds: float, ready: str) -> list[dict[str, Any]]:
-    """Runs watches in a process of their own; for each: its plural, the delays in seconds, the numbers, how it ended."""
+def _watch_all(kubeconfig: str, namespace: str, plurals: list[str], seconds: float, ready: str) -> list[_Result]:
+    """Runs watches in a process of their own; for each its plural, delays in seconds, numbers, and how it ended."""
 
-    async def one(session: aiohttp.ClientSession, plural: str, started: asyncio.Semaphore) -> dict[str, Any]:
+    async def one(session: aiohttp.ClientSession, plural: str, started: asyncio.Semaphore) -> _Result:
         path = f"/api/v1/namespaces/{namespace}/{plural}"
         async with session.get(path, params={"limit": "1"}) as answer:
             version = json.loads(await answer.read())["metadata"]["resourceVersion"]
@@ -198,7 +201,7 @@ def _watch_all(kubeconfig: str, namespace: str, plurals: list[str], seconds: flo
             ended = ""
         return {"plural": plural, "delays": delays, "numbers": numbers, "ended": ended}
 
-    async def run() -> list[dict[str, Any]]:
+    async def run() -> list[_Result]:
         started = asyncio.Semaphore(0)
         async with Target.of(Path(kubeconfig)).session() as session:
             tasks = [asyncio.create_task(one(session, plural, started)) for plural in plurals]
@@ -210,11 +213,11 @@ def _watch_all(kubeconfig: str, namespace: str, plurals: list[str], seconds: flo
     return asyncio.run(run())
 
 
-def _change(kubeconfig: str, namespace: str, count: int, rate: int, seconds: float) -> tuple[dict[str, set[int]], float]:
+def _change(kubeconfig: str, namespace: str, count: int, rate: int, seconds: float) -> tuple[_Done, float]:
     """Changes objects at a rate in a process of its own: the numbers by plural, and the rate that was reached."""
 
-    async def run() -> tuple[dict[str, set[int]], float]:
-        done: dict[str, set[int]] = {plural: set() for plural, _ in _KINDS}
+    async def run() -> tuple[_Done, float]:
+        done: _Done = {plural: set() for plural, _ in _KINDS}
         every = list(_names(count))
         headers = {"Content-Type": "application/merge-patch+json"}
         slots = asyncio.Semaphore(64)
@@ -250,7 +253,7 @@ def _measure(pid: int) -> tuple[float, float]:
     return (int(fields[11]) + int(fields[12])) / ticks, int(fields[21]) * resource.getpagesize() / 2**20
 
 
-def _report(results: list[dict[str, Any]], done: dict[str, set[int]]) -> None:
+def _report(results: list[_Result], done: _Done) -> None:
     for number, result in enumerate(results):
         delays = sorted(result["delays"]) or [float("nan")]
         missed = len(done[result["plural"]] - result["numbers"])
@@ -270,6 +273,8 @@ def _load(kubeconfig: Path, options: argparse.Namespace, pid: int | None) -> Non
         print(f"  {options.objects} objects made over HTTP in {took:.1f} s ({options.objects / took:.0f}/s){memory}")
         for plural, _ in _KINDS:
             asyncio.run(_list(target, namespace, plural))
+        if pid:
+            print(f"  after the lists: {_measure(pid)[1]:.0f} MiB")
         plurals = [_KINDS[number % len(_KINDS)][0] for number in range(options.watches)]
         with ProcessPoolExecutor(2) as pool, tempfile.TemporaryDirectory() as scratch:
             ready = Path(scratch) / "ready"
@@ -318,7 +323,8 @@ def main() -> None:
         _load(options.server, options, None)
         return
     directory = Path(tempfile.mkdtemp(prefix="sandbox-load-"))
-    command = [sys.executable, "-m", "tui.sandbox", "--directory", str(directory), *(["--scene"] if options.scene else [])]
+    command = [sys.executable, *os.environ.get("W5E", "-m tui.sandbox").split(), "--directory", str(directory)]
+    command += ["--scene"] if options.scene else []
     start = time.perf_counter()
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:

@@ -86,16 +86,18 @@ class Collector:
         obj = self._registry.get(known.resource, known.namespace, known.name)
         if obj:
             kept = [name for name in obj["metadata"].get("finalizers", []) if name != finalizer]
-            patch = {"metadata": {"finalizers": kept or None}}
-            self._registry.patch(known.resource, known.namespace, known.name, patch, manager="collector")
+            self._patch(known, {"finalizers": kept or None})
+
+    def _patch(self, known: Known, metadata: Json) -> None:
+        patch = {"metadata": metadata}
+        self._registry.patch(known.resource, known.namespace, known.name, patch, manager="collector")
 
     def _orphan(self, known: Known, dependents: list[Known]) -> None:
         for dependent in dependents:
             obj = self._registry.get(dependent.resource, dependent.namespace, dependent.name)
             if obj:
                 owners = [one for one in obj["metadata"].get("ownerReferences", []) if one.get("uid") != known.uid]
-                patch = {"metadata": {"ownerReferences": owners or None}}
-                self._registry.patch(dependent.resource, dependent.namespace, dependent.name, patch, manager="collector")
+                self._patch(dependent, {"ownerReferences": owners or None})
         self._release(known, _ORPHAN)
 
     def _wait(self, known: Known, dependents: list[Known]) -> None:

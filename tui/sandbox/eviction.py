@@ -86,7 +86,7 @@ def _heed(registry: Registry, namespace: str, pod: Json) -> None:
         return
     budget = budgets[0]
     test = selectors.of_object(budget.get("spec", {}).get("selector"))
-    pods = [one for one in registry.list("pods", namespace) if test(one["metadata"].get("labels", {}))]
+    pods = registry.select("pods", namespace, lambda labels, _: test(labels))
     allowed, healthy, wanted = _allowed(registry, budget, pods)
     # A pod that is not ready may go when those that are suffice without it (IfHealthyBudget, the default).
     if allowed < 1 if _healthy(pod) else healthy < wanted:

@@ -173,17 +173,8 @@ _KEPT = (
 
 def continued(kind: Kind, old: Json, obj: Json, options: Options) -> Json:
     """What becomes of an object when it is replaced: the parts that such a write may not touch are as they were."""
-    if options.subresource == "status":
-        made = {key: value for key, value in old.items() if key != "status"}
-        made["metadata"] = dict(old["metadata"])
-        if "status" in obj:
-            made["status"] = obj["status"]
-        if kind.key == "pods" and "status" in made:
-            made["status"].setdefault("qosClass", old.get("status", {}).get("qosClass", "BestEffort"))
-        return made
-    if options.subresource == "finalize":
-        finalizers = (obj.get("spec") or {}).get("finalizers") or []
-        return {**old, "metadata": dict(old["metadata"]), "spec": {**old.get("spec", {}), "finalizers": finalizers}}
+    if options.subresource in ("status", "finalize"):
+        return _continued_part(kind, old, obj, options.subresource)
     made = obj
     metadata, before = made["metadata"], old["metadata"]
     for part in _KEPT:
@@ -206,6 +197,20 @@ def continued(kind: Kind, old: Json, obj: Json, options: Options) -> Json:
                 made.setdefault("spec", {})[part] = old["spec"][part]
     if kind.key == "persistentvolumeclaims" and old["spec"].get("volumeName"):
         made.setdefault("spec", {}).setdefault("volumeName", old["spec"]["volumeName"])
+    return made
+
+
+def _continued_part(kind: Kind, old: Json, obj: Json, subresource: str) -> Json:
+    """What becomes of an object when a subresource of it is written; `old` is not changed, but shares its parts."""
+    if subresource == "finalize":
+        finalizers = (obj.get("spec") or {}).get("finalizers") or []
+        return {**old, "metadata": dict(old["metadata"]), "spec": {**old.get("spec", {}), "finalizers": finalizers}}
+    made = {key: value for key, value in old.items() if key != "status"}
+    made["metadata"] = dict(old["metadata"])
+    if "status" in obj:
+        made["status"] = obj["status"]
+    if kind.key == "pods" and "status" in made:
+        made["status"].setdefault("qosClass", old.get("status", {}).get("qosClass", "BestEffort"))
     return made
 
 

@@ -15,7 +15,7 @@ from tui.sandbox.store import Entry, Expired, Store
 Place = tuple[str, str]
 
 
-class Owner(msgspec.Struct, rename="camel"):
+class Owner(msgspec.Struct, rename="camel", gc=False):
     """What matters of an owner reference."""
 
     uid: str = ""
@@ -36,7 +36,7 @@ class _Object(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Object).decode
 
 
-class Known(msgspec.Struct, frozen=True):
+class Known(msgspec.Struct, frozen=True, gc=False):
     """What matters of an object.
 
     Attributes:

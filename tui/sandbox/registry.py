@@ -10,7 +10,7 @@ from tui.sandbox import changes, fields, objects, patches, problems, shapes, val
 from tui.sandbox.allocation import Allocation
 from tui.sandbox.events import Events
 from tui.sandbox.kinds import Kind, Kinds
-from tui.sandbox.model import Change, Json, Propagation
+from tui.sandbox.model import Change, Json, Meant, Propagation
 from tui.sandbox.objects import Deletion, Options
 from tui.sandbox.store import Store
 
@@ -52,6 +52,11 @@ class Registry:
         """See `Objects.get`."""
         entry = self.store.get(resource, f"{namespace}/{name}")
         return entry.load() if entry else None
+
+    def select(self, resource: str, namespace: str, meant: Meant) -> list[Json]:
+        """See `Objects.select`."""
+        every = self.store.list(resource, namespace)
+        return [entry.load() for entry in every if meant(entry.labels, entry.controller)]
 
     def list(self, resource: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Json]:
         """See `Objects.list`."""

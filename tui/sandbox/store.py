@@ -11,7 +11,6 @@ import bisect
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -24,7 +23,7 @@ from tui.sandbox.model import ApiError, Change, Json
 #: How many changes are remembered at least, unless they are large; a watch that asks for older ones is told 410.
 HISTORY = 5000
 #: How much the remembered changes may take, bytes. The objects of a change are mostly those of the one before as well.
-_HISTORY_BYTES = 24 << 20
+_HISTORY_BYTES = 16 << 20
 #: How many are remembered even if they take more: whoever follows closely is served, however large the objects are.
 _HISTORY_LEAST = 32
 #: How long a change may wait for the disk, seconds.
@@ -34,8 +33,9 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+# Neither can be part of a cycle, so the garbage collector need not look at them: with 10,000 objects it would stop the
+# API for a tenth of a second at a time.
+class Entry(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An object as it is kept.
 
     Attributes:
@@ -44,6 +44,7 @@ class Entry:
         raw: its JSON.
         labels: its labels.
         fields: what can be selected, see `selectors.FIELDS`.
+        controller: the uid of the owner that controls it, empty without one.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Entry:
     raw: bytes
     labels: dict[str, str]
     fields: dict[str, str]
+    controller: str = ""
 
     def load(self) -> Json:
         """The object; a new one each time."""
@@ -58,8 +60,7 @@ class Entry:
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A change that is remembered: `new` is None when the object is gone, `last` is what it was at the end."""
 
     revision: int
@@ -135,16 +136,20 @@ class Store:
         old = objects.pop(line.n, None)
         if old:
             self._size -= len(old.raw)
-        if bytes(line.o):
-            entry = self._entry(line.k, line.n, line.r, bytes(line.o))
+        if raw := bytes(line.o):
+            entry = self._entry(line.k, line.n, line.r, raw, _decode(raw))
             objects[line.n] = entry
             self._size += len(entry.raw)
 
-    @staticmethod
-    def _entry(resource: str, key: str, revision: int, raw: bytes, obj: Json | None = None) -> Entry:
-        obj = obj or _decode(raw)
-        labels = obj.get("metadata", {}).get("labels") or {}
-        return Entry(key, revision, raw, dict(labels), selectors.fields_of(resource, obj))
+    def _entry(self, resource: str, key: str, revision: int, raw: bytes, obj: Json) -> Entry:
+        meta = obj.get("metadata", {})
+        owners = (one.get("uid", "") for one in meta.get("ownerReferences") or () if one.get("controller"))
+        labels, fields = dict(meta.get("labels") or {}), selectors.fields_of(resource, obj)
+        if old := self.get(resource, key):
+            # Most changes leave these as they are, and history keeps every version.
+            labels = old.labels if old.labels == labels else labels
+            fields = old.fields if old.fields == fields else fields
+        return Entry(key, revision, raw, labels, fields, next(owners, ""))
 
     def get(self, resource: str, key: str) -> Entry | None:
         """One object."""
@@ -155,7 +160,7 @@ class Store:
         return tuple(resource for resource, objects in self._objects.items() if objects)
 
     def keys(self, resource: str, namespace: str | None = None) -> Sequence[str]:
-        """All keys of a resource, or those in a namespace, in order; they may be changed while one goes through them."""
+        """All keys of a resource, or those in a namespace, in order: a copy, so that what it names may be removed."""
         found = self._sorted.get(resource)
         if found is None:
             found = self._sorted[resource] = sorted(self._objects.get(resource, {}))
@@ -213,7 +218,7 @@ class Store:
         if (keys := self._sorted.get(resource)) is not None:
             del keys[bisect.bisect_left(keys, key)]
         self._size -= len(old.raw)
-        last = Entry(key, revision, _encode(obj), old.labels, old.fields)
+        last = Entry(key, revision, _encode(obj), old.labels, old.fields, old.controller)
         self._remember(Record(revision, resource, key, old, None, last))
         return obj
 

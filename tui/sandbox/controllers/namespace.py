@@ -46,7 +46,7 @@ _CONTENT = (
 #: Seconds until a namespace that still has something is looked at again.
 _AGAIN = 1.0
 #: How much is deleted at once: the API answers between.
-_BURST = 200
+_BURST = 500
 
 
 class Namespaces:
