@@ -30,8 +30,8 @@ from tui.sandbox.users import User
 PATH = "/sandbox/v1/faults"
 #: Bytes of this machine's disk that are never filled.
 SPARE = 2 << 30
-#: The longest delay, milliseconds.
-_LONGEST = 60_000
+#: The longest delay, milliseconds: the answer to whoever ends it has to wait as long.
+_LONGEST = 10_000
 
 
 class Faults:
@@ -47,7 +47,6 @@ class Faults:
         self._store, self._registry, self._server, self._kubelet = store, registry, server, kubelet
         self._watches: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
         self._freezer = Freezer(registry, kubelet)
-        self._latency = 0.0
         self._busy = asyncio.Lock()
         self._makers: dict[str, Callable[[Wish], Awaitable[tuple[str, str, Undo | None]]]] = {
             "kill-pod": self._kill_pod,
@@ -160,8 +159,6 @@ class Faults:
             return
         if target.verb == "watch" and request.transport is not None:
             self._watches.add(request.transport)
-        if self._latency:
-            await asyncio.sleep(self._latency)
 
     # ── Pods ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -292,12 +289,12 @@ class Faults:
 
     async def _slow_network(self, wish: Wish) -> tuple[str, str, Undo | None]:
         delay = within("milliseconds", wish.options, 1, _LONGEST) / 1000
-        self._latency = self._kubelet.host.delay = delay
+        self._server.latency.seconds = delay
 
         async def undo() -> None:
-            self._latency = self._kubelet.host.delay = 0.0
+            self._server.latency.seconds = 0.0
 
-        return f"every answer comes {delay:g} s later", "", undo
+        return f"all that the API sends comes {delay:g} s later, watches, logs and forwards too", "", undo
 
 
 def _connections(count: int) -> str:

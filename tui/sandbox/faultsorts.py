@@ -41,7 +41,7 @@ SORTS: dict[str, Sort] = {
     "refuse-right": Sort(
         "refuses users a right that they have (403)", "resource", options={"user": "*", "verb": "*", "cut": True}
     ),
-    "slow-network": Sort("lets answers and forwarded connections wait", options={"milliseconds": 500}),
+    "slow-network": Sort("delays all that the API sends, in watches and forwards too", options={"milliseconds": 500}),
 }  # fmt: skip
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import platform
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
+from typing import cast
 
 from aiohttp import web
 
 from tui.sandbox import bodies, problems, reviews, targets
 from tui.sandbox.discovery import AGGREGATED, Discovery
 from tui.sandbox.handlers import Resources
+from tui.sandbox.latency import Latency, Slowed
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.rbac import Asked, Rights
 from tui.sandbox.registry import Registry
@@ -55,6 +58,7 @@ class Server:
         url: where it serves, once it has started.
         rights: what users may do.
         gates: what every request passes.
+        latency: how much later what is sent arrives.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Server:
         self._users = Users(directory, host)
         self.rights = Rights(registry.store)
         self.gates: list[Gate] = []
+        self.latency = Latency()
         self._discovery = Discovery(registry.kinds, metrics=metrics)
         self._resources = Resources(registry)
         self._host, self._port = host, port
@@ -95,6 +100,7 @@ class Server:
         app.router.add_route("*", "/{path:.*}", self._answer)
         # Watches end with their clients, and do not hold up the end of the server.
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)
+        self._listener: asyncio.Server | None = None
         self.kubeconfig = directory / "kubeconfig"
         self.url = ""
 
@@ -109,18 +115,21 @@ class Server:
             OSError: the port is taken, or the kubeconfig cannot be written.
         """
         await self._runner.setup()
+        serve = cast("web.Server", self._runner.server)
         try:
-            site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._users.tls())
-            await site.start()
-            port = self._runner.addresses[0][1]
-            self.url = f"https://{self._host}:{port}"
+            self._listener = await asyncio.get_running_loop().create_server(
+                lambda: Slowed(serve(), self.latency), self._host, self._port, ssl=self._users.tls()
+            )
+            self.url = f"https://{self._host}:{self._listener.sockets[0].getsockname()[1]}"
             self._users.write_kubeconfig(self.url)
         except OSError:
-            await self._runner.cleanup()
+            await self.stop()
             raise
 
     async def stop(self) -> None:
         """Ends every request and serves no longer."""
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
 
     # ── Every request ────────────────────────────────────────────────────────────────────────────────────────────────
