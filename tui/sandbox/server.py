@@ -158,8 +158,8 @@ class Server:
                 ApiError(problem.status, problem.reason.replace(" ", ""), problem.text or problem.reason)
             )
         except ConnectionError:
-            # The client went while it was answered.
-            raise
+            # The client went while it was answered. Nobody reads this; raised, it would be logged as a fault of ours.
+            return web.Response(status=499)
         except Exception:
             _log.exception("%s %s", request.method, request.path)
             return bodies.refuse(ApiError(500, "InternalError", "Internal error occurred: see the sandbox's log"))
