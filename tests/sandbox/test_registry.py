@@ -178,8 +178,9 @@ def test_a_dependent_of_two_owners_goes_with_the_last(registry: Registry) -> Non
         made = registry.create("configmaps", {"metadata": {"name": name, "namespace": "default"}})
         references.append({"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": made["metadata"]["uid"]})
     registry.create("secrets", {"metadata": {"name": "of", "namespace": "default", "ownerReferences": references}})
-    for name in ("first", "second"):
-        assert registry.get("secrets", "default", "of")
+    for name, left in (("first", ["first", "second"]), ("second", ["second"])):
+        of = registry.get("secrets", "default", "of") or {}
+        assert [one["name"] for one in of["metadata"]["ownerReferences"]] == left
         registry.delete("configmaps", "default", name)
         collector.collect()
     assert registry.get("secrets", "default", "of") is None

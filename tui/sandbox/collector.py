@@ -74,8 +74,12 @@ class Collector:
             self._orphan(known, self._ownership.dependents(known.uid))
         elif known.marked and _FOREGROUND in known.finalizers:
             self._wait(known, self._ownership.dependents(known.uid))
-        elif known.owners and not known.marked and not any(self._ownership.exists(one.uid) for one in known.owners):
-            self._remove(known, Deletion(known.uid))
+        elif known.owners and not known.marked:
+            gone = {one.uid for one in known.owners if not self._ownership.exists(one.uid)}
+            if len(gone) == len({one.uid for one in known.owners}):
+                self._remove(known, Deletion(known.uid))
+            elif gone:
+                self._disown(known, gone)
 
     def _remove(self, known: Known, deletion: Deletion) -> None:
         kind = self._registry.kinds.of(known.resource)
@@ -94,11 +98,15 @@ class Collector:
 
     def _orphan(self, known: Known, dependents: list[Known]) -> None:
         for dependent in dependents:
-            obj = self._registry.get(dependent.resource, dependent.namespace, dependent.name)
-            if obj:
-                owners = [one for one in obj["metadata"].get("ownerReferences", []) if one.get("uid") != known.uid]
-                self._patch(dependent, {"ownerReferences": owners or None})
+            self._disown(dependent, {known.uid})
         self._release(known, _ORPHAN)
+
+    def _disown(self, known: Known, uids: set[str]) -> None:
+        """Takes owners away from an object."""
+        obj = self._registry.get(known.resource, known.namespace, known.name)
+        if obj:
+            owners = [one for one in obj["metadata"].get("ownerReferences", []) if one.get("uid") not in uids]
+            self._patch(known, {"ownerReferences": owners or None})
 
     def _wait(self, known: Known, dependents: list[Known]) -> None:
         blocks = False
