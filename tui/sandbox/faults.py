@@ -13,13 +13,13 @@ from aiohttp import web
 from tui.sandbox import bodies, problems
 from tui.sandbox.faultnode import FILLING, TOLERATED, Freezer, fill, send
 from tui.sandbox.faultsorts import SORTS, Active, Undo, Wish, options_of, place_of, sort_of, told, within
-from tui.sandbox.kubelet.environment import quantity
 from tui.sandbox.kubelet.kubelet import Kubelet
 from tui.sandbox.kubelet.pod import Pod
 from tui.sandbox.kubelet.usage import disk
 from tui.sandbox.kubelet.volumes import MountError, inside
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.objects import now
+from tui.sandbox.quantities import quantity
 from tui.sandbox.rbac import Asked
 from tui.sandbox.registry import Registry
 from tui.sandbox.server import Server

@@ -14,7 +14,6 @@ from tui.sandbox.controllers.meta import (
     name_of,
     namespace_of,
     seconds_of,
-    selects,
     share,
     timestamp,
     with_condition,
@@ -23,6 +22,7 @@ from tui.sandbox.controllers.pods import is_finished, is_ready, set_status
 from tui.sandbox.controllers.replicaset import REPLICA_SETS
 from tui.sandbox.controllers.statefulset import SETS
 from tui.sandbox.model import Change, Json, Objects
+from tui.sandbox.selectors import selects
 
 BUDGETS = "poddisruptionbudgets.policy"
 #: For so many seconds an eviction that was granted counts though its pod is still there.

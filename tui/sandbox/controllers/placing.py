@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tui.sandbox.controllers.meta import labels_of, name_of, selects
+from tui.sandbox.controllers.meta import labels_of, name_of
 from tui.sandbox.model import Change, Json
+from tui.sandbox.selectors import selects
 
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 

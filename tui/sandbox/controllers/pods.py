@@ -17,9 +17,9 @@ from tui.sandbox.controllers.meta import (
     namespace_of,
     reference_to,
     seconds_of,
-    selects,
 )
 from tui.sandbox.model import ApiError, Change, Json, Objects
+from tui.sandbox.selectors import selects
 
 #: So many pods one owner gets at most, whatever it asks for: a hostile count must not eat the machine's memory.
 MOST = 1000

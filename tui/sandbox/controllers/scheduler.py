@@ -15,13 +15,13 @@ from tui.sandbox.controllers.meta import (
     is_deleted,
     name_of,
     namespace_of,
-    quantity,
     timestamp,
     with_condition,
 )
 from tui.sandbox.controllers.placing import UNSCHEDULABLE, is_heartbeat, matches, repelling
 from tui.sandbox.controllers.pods import is_finished, set_status
 from tui.sandbox.model import Change, Json, Objects
+from tui.sandbox.quantities import quantity
 
 _SOURCE = "default-scheduler"
 #: Seconds until a pod that found no room is looked at again: what it waits for may be no change of an object.
