@@ -173,42 +173,50 @@ async def _lines(answer: aiohttp.ClientResponse) -> Any:
             yield line
 
 
-def _watch_all(kubeconfig: str, namespace: str, plurals: list[str], seconds: float, ready: str) -> list[_Result]:
-    """Runs watches in a process of their own; for each its plural, delays in seconds, numbers, and how it ended."""
+def _watch_all(kubeconfig: str, namespace: str, plurals: list[str], scratch: str) -> list[_Result]:
+    """Runs watches in a process of their own, from the file `ready`, which it makes, until the file `over` is there.
 
-    async def one(session: aiohttp.ClientSession, plural: str, started: asyncio.Semaphore) -> _Result:
-        path = f"/api/v1/namespaces/{namespace}/{plural}"
+    For each: its plural, the delays in seconds, the numbers of the changes that it saw, and why it ended by itself.
+    """
+
+    async def one(session: aiohttp.ClientSession, result: _Result, started: asyncio.Semaphore) -> None:
+        path = f"/api/v1/namespaces/{namespace}/{result['plural']}"
         async with session.get(path, params={"limit": "1"}) as answer:
             version = json.loads(await answer.read())["metadata"]["resourceVersion"]
         query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true"}
-        delays: list[float] = []
-        numbers: set[int] = set()
-        ended = "cut off"
-        try:
-            async with asyncio.timeout(seconds), session.get(path, params=query) as answer:
-                started.release()
-                async for line in _lines(answer):
-                    now = time.monotonic()
-                    if line.startswith(b'{"type":"ERROR"'):
-                        ended = line.decode()[:200]
-                        break
-                    if found := _STAMP.search(line):
-                        number = int(found[2])
-                        if number not in numbers:  # others, such as a controller, may change the object again
-                            numbers.add(number)
-                            delays.append(now - float(found[1]))
-        except TimeoutError:
-            ended = ""
-        return {"plural": plural, "delays": delays, "numbers": numbers, "ended": ended}
+        async with session.get(path, params=query) as answer:
+            started.release()
+            async for line in _lines(answer):
+                now = time.monotonic()
+                if line.startswith(b'{"type":"ERROR"'):
+                    result["ended"] = line.decode()[:200]
+                    return
+                found = _STAMP.search(line)
+                # Others, such as a controller, may change the object again.
+                if found and (number := int(found[2])) not in result["numbers"]:
+                    result["numbers"].add(number)
+                    result["delays"].append(now - float(found[1]))
+        result["ended"] = "cut off"
 
     async def run() -> list[_Result]:
         started = asyncio.Semaphore(0)
+        results: list[_Result] = [{"plural": each, "delays": [], "numbers": set(), "ended": ""} for each in plurals]
         async with Target.of(Path(kubeconfig)).session() as session:
-            tasks = [asyncio.create_task(one(session, plural, started)) for plural in plurals]
+            tasks = [asyncio.create_task(one(session, result, started)) for result in results]
             for _ in tasks:
                 await started.acquire()
-            Path(ready).touch()
-            return await asyncio.gather(*tasks)
+            (Path(scratch) / "ready").touch()
+            while not (Path(scratch) / "over").exists():
+                await asyncio.sleep(0.1)
+            # Even a watch that is far behind gets its time to catch up.
+            seen = -1
+            while (now := sum(len(result["delays"]) for result in results)) != seen:
+                seen = now
+                await asyncio.sleep(3)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return results
 
     return asyncio.run(run())
 
@@ -277,17 +285,14 @@ def _load(kubeconfig: Path, options: argparse.Namespace, pid: int | None) -> Non
             print(f"  after the lists: {_measure(pid)[1]:.0f} MiB")
         plurals = [_KINDS[number % len(_KINDS)][0] for number in range(options.watches)]
         with ProcessPoolExecutor(2) as pool, tempfile.TemporaryDirectory() as scratch:
-            ready = Path(scratch) / "ready"
-            # Longer than the changes, so that even a watch that is far behind gets them all.
-            watching = pool.submit(
-                _watch_all, str(kubeconfig), namespace, plurals, options.seconds + 15, str(ready)
-            )  # fmt: skip
-            while not ready.exists() and not watching.done():
+            watching = pool.submit(_watch_all, str(kubeconfig), namespace, plurals, scratch)
+            while not (Path(scratch) / "ready").exists() and not watching.done():
                 time.sleep(0.05)
             before, start = _measure(pid) if pid else (0.0, 0.0), time.monotonic()
             done, rate = pool.submit(
                 _change, str(kubeconfig), namespace, options.objects, options.rate, options.seconds
             ).result()  # fmt: skip
+            (Path(scratch) / "over").touch()
             after, took = _measure(pid) if pid else (0.0, 0.0), time.monotonic() - start
             used = f", {(after[0] - before[0]) / took:.0%} of a processor, {after[1]:.0f} MiB" if pid else ""
             print(f"  {sum(map(len, done.values()))} changes at {rate:.0f}/s{used}")
@@ -323,7 +328,7 @@ def main() -> None:
         _load(options.server, options, None)
         return
     directory = Path(tempfile.mkdtemp(prefix="sandbox-load-"))
-    command = [sys.executable, *os.environ.get("W5E", "-m tui.sandbox").split(), "--directory", str(directory)]
+    command = [sys.executable, "-m", "tui.sandbox", "--directory", str(directory)]
     command += ["--scene"] if options.scene else []
     start = time.perf_counter()
     try:

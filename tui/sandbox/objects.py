@@ -45,8 +45,6 @@ class Options:
         dry: whether everything but the keeping is done.
         strict: whether unknown fields are refused.
         force: whether an apply takes fields from their owners.
-        uid: which object is meant; empty: whichever has the name.
-        version: the resource version that the object must still have.
     """
 
     manager: str = "sandbox"
@@ -54,13 +52,19 @@ class Options:
     dry: bool = False
     strict: bool = False
     force: bool = False
-    uid: str = ""
-    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """How a deletion is meant; see `Options`. `grace` is seconds, None for what the object says."""
+    """How a deletion is meant.
+
+    Attributes:
+        uid: which object is meant; empty: whichever has the name.
+        version: the resource version that the object must still have; empty: any.
+        grace: seconds that it has to end, None for what the object says.
+        propagation: what becomes of its dependents.
+        dry: whether everything but the deleting is done.
+    """
 
     uid: str = ""
     version: str = ""

@@ -228,10 +228,9 @@ class Registry:
         name, before, sent = old["metadata"]["name"], old["metadata"], made["metadata"]
         if sent.get("resourceVersion") and sent["resourceVersion"] != before["resourceVersion"]:
             raise problems.conflict(kind, name)
-        for uid in filter(None, (sent.get("uid"), options.uid)):
-            if uid != before["uid"]:
-                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before['uid']}"
-                raise problems.conflict(kind, name, why)
+        if (uid := sent.get("uid")) and uid != before["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before['uid']}"
+            raise problems.conflict(kind, name, why)
         if options.subresource and options.subresource not in kind.subresources:
             raise problems.no_resource()
         made = objects.continued(kind, old, made, options)

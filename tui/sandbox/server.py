@@ -49,9 +49,9 @@ Gate = Callable[[web.Request, User, Target], Awaitable[None]]
 class Server:
     """Serves a registry.
 
-    Handlers that others bring (`routes`: logs, exec, statistics …) are asked only when the sender may; `USER` and
-    `TARGET` say who that is and what is meant. An `ApiError` that they raise becomes a Status. They are cancelled when
-    the client goes.
+    Handlers that others bring (`extend`, `add_routes`: logs, exec, statistics …) are asked only when the sender may;
+    `USER` and `TARGET` say who that is and what is meant. An `ApiError` that they raise becomes a Status. They are
+    cancelled when the client goes.
 
     Attributes:
         kubeconfig: the file that tells clients how to get in; there once the server has started.
@@ -66,7 +66,6 @@ class Server:
         registry: Registry,
         directory: Path,
         *,
-        routes: Iterable[web.RouteDef] = (),
         extend: Callable[[web.Application], None] | None = None,
         metrics: bool = False,
         host: str = "127.0.0.1",
@@ -77,8 +76,7 @@ class Server:
         Args:
             registry: what is served.
             directory: where certificates and kubeconfig are kept.
-            routes: handlers of what the registry does not serve.
-            extend: adds more of them, for those who also want to hear when the server stops.
+            extend: adds handlers of what the registry does not serve, and hears of the application's life.
             metrics: whether these serve metrics.k8s.io, which discovery tells then.
             host: the address; of loopback.
             port: 0 for any that is free.
@@ -94,7 +92,6 @@ class Server:
         self._resources = Resources(registry)
         self._host, self._port = host, port
         app = web.Application(client_max_size=_LARGEST, middlewares=[self._guard])
-        app.router.add_routes(routes)
         if extend is not None:
             extend(app)
         app.router.add_route("*", "/{path:.*}", self._answer)
@@ -105,7 +102,7 @@ class Server:
         self.url = ""
 
     def add_routes(self, routes: Iterable[web.RouteDef]) -> None:
-        """Serves what the registry does not; as the `routes` of the beginning, and before the start as well."""
+        """Serves what the registry does not; before the start."""
         self._runner.app.router.add_routes(routes)
 
     async def start(self) -> None:
