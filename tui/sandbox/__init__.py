@@ -21,8 +21,8 @@
   to go wrong: `faultsorts`, `faultnode`, `latency`).
 
 Three rules hold throughout. Controllers and kubelet call `Objects`, never the store, so that what is true over HTTP is
-true within. A call returns at once and what it returned is current; what comes from `Objects` is never changed in place.
-Where the real Kubernetes does something else, the sandbox is wrong: tests say where it was looked up or seen.
+true within. A call returns at once and what it returned is current; what comes from `Objects` is never changed in
+place. Where the real Kubernetes does something else, the sandbox is wrong: tests say where it was looked up or seen.
 
 `python -m tui.sandbox --directory DIR` runs it, `tests/bench/sandbox_load.py` measures it with 10,000 objects.
 """
