@@ -60,7 +60,8 @@ class Sandbox:
         self.store = Store(directory)
         self.registry = Registry(self.store)
         seeds.plant(self.registry)
-        self.server = Server(self.registry, directory, routes=routes)
+        self.server = Server(self.registry, directory)
+        self.server.add_routes(routes)
         self.directory = directory
 
     @property

@@ -12,8 +12,10 @@ from fake_objects import FakeObjects, World, stateful_set, template
 
 from tui.sandbox.controllers import run
 from tui.sandbox.controllers.engine import Clock, Engine
-from tui.sandbox.controllers.meta import quantity, safe_hash, selects, share
+from tui.sandbox.controllers.meta import safe_hash, share
 from tui.sandbox.model import ApiError, Change, Json
+from tui.sandbox.quantities import quantity
+from tui.sandbox.selectors import selects
 
 SLICES, CLAIMS, VOLUMES = "endpointslices.discovery.k8s.io", "persistentvolumeclaims", "persistentvolumes"
 

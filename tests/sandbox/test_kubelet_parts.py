@@ -14,11 +14,12 @@ import pytest
 from tests.sandbox.kubelet_fakes import FakeObjects, until
 from tui.sandbox.kubelet import status, supervisor
 from tui.sandbox.kubelet.addresses import Addresses
-from tui.sandbox.kubelet.environment import ConfigError, Translation, build, expand, mount_variable, quantity
+from tui.sandbox.kubelet.environment import ConfigError, Translation, build, expand, mount_variable
 from tui.sandbox.kubelet.logs import Log
 from tui.sandbox.kubelet.processes import Processes
 from tui.sandbox.kubelet.volumes import MountError, Volumes, inside
 from tui.sandbox.model import Logs
+from tui.sandbox.quantities import quantity
 
 
 @pytest.mark.parametrize(

@@ -75,9 +75,13 @@ def _yaml(data: bytes) -> Value:
         raise bad(f"error decoding YAML: {str(problem).splitlines()[0] if str(problem) else 'unreadable'}") from None
 
 
+#: Of every answer of JSON; no charset is named, for kubectl takes the type literally.
+HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
+
+
 def answer(value: Value, status: int = 200, *, media: str = "application/json") -> web.Response:
     """An answer of JSON."""
-    headers = {"Content-Type": media, "Cache-Control": "no-cache, private"}
+    headers = {**HEADERS, "Content-Type": media}
     return web.Response(body=value if isinstance(value, bytes) else _encode(value), status=status, headers=headers)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 #: An object of Kubernetes as JSON. One that comes from `Objects` must not be changed: `copy.deepcopy` makes another.
 Json = dict[str, Any]
+
+#: Says of an object's labels, and of the uid of its controller (empty without one), whether it is meant.
+Meant = Callable[[Mapping[str, str], str], bool]
 
 #: How dependents are deleted.
 Propagation = Literal["Background", "Foreground", "Orphan"]
@@ -55,6 +58,9 @@ class Objects(Protocol):
 
     def get(self, resource: str, namespace: str, name: str) -> Json | None:
         """One object, None when there is none."""
+
+    def select(self, resource: str, namespace: str, meant: Meant) -> list[Json]:
+        """The objects of a namespace that are meant, by name; the others cost next to nothing."""
 
     def list(self, resource: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Json]:
         """The objects of a resource, in one namespace or in all, that bear all the labels; by namespace and name."""

@@ -24,7 +24,7 @@ def _workload(obj: Json, causes: Causes) -> None:
     elif not spec["selector"]:
         causes.invalid("spec.selector", {}, f"empty selector is invalid for {obj.get('kind', '').lower()}")
     podspecs.selector(spec.get("selector"), "spec.selector", causes)
-    if not spec.get("selector") or not selectors.of_object(spec["selector"])(labels or {}):
+    if not spec.get("selector") or not selectors.selects(spec["selector"], labels or {}):
         causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
     podspecs.check_labels(labels or {}, "spec.template.metadata.labels", causes)
     claims = {claim.get("metadata", {}).get("name", "") for claim in spec.get("volumeClaimTemplates", [])}

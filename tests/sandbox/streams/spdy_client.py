@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tui import spdy_headers
 from tui.sandbox.streams import spdy
 
 V4, SPDY = "v4.channel.k8s.io", "SPDY/3.1+portforward.k8s.io"
@@ -21,8 +22,8 @@ class Tunnel:
     def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         self.ws = ws
         self.frames: list[tuple[Any, ...]] = []
-        self._packer = zlib.compressobj(zdict=spdy.DICTIONARY)
-        self._unpacker = zlib.decompressobj(zdict=spdy.DICTIONARY)
+        self._packer = zlib.compressobj(zdict=spdy_headers.DICTIONARY)
+        self._unpacker = zlib.decompressobj(zdict=spdy_headers.DICTIONARY)
         self._bytes = b""
 
     async def open(self, stream: int, kind: str, port: object, request: str = "0", flags: int = 0) -> None:
@@ -72,7 +73,7 @@ class Tunnel:
 
 def frames() -> bytes:
     """Of every kind, with headers."""
-    packer = zlib.compressobj(zdict=spdy.DICTIONARY)
+    packer = zlib.compressobj(zdict=spdy_headers.DICTIONARY)
     made = b""
     for stream in (1, 3):
         text = b"\0\0\0\1\0\0\0\4port\0\0\0\4" + b"9001"

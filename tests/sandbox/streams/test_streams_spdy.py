@@ -15,6 +15,7 @@ from spdy_client import SPDY, V4, Tunnel, frames
 from streams_server import StreamsServer
 from waiting import until
 
+from tui import spdy_headers
 from tui.sandbox.streams import connection, inbox, spdy, websocket
 
 Client = aiohttp.ClientSession
@@ -246,7 +247,7 @@ async def test_what_is_no_spdy_ends_the_websocket(garbage: bytes, tunnel: Tunnel
 
 
 def test_headers_that_explode() -> None:
-    packer = zlib.compressobj(zdict=spdy.DICTIONARY)
+    packer = zlib.compressobj(zdict=spdy_headers.DICTIONARY)
     packed = bytes(10) + packer.compress(b"\0\0\0\1" + bytes(50 * MB)) + packer.flush(zlib.Z_SYNC_FLUSH)
     assert len(packed) < spdy.MAX_CONTROL
     with pytest.raises(spdy.SpdyError):

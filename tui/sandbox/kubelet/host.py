@@ -29,7 +29,6 @@ class Host:
         most: seconds of the longest (Kubernetes: 300).
         awake: not set while the kubelet is frozen: it tells nothing, hears nothing and starts nothing.
         crashing: pods, by namespace and name, whose containers end at once, and the exit code.
-        delay: seconds that connections to pods, and what they answer, take longer.
     """
 
     objects: Objects
@@ -41,7 +40,6 @@ class Host:
     most: float = 30.0
     awake: asyncio.Event = field(default_factory=asyncio.Event)
     crashing: dict[tuple[str, str], int] = field(default_factory=dict)
-    delay: float = 0.0
     _helpers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -19,7 +19,6 @@ from tui.sandbox.kubelet.logs import Log
 from tui.sandbox.kubelet.node import Node
 from tui.sandbox.kubelet.pod import Pod
 from tui.sandbox.kubelet.processes import Processes
-from tui.sandbox.kubelet.slowed import Slowed
 from tui.sandbox.kubelet.usage import Usage
 from tui.sandbox.model import ApiError, Change, Exec, Json, Logs, Objects, Process
 
@@ -132,12 +131,7 @@ class Kubelet:
         address = self._pod(namespace, pod).address
         if address is None:
             raise ConnectionRefusedError(f"pod {namespace}/{pod} has no address")
-        await asyncio.sleep(self.host.delay)
-        loop = asyncio.get_running_loop()
-        reader = Slowed(self.host)
-        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        transport, _ = await loop.create_connection(lambda: protocol, address.ip, address.port(port))
-        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        return await asyncio.open_connection(address.ip, address.port(port))
 
     def stats(self) -> Json:
         """The kubelet's `stats/summary` of the one node."""

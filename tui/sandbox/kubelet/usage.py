@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.sandbox.kubelet import supervisor
-from tui.sandbox.kubelet.environment import quantity
 from tui.sandbox.kubelet.host import Host
 from tui.sandbox.kubelet.pod import Pod
 from tui.sandbox.kubelet.status import now
 from tui.sandbox.model import Json
+from tui.sandbox.quantities import quantity
 
 #: Seconds between two samples; the kubelet's own measure every 10.
 PERIOD = 5.0
