@@ -10,7 +10,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from tui.sandbox import bodies, problems, reviews, targets
+from tui.sandbox import bodies, openapi2, problems, reviews, targets
 from tui.sandbox.discovery import AGGREGATED, Discovery
 from tui.sandbox.handlers import Resources
 from tui.sandbox.model import ApiError, Json
@@ -214,19 +214,24 @@ class Server:
                 return bodies.answer(self._discovery.group(group))
             case ["apis", group, version]:
                 return bodies.answer(self._discovery.resource_list(group, version))
-            case ["openapi", "v3", *rest]:
-                return self._openapi(rest)
+            case ["openapi", *rest]:
+                return self._openapi(request, rest)
             case []:
-                return bodies.answer({"paths": ["/api", "/apis", "/healthz", "/openapi/v3", "/version"]})
+                return bodies.answer({"paths": ["/api", "/apis", "/healthz", "/openapi/v2", "/openapi/v3", "/version"]})
         raise web.HTTPNotFound(text="404 page not found")
 
-    def _openapi(self, parts: list[str]) -> web.Response:
+    def _openapi(self, request: web.Request, parts: list[str]) -> web.Response:
         match parts:
-            case []:
+            case ["v2"]:
+                if any(media in request.headers.get("Accept", "") for media in openapi2.ASKED):
+                    told = openapi2.encoded(_VERSION["gitVersion"])
+                    return web.Response(body=told, headers={"Content-Type": openapi2.MEDIA})
+                return bodies.answer(openapi2.document(_VERSION["gitVersion"]))
+            case ["v3"]:
                 return bodies.answer(self._discovery.openapi_index())
-            case ["api", version]:
+            case ["v3", "api", version]:
                 return bodies.answer(self._discovery.openapi("", version))
-            case ["apis", group, version]:
+            case ["v3", "apis", group, version]:
                 return bodies.answer(self._discovery.openapi(group, version))
         raise problems.no_resource()
 
