@@ -166,7 +166,8 @@ async def _run(session: _Session, process: Process) -> Json:
         if not writing.done():  # the client is gone
             process.end_input()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _ORPHANED)
+                async with asyncio.timeout(_ORPHANED):
+                    await process.wait()
                 ended = True
             _gone()
         writing.result()
