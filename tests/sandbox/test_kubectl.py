@@ -89,7 +89,7 @@ async def test_server_side_apply(kubectl: Kubectl) -> None:
     await kubectl("apply", "--server-side", "--field-manager=one", "-f", "-", stdin=manifests.text())
     changed = manifests.text().replace("replicas: 2", "replicas: 4")
     refused = await kubectl("apply", "--server-side", "--field-manager=two", "-f", "-", stdin=changed, fails=True)
-    assert 'conflict with "one" using apps/v1: .spec.replicas' in refused
+    assert 'conflict with "one": .spec.replicas' in refused
     await kubectl("apply", "--server-side", "--field-manager=two", "--force-conflicts", "-f", "-", stdin=changed)
     assert await kubectl("get", "deploy", "web", "-o", "jsonpath={.spec.replicas}") == "4"
 

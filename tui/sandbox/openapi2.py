@@ -11,7 +11,7 @@ from tui.sandbox.model import Json
 
 #: The name that Kubernetes gives to gnostic's `openapi.v2.Document` in protobuf.
 MEDIA = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-#: Ask for the same under the name that the type had before the media type's `@` was found to be wrong.
+#: How clients ask for it: kubectl of today, and those before 1.25 with an `@`.
 ASKED = ("com.github.proto-openapi.spec.v2.v1.0+protobuf", "com.github.proto-openapi.spec.v2@v1.0+protobuf")
 
 

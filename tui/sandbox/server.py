@@ -149,8 +149,10 @@ class Server:
                 ApiError(problem.status, problem.reason.replace(" ", ""), problem.text or problem.reason)
             )
         except ConnectionError:
-            # The client went while it was answered.
-            raise
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            # The client went while it was answered. Nobody reads this, and an exception would be logged as a mistake.
+            return web.Response(status=499)
         except Exception:
             _log.exception("%s %s", request.method, request.path)
             return bodies.refuse(ApiError(500, "InternalError", "Internal error occurred: see the sandbox's log"))

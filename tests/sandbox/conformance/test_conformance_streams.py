@@ -195,9 +195,8 @@ def test_exec_in_a_terminal(kubectl: Tool, box: str) -> None:
             "trap 'echo caught' INT; while [ \"$(stty size)\" != '22 71' ]; do sleep 0.1; done; echo resi''zed\r"
         )
         shell.until("resized")
-        shell.type("sleep 1000; echo sl''ept $?\r")
-        shell.until("sleep 1000")
-        time.sleep(0.3)  # until the shell has started it; a Ctrl-C before that is caught as well
+        shell.type("sh -c 'echo run\"\"ning; exec sleep 1000'\r")
+        shell.until("running")
         shell.type("\x03")
         shell.until("caught")
         shell.type("exit 5\r")
