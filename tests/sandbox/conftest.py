@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from api_client import Api, Sandbox
+from real_programs import program
 
 from tui.sandbox import seeds
 from tui.sandbox.collector import Collector
@@ -16,6 +17,12 @@ from tui.sandbox.controllers.engine import Clock, Engine, drive
 from tui.sandbox.controllers.namespace import Namespaces
 from tui.sandbox.registry import Registry
 from tui.sandbox.store import Store
+
+
+@pytest.fixture(scope="session")
+def kubectl_program() -> str:
+    """Where the real kubectl is; skips where it cannot be had."""
+    return program("kubectl")
 
 
 @pytest.fixture

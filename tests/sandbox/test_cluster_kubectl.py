@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -17,8 +16,6 @@ from tui.systems.catalogue import load_catalogue
 from tui.systems.forwarding import Definition, address_of, target_of
 from tui.systems.live import Live
 
-_PROGRAM = shutil.which("kubectl")
-needs_kubectl = pytest.mark.skipif(_PROGRAM is None, reason="there is no kubectl on PATH")
 Kubectl = Callable[..., Awaitable[str]]
 
 _SET = """
@@ -62,12 +59,12 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
 
 
 @pytest.fixture
-async def kubectl(cluster: Cluster, tmp_path: Path) -> Kubectl:
+async def kubectl(cluster: Cluster, kubectl_program: str, tmp_path: Path) -> Kubectl:
     environment = {**os.environ, "KUBECONFIG": str(cluster.server.kubeconfig), "HOME": str(tmp_path)}
 
     async def run(*arguments: str, stdin: str = "") -> str:
         process = await asyncio.create_subprocess_exec(
-            str(_PROGRAM), *arguments, env=environment, stdin=-1, stdout=-1, stderr=-2
+            kubectl_program, *arguments, env=environment, stdin=-1, stdout=-1, stderr=-2
         )
         output, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
         assert process.returncode == 0, f"kubectl {' '.join(arguments)}: {output.decode()}"
@@ -81,7 +78,6 @@ async def _apply(cluster: Cluster, kubectl: Kubectl) -> None:
     await kubectl("rollout", "status", "statefulset/web", "--timeout=40s")
 
 
-@needs_kubectl
 async def test_a_stateful_set_lives(cluster: Cluster, kubectl: Kubectl) -> None:
     await _apply(cluster, kubectl)
     assert "started web-0" in await kubectl("logs", "web-0")
@@ -94,7 +90,6 @@ async def test_a_stateful_set_lives(cluster: Cluster, kubectl: Kubectl) -> None:
     assert await kubectl("exec", "web-1", "--", "sh", "-c", "cat $STATETUI_MOUNT_DATA/note") == "kept\n"
 
 
-@needs_kubectl
 async def test_scale_rollout_and_the_volume_that_goes(cluster: Cluster, kubectl: Kubectl, tmp_path: Path) -> None:
     await _apply(cluster, kubectl)
     await kubectl("scale", "statefulset/web", "--replicas=3")
@@ -114,7 +109,6 @@ async def test_scale_rollout_and_the_volume_that_goes(cluster: Cluster, kubectl:
     assert len(list(volumes.iterdir())) == 2
 
 
-@needs_kubectl
 async def test_statetui_sees_it_and_forwards_to_it(cluster: Cluster, kubectl: Kubectl) -> None:
     await _apply(cluster, kubectl)
     live = Live(ConnectOptions(kubeconfig=str(cluster.server.kubeconfig)), load_catalogue([]), usage=False)

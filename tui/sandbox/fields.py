@@ -219,7 +219,9 @@ def conflicts(managers: Managers, live: dict[Path, Any], wanted: dict[Path, Any]
         who = f'"{entry.get("manager", "")}"'
         if entry.get("subresource"):
             who += f' with subresource "{entry["subresource"]}"'
-        who += f" using {entry.get('apiVersion', '')}"
+        if entry.get("operation") == "Update":
+            # Who applies is told by name alone (seen on 1.36.3).
+            who += f" using {entry.get('apiVersion', '')}"
         for path in sorted(paths & differs):
             told = _told(path)
             causes.append({"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": told})

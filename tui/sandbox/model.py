@@ -122,20 +122,24 @@ class Logs:
     limit: int | None = None
 
 
-class Process(Protocol):
-    """A process inside a container, from outside."""
-
-    async def read(self) -> tuple[Literal["stdout", "stderr"], bytes] | None:
-        """The next output, None after the last."""
+class Console(Protocol):
+    """The standard input of a process inside a container, and its terminal where it has one, from outside."""
 
     async def write(self, data: bytes) -> None:
         """Sends to its standard input."""
 
     def end_input(self) -> None:
-        """Closes its standard input."""
+        """The sender's input has ended."""
 
     def resize(self, width: int, height: int) -> None:
         """Tells it the terminal's size."""
+
+
+class Process(Console, Protocol):
+    """A process inside a container, from outside."""
+
+    async def read(self) -> tuple[Literal["stdout", "stderr"], bytes] | None:
+        """The next output, None after the last."""
 
     async def wait(self) -> int:
         """Its exit code; 128 + n for signal n."""
@@ -152,6 +156,9 @@ class Pods(Protocol):
 
     def attach(self, namespace: str, pod: str, container: str) -> AsyncIterator[tuple[str, bytes]]:
         """What a container prints from now on: (`stdout` or `stderr`, bytes)."""
+
+    def console(self, namespace: str, pod: str, container: str) -> Console | None:
+        """The input of a container's own process, for one who is attached; None when its manifest wants no `stdin`."""
 
     def logs(self, namespace: str, pod: str, container: str, wanted: Logs) -> AsyncIterator[bytes]:
         """A container's log, in pieces of whole lines."""

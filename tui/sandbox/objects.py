@@ -236,11 +236,12 @@ def scale_of(kind: Kind, obj: Json) -> Json:
     """The Scale of an object."""
     metadata = obj["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    wanted = _at(obj, kind.scale.get("specReplicasPath", ".spec.replicas"))
     made: Json = {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {key: metadata[key] for key in kept if key in metadata},
-        "spec": {"replicas": _at(obj, kind.scale.get("specReplicasPath", ".spec.replicas")) or 0},
+        "spec": {"replicas": wanted} if wanted else {},  # 0 is left out, as in Kubernetes
         "status": {"replicas": _at(obj, kind.scale.get("statusReplicasPath", ".status.replicas")) or 0},
     }
     if kind.scale:

@@ -12,7 +12,7 @@ from typing import cast
 
 from aiohttp import web
 
-from tui.sandbox import bodies, problems, reviews, targets
+from tui.sandbox import bodies, openapi2, problems, reviews, targets
 from tui.sandbox.discovery import AGGREGATED, Discovery
 from tui.sandbox.handlers import Resources
 from tui.sandbox.latency import Latency, Slowed
@@ -155,7 +155,9 @@ class Server:
                 ApiError(problem.status, problem.reason.replace(" ", ""), problem.text or problem.reason)
             )
         except ConnectionError:
-            # The client went while it was answered. Nobody reads this; raised, it would be logged as a fault of ours.
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            # The client went while it was answered. Nobody reads this, and an exception would be logged as a mistake.
             return web.Response(status=499)
         except Exception:
             _log.exception("%s %s", request.method, request.path)
@@ -220,19 +222,24 @@ class Server:
                 return bodies.answer(self._discovery.group(group))
             case ["apis", group, version]:
                 return bodies.answer(self._discovery.resource_list(group, version))
-            case ["openapi", "v3", *rest]:
-                return self._openapi(rest)
+            case ["openapi", *rest]:
+                return self._openapi(request, rest)
             case []:
-                return bodies.answer({"paths": ["/api", "/apis", "/healthz", "/openapi/v3", "/version"]})
+                return bodies.answer({"paths": ["/api", "/apis", "/healthz", "/openapi/v2", "/openapi/v3", "/version"]})
         raise web.HTTPNotFound(text="404 page not found")
 
-    def _openapi(self, parts: list[str]) -> web.Response:
+    def _openapi(self, request: web.Request, parts: list[str]) -> web.Response:
         match parts:
-            case []:
+            case ["v2"]:
+                if any(media in request.headers.get("Accept", "") for media in openapi2.ASKED):
+                    told = openapi2.encoded(_VERSION["gitVersion"])
+                    return web.Response(body=told, headers={"Content-Type": openapi2.MEDIA})
+                return bodies.answer(openapi2.document(_VERSION["gitVersion"]))
+            case ["v3"]:
                 return bodies.answer(self._discovery.openapi_index())
-            case ["api", version]:
+            case ["v3", "api", version]:
                 return bodies.answer(self._discovery.openapi("", version))
-            case ["apis", group, version]:
+            case ["v3", "apis", group, version]:
                 return bodies.answer(self._discovery.openapi(group, version))
         raise problems.no_resource()
 

@@ -167,6 +167,9 @@ class FakePods:
         self.started.append(made)
         return made
 
+    def console(self, namespace: str, pod: str, container: str) -> None:
+        """No container here has an input."""
+
     async def attach(self, namespace: str, pod: str, container: str) -> AsyncIterator[tuple[str, bytes]]:
         while (found := await self.printed.get()) is not None:
             yield found

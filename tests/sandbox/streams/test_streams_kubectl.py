@@ -1,4 +1,4 @@
-"""The real, unmodified kubectl (1.31 or newer; `KUBECTL` names another than the one on PATH)."""
+"""The real, unmodified kubectl (1.31 or newer; see `real_programs` for another than the pinned one)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import fcntl
 import os
 import pty
 import re
-import shutil
 import struct
 import termios
 import time
@@ -20,8 +19,6 @@ from certificates import tls
 from peers import Peers, load
 from streams_server import PipeProcess, StreamsServer
 
-KUBECTL = os.environ.get("KUBECTL") or shutil.which("kubectl") or ""
-pytestmark = pytest.mark.skipif(not KUBECTL, reason="there is no kubectl")
 peer = load()
 MB = 1 << 20
 
@@ -29,7 +26,8 @@ MB = 1 << 20
 class Kubectl:
     """kubectl on its way to a server."""
 
-    def __init__(self, server: StreamsServer, home: Path) -> None:
+    def __init__(self, program: str, server: StreamsServer, home: Path) -> None:
+        self._program = program
         self.server = server
         self._home = home
         self._config = str(server.kubeconfig(home))
@@ -41,7 +39,7 @@ class Kubectl:
             "stderr": asyncio.subprocess.PIPE,
         }
         environment = {**os.environ, "HOME": str(self._home), "KUBECONFIG": self._config}
-        return await asyncio.create_subprocess_exec(KUBECTL, *arguments, env=environment, **(pipes | options))  # type: ignore[arg-type]
+        return await asyncio.create_subprocess_exec(self._program, *arguments, env=environment, **(pipes | options))  # type: ignore[arg-type]
 
     async def __call__(self, *arguments: str, stdin: bytes | None = None) -> tuple[int, str, str]:
         """Its exit code, output and errors."""
@@ -52,10 +50,10 @@ class Kubectl:
 
 
 @pytest.fixture
-async def kubectl(tmp_path: Path, peers: Peers) -> AsyncIterator[Kubectl]:
+async def kubectl(kubectl_program: str, tmp_path: Path, peers: Peers) -> AsyncIterator[Kubectl]:
     async with StreamsServer(tls()) as server:
         server.pods.ports = peers.ports
-        yield Kubectl(server, tmp_path)
+        yield Kubectl(kubectl_program, server, tmp_path)
 
 
 async def test_logs(kubectl: Kubectl) -> None:

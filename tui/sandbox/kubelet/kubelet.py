@@ -20,7 +20,7 @@ from tui.sandbox.kubelet.node import Node
 from tui.sandbox.kubelet.pod import Pod
 from tui.sandbox.kubelet.processes import Processes
 from tui.sandbox.kubelet.usage import Usage
-from tui.sandbox.model import ApiError, Change, Exec, Json, Logs, Objects, Process
+from tui.sandbox.model import ApiError, Change, Console, Exec, Json, Logs, Objects, Process
 
 _log = logging.getLogger(__name__)
 
@@ -98,6 +98,10 @@ class Kubelet:
             raise ApiError(
                 500, "InternalError", f'error executing command in container: exec: "{word}": {reason}'
             ) from error
+
+    def console(self, namespace: str, pod: str, container: str) -> Console | None:
+        """The input of a container's own process, for one who is attached; None when its manifest wants no `stdin`."""
+        return self._runner(namespace, pod, container).console
 
     async def attach(self, namespace: str, pod: str, container: str) -> AsyncIterator[tuple[str, bytes]]:
         """What a container prints from now on: (`stdout` or `stderr`, bytes)."""
