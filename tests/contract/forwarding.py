@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from conftest import apply, kubectl
+from tests.contract.clusters import Cluster
 
-IMAGE = "registry.test/services:2"
 HERE = Path(__file__).parent
 
 
-def peers(namespace: str, *, replicas: int = 2, name: str = "peer", delay: float = 0, probe: bool = True) -> None:
+def peers(
+    cluster: Cluster, namespace: str, *, replicas: int = 2, name: str = "peer", delay: float = 0, probe: bool = True
+) -> None:
     """Starts the set and waits until it is ready."""
     meta = {"name": name, "namespace": namespace}
-    apply(
+    cluster.admin.apply(
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta,
          "data": {"peer.py": (HERE / "peer.py").read_text()}},
         {"apiVersion": "v1", "kind": "Service", "metadata": meta,
@@ -26,15 +26,17 @@ def peers(namespace: str, *, replicas: int = 2, name: str = "peer", delay: float
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta,
          "spec": {"serviceName": name, "replicas": replicas, "podManagementPolicy": "Parallel",
                   "selector": {"matchLabels": {"app": name}},
-                  "template": {"metadata": {"labels": {"app": name}}, "spec": pod_spec(name, delay, probe=probe)}}},
+                  "template": {"metadata": {"labels": {"app": name}},
+                               "spec": pod_spec(cluster, name, delay, probe=probe)}}},
     )  # fmt: skip
-    kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=90s")
+    cluster.admin.roll_out(namespace, name)
 
 
-def pod_spec(config_map: str, delay: float = 0, *, probe: bool = True) -> dict[str, Any]:
+def pod_spec(cluster: Cluster, config_map: str, delay: float = 0, *, probe: bool = True) -> dict[str, Any]:
     container: dict[str, Any] = {
-        "name": "peer", "image": IMAGE, "imagePullPolicy": "Never",
-        "command": ["python3", "/peer/peer.py", str(delay)],
+        "name": "peer", "image": cluster.image, "imagePullPolicy": "Never",
+        # The address is among the words, where the sandbox puts the pod's own in its place.
+        "command": ["python3", "/peer/peer.py", str(delay), "0.0.0.0"],
         "ports": [{"name": "echo", "containerPort": 9001}, {"name": "name", "containerPort": 9007}],
         "env": [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
@@ -51,25 +53,7 @@ def pod_spec(config_map: str, delay: float = 0, *, probe: bool = True) -> dict[s
     }
 
 
-def pod(namespace: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(kubectl("-n", namespace, "get", "pod", name, "-o", "json"))
-    return found
-
-
-def age(namespace: str, name: str) -> float:
+def age(cluster: Cluster, namespace: str, name: str) -> float:
     """Seconds since a pod's container started."""
-    started = pod(namespace, name)["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    started = cluster.admin.pod(namespace, name)["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
     return time.time() - datetime.fromisoformat(started).timestamp()
-
-
-def pod_gone(namespace: str, name: str, seconds: float = 60) -> None:
-    """Waits until a pod is no more; `kubectl wait` of old versions misses a pod that goes just then."""
-    deadline = time.monotonic() + seconds
-    while kubectl("-n", namespace, "get", "pod", name, "--ignore-not-found", "-o", "name"):
-        assert time.monotonic() < deadline, f"{name} is still there"
-        time.sleep(0.2)
-
-
-def server_minor() -> int:
-    """The server's version: 36 for 1.36."""
-    return int(json.loads(kubectl("version", "-o", "json"))["serverVersion"]["minor"].rstrip("+"))
