@@ -93,9 +93,7 @@ class Admin:
             meta = one["metadata"]
             version = one["apiVersion"]
             path = _path(one["kind"], meta.get("namespace", ""), meta["name"], version=version)
-            self.request(
-                "PATCH", f"{path}?fieldManager=statetui-test&force=true", one, "application/apply-patch+yaml"
-            )
+            self.request("PATCH", f"{path}?fieldManager=statetui-test&force=true", one, "application/apply-patch+yaml")
 
     def get(self, kind: str, namespace: str, name: str) -> Json | None:
         try:
@@ -115,9 +113,7 @@ class Admin:
     def restart(self, namespace: str, name: str) -> None:
         """Rolls a set, as `kubectl rollout restart` does."""
         note = {"kubectl.kubernetes.io/restartedAt": str(time.time())}
-        self.patch(
-            "StatefulSet", namespace, name, {"spec": {"template": {"metadata": {"annotations": note}}}}
-        )
+        self.patch("StatefulSet", namespace, name, {"spec": {"template": {"metadata": {"annotations": note}}}})
 
     def delete(self, kind: str, namespace: str, name: str, *, wait: bool = False) -> None:
         """Deletes an object, also one that is not there; waits until it is gone when asked to."""
@@ -150,7 +146,9 @@ class Admin:
         """Since when a pod is ready, RFC 3339; empty when it is not, or is not there."""
         found = self.get("Pod", namespace, name) or {}
         conditions = found.get("status", {}).get("conditions") or []
-        ready = (each["lastTransitionTime"] for each in conditions if (each["type"], each["status"]) == ("Ready", "True"))
+        ready = (
+            each["lastTransitionTime"] for each in conditions if (each["type"], each["status"]) == ("Ready", "True")
+        )
         return next(ready, "")
 
     def rolled_out(self, namespace: str, name: str) -> bool:

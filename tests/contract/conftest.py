@@ -28,7 +28,9 @@ def breakable_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clus
 
 @pytest.fixture
 def cluster(request: pytest.FixtureRequest) -> Cluster:
-    found: Cluster = request.getfixturevalue("breakable_cluster" if "faults" in request.fixturenames else "shared_cluster")
+    found: Cluster = request.getfixturevalue(
+        "breakable_cluster" if "faults" in request.fixturenames else "shared_cluster"
+    )
     return found
 
 

@@ -314,7 +314,7 @@ async def test_a_pinned_socket_reaches_one_pod_only(bench: Bench) -> None:
 # --- when things go wrong
 
 
-async def test_a_port_that_refuses(bench: Bench, protocol: str) -> None:
+async def test_a_port_that_refuses(cluster: Cluster, bench: Bench, protocol: str) -> None:
     forward = bench.to(4)
     await asyncio.sleep(
         max(0.0, 21 - forwarding.age(cluster, bench.namespace, "peer-0"))
@@ -444,7 +444,9 @@ async def test_the_next_connection_comes_within_two_seconds_of_ready(cluster: Cl
         assert len(uids) >= 4
 
 
-async def test_the_api_server_is_killed_and_returns(cluster: Cluster, namespace: str, faults: Cluster, protocol: str) -> None:
+async def test_the_api_server_is_killed_and_returns(
+    cluster: Cluster, namespace: str, faults: Cluster, protocol: str
+) -> None:
     forwarding.peers(cluster, namespace, replicas=1)
     async with bench_in(cluster, namespace) as bench:
         down, name = bench.to(peer.SOURCE), bench.to(peer.NAME, patience=60)

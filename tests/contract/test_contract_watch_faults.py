@@ -137,9 +137,7 @@ async def test_history_is_forgotten_under_a_sleeping_watch(faults, namespace, ca
         for name in ("goes", "reborn"):
             faults.admin.delete("PersistentVolumeClaim", namespace, name, wait=True)
         claims(faults, namespace, "reborn", "new")
-        faults.admin.patch(
-            "PersistentVolumeClaim", namespace, "changes", {"metadata": {"annotations": {"seen": "no"}}}
-        )
+        faults.admin.patch("PersistentVolumeClaim", namespace, "changes", {"metadata": {"annotations": {"seen": "no"}}})
         await asyncio.to_thread(faults.forget_history)
         assert names(watch, CLAIMS, namespace) == {"stays", "goes", "changes", "reborn"}
         watch.changes.clear()

@@ -9,17 +9,17 @@ from typing import Any
 
 import aiohttp
 import pytest
-from peers import Peers, load
+from peers import Peers
 from spdy_client import SPDY, V4
 from streams_server import StreamsServer
 from waiting import until
 
+from tests.contract import peer
 from tui.sandbox.streams import connection
 
 Client = aiohttp.ClientSession
 PODS = "api/v1/namespaces/ns/pods/"
 MB = 1 << 20
-peer = load()
 
 
 def little(port: int) -> bytes:

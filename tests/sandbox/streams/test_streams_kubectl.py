@@ -17,12 +17,13 @@ from pathlib import Path
 
 import pytest
 from certificates import tls
-from peers import Peers, load
+from peers import Peers
 from streams_server import PipeProcess, StreamsServer
+
+from tests.contract import peer
 
 KUBECTL = os.environ.get("KUBECTL") or shutil.which("kubectl") or ""
 pytestmark = pytest.mark.skipif(not KUBECTL, reason="there is no kubectl")
-peer = load()
 MB = 1 << 20
 
 

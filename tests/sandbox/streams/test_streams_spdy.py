@@ -10,17 +10,17 @@ from typing import Any
 
 import aiohttp
 import pytest
-from peers import Peers, load
+from peers import Peers
 from spdy_client import SPDY, V4, Tunnel, frames
 from streams_server import StreamsServer
 from waiting import until
 
+from tests.contract import peer
 from tui.sandbox.streams import connection, inbox, spdy, websocket
 
 Client = aiohttp.ClientSession
 PODS = "api/v1/namespaces/ns/pods/"
 MB = 1 << 20
-peer = load()
 
 
 @pytest.fixture(autouse=True)
@@ -128,6 +128,20 @@ async def test_pings_settings_and_goodbye(tunnel: Tunnel) -> None:
     await tunnel.control(7, 0, 0)
     await tunnel.data(stream, b"after")
     assert [await tunnel.frame() for _ in range(3)][2] == (3, b"after", False)
+
+
+async def test_what_was_sent_before_a_reset_is_delivered(tunnel: Tunnel, server: StreamsServer) -> None:
+    data = await tunnel.pair(0, peer.KEEP)
+    await tunnel.data(data, b"before-reset\n")
+    for _ in range(20):
+        await tunnel.data(data, bytes(MB))
+    await tunnel.control(3, data, 5)
+    await until(lambda: server.pods.writers and server.pods.writers[0].transport.is_closing())
+    data = await tunnel.pair(1, peer.KEEP)
+    await tunnel.data(data, b"?before-reset\n")
+    while (frame := await tunnel.frame())[0] != data:
+        pass
+    assert frame == (data, b"%d\n" % (20 * MB), False)
 
 
 async def test_an_application_that_does_not_read_holds_up_no_other_and_fills_no_memory(
