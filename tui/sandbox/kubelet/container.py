@@ -342,10 +342,12 @@ class Runner:
         if grace > 0:
             await self._host.processes.signal(child, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(child.ended), max(2.0 if hook else 0.0, until - time.monotonic()))
+                async with asyncio.timeout(max(2.0 if hook else 0.0, until - time.monotonic())):
+                    await asyncio.shield(child.ended)
         await self._host.processes.signal(child, signal.SIGKILL, everything=True)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(child.ended), 10)
+            async with asyncio.timeout(10):
+                await asyncio.shield(child.ended)
 
     def _remember(self) -> None:
         if "terminated" in self.record.state:

@@ -127,7 +127,8 @@ class Running:
                 try:
                     # One that has ended without reading is not waited for.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(writable.wait(), 0.5)
+                        async with asyncio.timeout(0.5):
+                            await writable.wait()
                 finally:
                     loop.remove_writer(descriptor)
                 if self._child is not None and not self._child.running:

@@ -165,8 +165,9 @@ async def _run(session: _Session, process: Process) -> Json:
         if not writing.done():  # the client is gone
             process.end_input()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _ORPHANED)
-                ended = True
+                async with asyncio.timeout(_ORPHANED):
+                    await process.wait()
+                    ended = True
             _gone()
         writing.result()
         code = await process.wait()
