@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,6 +207,8 @@ class SandboxCluster(Cluster):
         return {"image": "postgres:17", "env": [{"name": key, "value": value} for key, value in environment.items()]}
 
     def mariadb(self) -> dict[str, Any]:
+        if shutil.which("mariadbd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])) is None:
+            pytest.skip("not installed: MariaDB (mariadb-server)")
         return {"image": "mariadb:11", "env": [{"name": "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD", "value": "1"}]}
 
     def breakable(self) -> None:

@@ -314,20 +314,6 @@ async def test_a_pinned_socket_reaches_one_pod_only(bench: Bench) -> None:
 # --- when things go wrong
 
 
-async def test_a_port_that_refuses(cluster: Cluster, bench: Bench, protocol: str) -> None:
-    forward = bench.to(4)
-    await asyncio.sleep(
-        max(0.0, 21 - forwarding.age(cluster, bench.namespace, "peer-0"))
-    )  # no longer one that has only just started
-    reader, writer = await through_port(forward)
-    writer.write(b"hello")
-    with pytest.raises(ConnectionResetError):
-        await asyncio.wait_for(reader.read(), 5)
-    assert forward.state is State.DEGRADED
-    assert "refuses" in forward.reason and "refused" in forward.evidence
-    assert forward.view().recent[0].clean is False
-
-
 async def test_a_server_that_is_ready_before_it_listens(cluster: Cluster, namespace: str, protocol: str) -> None:
     forwarding.peers(cluster, namespace, replicas=1, delay=6, probe=False)
     async with bench_in(cluster, namespace) as bench:
@@ -542,3 +528,17 @@ async def test_kubectl_is_the_last_resort(bench: Bench, monkeypatch: pytest.Monk
     assert await download(await through_port(down), 5 * MB, "k") == 5 * MB
     assert await upload(await through_port(up), 5 * MB, "k") == f"ok {5 * MB}"
     assert {tunnel.protocol for tunnel in down.view().recent} == {"kubectl"}
+
+
+async def test_a_port_that_refuses(cluster: Cluster, bench: Bench, protocol: str) -> None:
+    forward = bench.to(4)
+    await asyncio.sleep(
+        max(0.0, 21 - forwarding.age(cluster, bench.namespace, "peer-0"))
+    )  # no longer one that has only just started
+    reader, writer = await through_port(forward)
+    writer.write(b"hello")
+    with pytest.raises(ConnectionResetError):
+        await asyncio.wait_for(reader.read(), 5)
+    assert forward.state is State.DEGRADED
+    assert "refuses" in forward.reason and "refused" in forward.evidence
+    assert forward.view().recent[0].clean is False
