@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.contract import workloads
 from tests.contract.clusters import Cluster, brought_up
 
 
@@ -53,6 +55,22 @@ def own_namespace(cluster: Cluster) -> Iterator[str]:
     cluster.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
     cluster.admin.delete("Namespace", "", name)
+
+
+@pytest.fixture(scope="session")
+def five(shared_cluster: Cluster) -> Iterator[str]:
+    """A namespace with the five workloads, which tests share: whoever ends a pod waits until it is ready again."""
+    for namespace in own_namespace(shared_cluster):
+        workloads.five(shared_cluster, namespace)
+        yield namespace
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place of its own for what statetui keeps, and nothing of the user's settings."""
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
 
 @pytest.fixture

@@ -5,32 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.contract import workloads
 from tests.contract.clusters import Cluster
-from tests.contract.conftest import own_namespace
 
-pytestmark = pytest.mark.timeout(240)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
-
-
-@pytest.fixture(scope="module")
-def five(shared_cluster: Cluster) -> Iterator[str]:
-    """A namespace with the five workloads."""
-    for namespace in own_namespace(shared_cluster):
-        workloads.five(shared_cluster, namespace)
-        yield namespace
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("home")]
 
 
 class Get:
