@@ -26,8 +26,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "live"), str(Path(__file__).parent)]
-import peer  # noqa: E402  (the path is set above)
+from tests.contract import peer
 
 HERE = Path(__file__).parent
 MB, GB = 1e6, 1e9

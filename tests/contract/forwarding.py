@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +49,3 @@ def pod_spec(cluster: Cluster, config_map: str, delay: float = 0, *, probe: bool
         "containers": [container],
         "volumes": [{"name": "peer", "configMap": {"name": config_map}}],
     }
-
-
-def age(cluster: Cluster, namespace: str, name: str) -> float:
-    """Seconds since a pod's container started."""
-    started = cluster.admin.pod(namespace, name)["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
-    return time.time() - datetime.fromisoformat(started).timestamp()

@@ -151,22 +151,22 @@ async def who(forward: Forward) -> tuple[str, str]:
 @pytest.mark.parametrize("way", [connect, through_port])
 async def test_bytes_arrive_as_they_were_sent(bench: Bench, protocol: str, way: Any) -> None:
     down, up = bench.to(peer.SOURCE), bench.to(peer.SINK)
-    assert await download(await way(down), 20 * MB + 17, "a") == 20 * MB + 17
-    assert await upload(await way(up), 20 * MB + 17, "b") == f"ok {20 * MB + 17}"
+    assert await download(await way(down), 10 * MB + 17, "a") == 10 * MB + 17
+    assert await upload(await way(up), 10 * MB + 17, "b") == f"ok {10 * MB + 17}"
     both = await asyncio.gather(
-        *[download(await way(down), 5 * MB, f"d{n}") for n in range(4)],
-        *[upload(await way(up), 5 * MB, f"u{n}") for n in range(4)],
+        *[download(await way(down), 2 * MB, f"d{n}") for n in range(4)],
+        *[upload(await way(up), 2 * MB, f"u{n}") for n in range(4)],
     )
-    assert both == [5 * MB] * 4 + [f"ok {5 * MB}"] * 4
+    assert both == [2 * MB] * 4 + [f"ok {2 * MB}"] * 4
     view = down.view()
-    assert view.failures == 0 and view.received == 20 * MB + 17 + 4 * 5 * MB
+    assert view.failures == 0 and view.received == 10 * MB + 17 + 4 * 2 * MB
     await bench.until(lambda: not down.view().tunnels, 10)
     assert {tunnel.why for tunnel in down.view().recent} <= {"closed by the application", "closed by the program"}
 
 
 async def test_a_client_that_half_closes_gets_all(bench: Bench, protocol: str) -> None:
     streams = await through_port(bench.to(peer.SOURCE))
-    assert await download(streams, 300 * MB, "half", half_close=True) == 300 * MB
+    assert await download(streams, 100 * MB, "half", half_close=True) == 100 * MB
 
 
 async def test_both_directions_at_once(bench: Bench, protocol: str) -> None:
@@ -205,10 +205,12 @@ async def test_a_stalled_reader_holds_up_nobody(bench: Bench, protocol: str) -> 
 
 async def test_a_stalled_application_takes_its_bytes_late_and_whole(bench: Bench, protocol: str) -> None:
     forward = bench.to(peer.SLOW_SINK)
-    verdict = asyncio.create_task(upload(await connect(forward), 80 * MB, "late", prefix="4\n"))
-    await asyncio.sleep(2)
-    assert forward.view().tunnels[0].stalled == "application"
-    assert await verdict == f"ok {80 * MB}"
+    verdict = asyncio.create_task(upload(await connect(forward), 60 * MB, "late", prefix="3\n"))
+    async with asyncio.timeout(60):
+        while forward.view().tunnels[0].stalled != "application":
+            assert not verdict.done()
+            await asyncio.sleep(0.02)
+    assert await verdict == f"ok {60 * MB}"
 
 
 async def test_what_a_program_sent_before_it_went_arrives(bench: Bench, protocol: str) -> None:
@@ -315,12 +317,12 @@ async def test_a_pinned_socket_reaches_one_pod_only(bench: Bench) -> None:
 
 
 async def test_a_server_that_is_ready_before_it_listens(cluster: Cluster, namespace: str, protocol: str) -> None:
-    forwarding.peers(cluster, namespace, replicas=1, delay=6, probe=False)
+    forwarding.peers(cluster, namespace, replicas=1, delay=3, probe=False)
     async with bench_in(cluster, namespace) as bench:
-        forward = bench.to(peer.NAME, patience=20)
+        forward = bench.to(peer.NAME, patience=60)
         reader, writer = await through_port(forward)
         writer.write(b"early\n")  # sent while nothing listens, and once only
-        assert (await asyncio.wait_for(reader.readline(), 20)).split()[-1] == b"early"
+        assert (await asyncio.wait_for(reader.readline(), 60)).split()[-1] == b"early"
         writer.close()
 
 
@@ -329,7 +331,7 @@ async def test_a_port_that_resets(bench: Bench, protocol: str) -> None:
     reader, writer = await through_port(forward)
     writer.write(b"hello")
     with pytest.raises(ConnectionResetError):
-        await asyncio.wait_for(reader.read(), 5)
+        await asyncio.wait_for(reader.read(), 30)
     assert forward.view().failures == 1
 
 
@@ -338,7 +340,7 @@ async def test_a_port_that_says_nothing_stays_open(bench: Bench, protocol: str) 
     reader, writer = await through_port(forward)
     writer.write(b"hello")
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(reader.read(1), 3)
+        await asyncio.wait_for(reader.read(1), 1)
     assert forward.state is State.READY and forward.view().tunnels[0].sent == 5
     writer.close()
     await bench.until(lambda: not forward.view().tunnels, 5, "a program that is gone was not noticed")
@@ -376,7 +378,7 @@ async def test_connections_while_the_set_rolls(cluster: Cluster, namespace: str)
             except (ConnectionError, ValueError, ProblemError):
                 broken += 1  # the server went away under it
             await asyncio.sleep(0.02)
-        assert good > 50 and broken <= 4, (good, broken)
+        assert good > 10 and broken <= 4, (good, broken)
         assert len(uids) >= 2
 
 
@@ -418,7 +420,7 @@ async def test_the_next_connection_comes_within_two_seconds_of_ready(cluster: Cl
     async with bench_in(cluster, namespace) as bench:
         forward = bench.to(peer.NAME, patience=60)
         uids = set()
-        for _ in range(3):
+        for _ in range(2):
             uids.add((await who(forward))[1])
             await asyncio.to_thread(bench.admin.delete, "Pod", namespace, "peer-0", wait=True)
             name, uid = await who(forward)
@@ -427,7 +429,7 @@ async def test_the_next_connection_comes_within_two_seconds_of_ready(cluster: Cl
             assert connected - ready < 2 + 1  # Kubernetes tells whole seconds.
             assert name == "peer-0"
             uids.add(uid)
-        assert len(uids) >= 4
+        assert len(uids) >= 3
 
 
 async def test_the_api_server_is_killed_and_returns(
@@ -447,7 +449,10 @@ async def test_the_api_server_is_killed_and_returns(
         assert (await asyncio.wait_for(waiting, 60))[0] == "peer-0"
 
 
-async def test_a_frozen_kubelet(cluster: Cluster, namespace: str, faults: Cluster) -> None:
+async def test_a_frozen_kubelet(
+    cluster: Cluster, namespace: str, faults: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.kube.forward.dial.TIMEOUT", 2.0)
     forwarding.peers(cluster, namespace, replicas=1)
     async with bench_in(cluster, namespace) as bench:
         forward = bench.to(peer.SOURCE, patience=90)
@@ -455,7 +460,7 @@ async def test_a_frozen_kubelet(cluster: Cluster, namespace: str, faults: Cluste
         assert (await who(warm))[0] == "peer-0"
         with faults.frozen_kubelet():
             transfer = asyncio.create_task(download_from(forward, 30 * MB, "frozen"))
-            await asyncio.sleep(13)  # longer than a handshake may take
+            await asyncio.sleep(5)  # longer than a handshake may take
             assert not transfer.done()
         assert await asyncio.wait_for(transfer, 60) == 30 * MB
 
@@ -530,15 +535,13 @@ async def test_kubectl_is_the_last_resort(bench: Bench, monkeypatch: pytest.Monk
     assert {tunnel.protocol for tunnel in down.view().recent} == {"kubectl"}
 
 
-async def test_a_port_that_refuses(cluster: Cluster, bench: Bench, protocol: str) -> None:
+async def test_a_port_that_refuses(bench: Bench, protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.kube.forward.forward.YOUNG", 0.0)  # A pod that has only just started is tried again.
     forward = bench.to(4)
-    await asyncio.sleep(
-        max(0.0, 21 - forwarding.age(cluster, bench.namespace, "peer-0"))
-    )  # no longer one that has only just started
     reader, writer = await through_port(forward)
     writer.write(b"hello")
     with pytest.raises(ConnectionResetError):
-        await asyncio.wait_for(reader.read(), 5)
+        await asyncio.wait_for(reader.read(), 30)
     assert forward.state is State.DEGRADED
     assert "refuses" in forward.reason and "refused" in forward.evidence
     assert forward.view().recent[0].clean is False

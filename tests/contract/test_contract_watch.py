@@ -146,7 +146,8 @@ async def test_who_may_read_one_namespace_and_names_it_asks_for_nothing_else(clu
         assert await watch.cluster.namespaces() == sorted({"default", namespace})
 
 
-async def test_list_without_watch_is_polled(cluster, namespace, user):
+async def test_list_without_watch_is_polled(cluster, namespace, user, monkeypatch):
+    monkeypatch.setattr("tui.kube.reflector.POLL", 1.0)
     name = user(namespace, [{**READ[0], "verbs": ["list"]}])
     async with Watch(cluster, impersonate=name, namespace=namespace) as watch:
         await watch.settled()

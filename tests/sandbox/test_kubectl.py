@@ -27,7 +27,7 @@ async def kubectl(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[Kubectl]:
         process = await asyncio.create_subprocess_exec(
             str(_PROGRAM), *arguments, env=environment, stdin=-1, stdout=-1, stderr=-2
         )
-        output, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 30)
+        output, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 120)
         told = output.decode()
         assert (process.returncode != 0) == fails, f"kubectl {' '.join(arguments)}: {told}"
         return told
