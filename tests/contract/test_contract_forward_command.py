@@ -21,7 +21,7 @@ import pytest
 from tests.contract.clusters import Cluster
 from tests.contract.forwarding import peers
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("home")]
+pytestmark = pytest.mark.usefixtures("home")
 
 
 class Command:

@@ -13,7 +13,7 @@ import pytest
 from tests.contract.admin import until
 from tests.contract.clusters import Cluster
 
-pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("home")]
+pytestmark = pytest.mark.usefixtures("home")
 
 
 class Get:

@@ -2,15 +2,11 @@
 
 import asyncio
 
-import pytest
-
 from tests.contract.watch import Watch
 from tui.kube.feeds import Phase
 from tui.kube.objects import PersistentVolumeClaim, Pod, StatefulSet
 from tui.kube.resources import BUILT_IN, CLAIMS, DAEMONSETS, EVENTS, NODES, PODS, STATEFULSETS
 from tui.problem import Cause
-
-pytestmark = pytest.mark.timeout(240)
 
 
 def stateful_set(cluster, namespace, replicas=2, **annotations):

@@ -5,15 +5,11 @@ import contextlib
 import logging
 import time
 
-import pytest
-
 from tests.contract.watch import Watch
 from tui.kube.feeds import Phase
 from tui.kube.objects import Object
 from tui.kube.resources import BUILT_IN, CLAIMS, EVENTS, NODES, PODS
 from tui.problem import Cause
-
-pytestmark = pytest.mark.timeout(240)
 
 #: A resource that statetui watches and that nothing but the tests changes here.
 CLAIM = {

@@ -85,7 +85,7 @@ async def test_an_application_that_ends_leaves_a_second(client: Client, monkeypa
         await ws.send_bytes(b"\x005 seed\n")
         got = [message.data async for message in ws]
     assert b"".join(data[1:] for data in got[2:]) == next(peer.blocks(5, "seed"))
-    assert 0.9 < time.monotonic() - began < 2
+    assert 0.9 < time.monotonic() - began < 20
 
 
 async def test_an_application_that_resets(client: Client) -> None:
