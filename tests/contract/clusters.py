@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -257,3 +258,13 @@ def brought_up(directory: Path) -> Iterator[Cluster]:
         yield sandbox
     finally:
         sandbox.end()
+
+
+def own_namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace that is there until the fixture that asks for it ends."""
+    name = f"statetui-test-{secrets.token_hex(3)}"
+    cluster.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    try:
+        yield name
+    finally:
+        cluster.admin.delete("Namespace", "", name)

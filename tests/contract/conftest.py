@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.contract import workloads
-from tests.contract.clusters import Cluster, brought_up
+from tests.contract.clusters import Cluster, brought_up, own_namespace
 
 
 @pytest.fixture(scope="session")
@@ -48,13 +48,6 @@ def faults(breakable_cluster: Cluster) -> Iterator[Cluster]:
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of the test's own."""
     yield from own_namespace(cluster)
-
-
-def own_namespace(cluster: Cluster) -> Iterator[str]:
-    name = f"statetui-test-{secrets.token_hex(3)}"
-    cluster.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
-    yield name
-    cluster.admin.delete("Namespace", "", name)
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from tests.contract import forwarding, peer
-from tests.contract.clusters import Cluster
-from tests.contract.conftest import own_namespace
+from tests.contract.clusters import Cluster, own_namespace
 from tests.contract.watch import Watch
 from tui.kube.forward.book import Forwards
 from tui.kube.forward.forward import Forward

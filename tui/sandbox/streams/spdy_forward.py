@@ -127,7 +127,7 @@ class SpdyForward:
         self._forget(request, pair)
 
     def _give_up(self, pair: _Pair) -> None:
-        """The client wants nothing more. What it has sent is still delivered: a runtime has read it before the reset."""
+        """The client wants nothing more. What it sent is still delivered: a runtime has read it before the reset."""
         if pair.given_up:
             return
         pair.given_up = True
