@@ -258,7 +258,7 @@ def main() -> None:
     os.environ["KUBECONFIG"] = arguments.kubeconfig
     cluster = RealCluster(arguments.kubeconfig)
     table = Table()
-    for namespace in own_namespace(cluster):
+    with own_namespace(cluster) as namespace:
         forwarding.peers(cluster, namespace, replicas=1)
         for _ in range(arguments.runs):
             for rival_of in (

@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     arguments = parser.parse_args()
     cluster = RealCluster(arguments.kubeconfig)
-    for namespace in own_namespace(cluster):
+    with own_namespace(cluster) as namespace:
         forwarding.peers(cluster, namespace)
         asyncio.run(run(arguments, namespace))
 

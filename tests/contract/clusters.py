@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.admin import Admin, Refused, until
+from tests.contract.admin import Admin
 
 ROOT = Path(__file__).parents[2]
 #: An administrator's kubeconfig of a real cluster, and the script that brings its components back.
@@ -240,12 +240,7 @@ class SandboxCluster(Cluster):
             self._fault("DELETE", "freeze-node")
 
     def _fault(self, method: str, name: str) -> None:
-        def told() -> bool:
-            self.admin.request(method, f"sandbox/v1/faults/{name}", {} if method == "POST" else None)
-            return True
-
-        with contextlib.suppress(Refused if method == "DELETE" else ()):
-            until(told)
+        self.admin.request(method, f"sandbox/v1/faults/{name}", {} if method == "POST" else None)
 
 
 def brought_up(directory: Path) -> Iterator[Cluster]:
@@ -260,8 +255,9 @@ def brought_up(directory: Path) -> Iterator[Cluster]:
         sandbox.end()
 
 
+@contextlib.contextmanager
 def own_namespace(cluster: Cluster) -> Iterator[str]:
-    """A namespace that is there until the fixture that asks for it ends."""
+    """A namespace, deleted afterwards."""
     name = f"statetui-test-{secrets.token_hex(3)}"
     cluster.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     try:

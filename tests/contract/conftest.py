@@ -47,13 +47,14 @@ def faults(breakable_cluster: Cluster) -> Iterator[Cluster]:
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
     """A namespace of the test's own."""
-    yield from own_namespace(cluster)
+    with own_namespace(cluster) as name:
+        yield name
 
 
 @pytest.fixture(scope="session")
 def five(shared_cluster: Cluster) -> Iterator[str]:
     """A namespace with the five workloads, which tests share: whoever ends a pod waits until it is ready again."""
-    for namespace in own_namespace(shared_cluster):
+    with own_namespace(shared_cluster) as namespace:
         workloads.five(shared_cluster, namespace)
         yield namespace
 

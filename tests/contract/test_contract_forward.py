@@ -55,7 +55,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def peers(shared_cluster: Cluster) -> Iterator[str]:
     """A namespace with two peers that tests share; what breaks them for long uses a namespace of its own."""
-    for namespace in own_namespace(shared_cluster):
+    with own_namespace(shared_cluster) as namespace:
         forwarding.peers(shared_cluster, namespace)
         yield namespace
 
