@@ -7,7 +7,7 @@ import contextlib
 import io
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from tui.sandbox import seeds
 from tui.sandbox.registry import Registry
 from tui.sandbox.server import Server
 from tui.sandbox.store import Store
+
+Events = list[dict[str, Any]]
 
 
 class Api:
@@ -41,14 +43,16 @@ class Api:
             told = json.loads(raw) if response.content_type == "application/json" else raw.decode()
             return response.status, told
 
-    async def watch(self, path: str, *, count: int = 0, **headers: str) -> list[dict[str, Any]]:
-        """What a watch says: so many events, or all until it ends."""
+    async def watch(
+        self, path: str, *, count: int = 0, enough: Callable[[Events], bool] | None = None, **headers: str
+    ) -> Events:
+        """What a watch says: so many events, until they are enough, or all until it ends."""
         sent = {key.replace("_", "-"): value for key, value in headers.items()}
         async with self.session.get(self.url + path, headers=sent) as response:
             events = []
             async for line in response.content:
                 events.append(json.loads(line))
-                if len(events) == count:
+                if len(events) == count or (enough is not None and enough(events)):
                     break
             return events
 

@@ -245,7 +245,7 @@ async def test_a_supervisor_that_dies_ends_its_children_and_is_noticed(tmp_path)
         ["sleep", "1000"], {"PATH": os.environ["PATH"]}, tmp_path, (null, os.dup(null), os.dup(null)), mark="m"
     )
     processes._supervisor.kill()
-    assert (await asyncio.wait_for(child.ended, 5)).code == 137
+    assert (await asyncio.wait_for(child.ended, 60)).code == 137
     if sys.platform == "linux":
         await until(lambda: child.pid not in supervisor.processes())
     null = os.open(os.devnull, os.O_RDWR)

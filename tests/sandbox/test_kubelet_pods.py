@@ -439,14 +439,14 @@ asyncio.run(main())
         sys.executable, "-c", program, str(tmp_path / "state"), cwd=root, stdout=asyncio.subprocess.PIPE
     )
     try:
-        assert await asyncio.wait_for(process.stdout.readline(), 10) == b"up\n"
+        assert await asyncio.wait_for(process.stdout.readline(), 90) == b"up\n"
         family = supervisor.family(process.pid, supervisor.processes()) - {process.pid}
         children = {p for p in supervisor.processes() if b"9876" in _words(p)}
         assert len(family) >= 2 and len(children & family) == 2
     finally:
         os.kill(process.pid, signal.SIGKILL)
         await process.wait()
-    await until(lambda: not family & supervisor.processes().keys(), 5)
+    await until(lambda: not family & supervisor.processes().keys())
     assert not list((tmp_path / "state" / "run" / "pids").iterdir())
 
 

@@ -51,7 +51,7 @@ class Tunnel:
     async def frame(self) -> tuple[Any, ...]:
         """The next frame: (`reply`, stream), (`reset`, stream, status), (`ping`, number) or (stream, data, fin)."""
         while len(self._bytes) < 8 or len(self._bytes) < 8 + (struct.unpack(">II", self._bytes[:8])[1] & 0xFFFFFF):
-            message = await asyncio.wait_for(self.ws.receive(), 5)
+            message = await asyncio.wait_for(self.ws.receive(), 60)
             assert message.type is aiohttp.WSMsgType.BINARY, message
             self._bytes += message.data
         first, second = struct.unpack(">II", self._bytes[:8])

@@ -157,7 +157,7 @@ async def drive(engine: Engine, objects: Objects) -> None:
                 # Others have their turn between any two objects: the API answers while a thousand wait here.
                 await asyncio.sleep(0)
                 continue
-            # Not `wait_for`, which before Python 3.12 may lose that it is cancelled: the sandbox would never end.
+            # Not `wait_for`: before Python 3.12 it forgets a cancellation when what it waits for comes just then.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await woken.wait()

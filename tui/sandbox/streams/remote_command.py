@@ -168,7 +168,7 @@ async def _run(session: _Session, process: Process) -> Json:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ORPHANED):
                     await process.wait()
-                ended = True
+                    ended = True
             _gone()
         writing.result()
         code = await process.wait()
