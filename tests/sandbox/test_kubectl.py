@@ -94,9 +94,9 @@ async def test_server_side_apply(kubectl: Kubectl) -> None:
     assert await kubectl("get", "deploy", "web", "-o", "jsonpath={.spec.replicas}") == "4"
 
 
-async def test_watching(sandbox: Sandbox) -> None:
+async def test_watching(sandbox: Sandbox, kubectl_program: str) -> None:
     sandbox.registry.create("configmaps", manifests.made("ConfigMap", "there"))
-    command = (str(_PROGRAM), "--kubeconfig", str(sandbox.server.kubeconfig), "get", "cm", "-w", "-o", "name")
+    command = (kubectl_program, "--kubeconfig", str(sandbox.server.kubeconfig), "get", "cm", "-w", "-o", "name")
     process = await asyncio.create_subprocess_exec(*command, stdout=-1)
     assert process.stdout is not None
     try:
