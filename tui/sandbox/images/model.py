@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -75,6 +76,17 @@ class Container:
     def value(self, *names: str, default: str = "") -> str:
         """The first of these environment variables that is set."""
         return next((self.environment[name] for name in names if self.environment.get(name)), default)
+
+    def inside(self, path: str) -> Path:
+        """A path that an environment variable holds: as it is when it leads into a mount, else in its own directory.
+
+        Mount paths are real ones in the environment; any other would be this machine's.
+        """
+        with suppress(OSError, RuntimeError, ValueError):
+            real = Path(path).resolve()
+            if any(real.is_relative_to(mount.resolve()) for mount in [*self.mounts.values(), self.directory]):
+                return real
+        return self.directory.joinpath(*(step for step in path.split("/") if step not in ("", ".", "..")))
 
     def data(self, *paths: str) -> Path:
         """Where data go: a mount at one of these paths, else one below or above, else a directory of its own."""

@@ -102,9 +102,9 @@ class PostgresImage:
 
     def plan(self, container: Container) -> Plan:
         """A server of its own for each pod."""
-        data = container.value("PGDATA") or str(
-            container.data("/var/lib/postgresql/data", "/bitnami/postgresql/data", "/var/lib/postgresql") / "pgdata"
-        )
+        usual = ("/var/lib/postgresql/data", "/bitnami/postgresql/data", "/var/lib/postgresql")
+        named = container.value("PGDATA")
+        data = str(container.inside(named) if named else container.data(*usual) / "pgdata")
         user = container.value("POSTGRES_USER", "POSTGRESQL_USERNAME", default="postgres")
         password = container.value("POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD", "POSTGRESQL_POSTGRES_PASSWORD")
         trust = container.value("POSTGRES_HOST_AUTH_METHOD") == "trust"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from tui.sandbox.kubelet.addresses import Address
 from tui.sandbox.kubelet.environment import ConfigError, Translation, build, expand, mount_variable
 from tui.sandbox.kubelet.host import Host
 from tui.sandbox.kubelet.status import Container
-from tui.sandbox.kubelet.volumes import Volumes
+from tui.sandbox.kubelet.volumes import MountError, Volumes, contained
 from tui.sandbox.model import Json
 
 #: A script of a process has little use for more, and execve(2) takes no word that is longer.
@@ -120,6 +121,10 @@ def _replicas(host: Host, pod: Json) -> int:
 
 
 def _working(spec: Json, directory: Path, translation: Translation) -> Path:
-    wanted = Path(translation.text(str(spec.get("workingDir") or "")))
-    inside = any(wanted == real or real in wanted.parents for real in translation.mounts.values())
-    return wanted if inside and wanted.is_dir() else directory
+    """Where it starts: inside a volume when the manifest asks for that, else in its own directory; never elsewhere."""
+    wanted = translation.text(str(spec.get("workingDir") or ""))
+    for real in translation.mounts.values() if wanted and "\0" not in wanted else ():
+        with contextlib.suppress(MountError, OSError):
+            if (found := contained(real, Path(wanted))).is_dir():
+                return found
+    return directory
