@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tui.sandbox.cluster import Cluster, PartError
 from tui.sandbox.journal import Damaged
+from tui.sandbox.kubelet import supervisor
 from tui.sandbox.kubelet.kubelet import BusyError
 from tui.sandbox.model import ApiError
 
@@ -43,6 +44,8 @@ async def _serve(directory: Path, port: int, with_scene: bool, with_parent: bool
         works.cancel()
     finally:
         await cluster.stop()
+        # Nothing, unless the supervisor of the pods was killed: what these had started is ours then.
+        supervisor.end_descendants()
 
 
 def _ended_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -59,6 +62,7 @@ def main() -> int:
     parser.add_argument("--scene", action="store_true", help="begin with four stateful systems, in namespace stateful")
     parser.add_argument("--with-parent", action="store_true", help="end when the standard input does")
     arguments = parser.parse_args()
+    supervisor.become_reaper()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Pods find the Python that runs this one, if there is no other.
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])

@@ -111,6 +111,7 @@ class Plan:
         environment: what is added to the container's environment, for `kubectl exec` as well.
         directory: where it starts; the container's own when None.
         path: directories of programs that come before PATH.
+        litter: paths of sockets that the server keeps outside of its directory, and leaves there when it is killed.
         health: what a stand-in is asked instead, by the path of a probe over HTTP that only the real one would answer.
     """
 
@@ -118,6 +119,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: Path | None = None
     path: Sequence[str] = ()
+    litter: Sequence[str] = ()
     health: Mapping[str, Json] = field(default_factory=dict)
 
 

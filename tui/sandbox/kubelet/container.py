@@ -149,7 +149,7 @@ class Runner:
         streams = (os.open(os.devnull, os.O_RDONLY), out_in, err_in)
         try:
             self.child = child = await self._host.processes.start(
-                self._words(made), made.environment, made.directory, streams, mark=self.mark
+                self._words(made), made.environment, made.directory, streams, mark=self.mark, litter=made.litter
             )
         except OSError as error:
             os.close(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Setup:
         translation: how paths and addresses are put into the words of later processes.
         health: what a stand-in is asked instead of some paths over HTTP.
         stands_in: what stands in for what, empty when nothing does.
+        litter: paths of sockets that are removed when it has ended.
     """
 
     words: list[str]
@@ -39,6 +40,7 @@ class Setup:
     translation: Translation
     health: Mapping[str, Json]
     stands_in: str
+    litter: Sequence[str]
 
 
 def make(host: Host, pod: Json, record: Container, address: Address, volumes: Volumes) -> Setup:
@@ -94,7 +96,8 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
     if any("\0" in word or len(word) > _LONGEST for word in plan.command):
         raise ConfigError("a word of the command cannot be given to a process")
     working = plan.directory or _working(spec, directory, translation)
-    return Setup(list(plan.command), environment, working, translation, plan.health, image.stands_in(container))
+    said = image.stands_in(container)
+    return Setup(list(plan.command), environment, working, translation, plan.health, said, plan.litter)
 
 
 def _base(pod: Json, directory: Path, ip: str, spec: Json, mounts: Mapping[str, Path]) -> dict[str, str]:
