@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
 
+from tui.sandbox import failures
 from tui.sandbox.cluster import Cluster, PartError
 from tui.sandbox.journal import Damaged
 from tui.sandbox.kubelet import supervisor
@@ -66,14 +68,23 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Pods find the Python that runs this one, if there is no other.
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
+    directory = arguments.directory.absolute()
     try:
-        asyncio.run(_serve(arguments.directory.absolute(), arguments.port, arguments.scene, arguments.with_parent))
+        asyncio.run(_serve(directory, arguments.port, arguments.scene, arguments.with_parent))
     except (BlockingIOError, BusyError):
-        sys.stderr.write(f"another sandbox uses {arguments.directory}\n")
+        sys.stderr.write(f"another sandbox uses {directory}\nEnd it, or choose another --directory.\n")
         return BUSY
     except (OSError, Damaged, PartError, ApiError) as problem:
-        sys.stderr.write(f"{problem}\n")
+        failure = failures.explain(problem, directory, arguments.port)
+        sys.stderr.write(f"{failure}\n")
+        if arguments.with_parent:
+            with contextlib.suppress(OSError):
+                sys.stdout.write(f"{json.dumps({'failure': failure.told()})}\n")
+                sys.stdout.flush()
         return 1
+    except KeyboardInterrupt:
+        # Before the loop has its own handler, or after: nothing runs then.
+        return 130
     return 0
 
 
