@@ -76,11 +76,13 @@ def main() -> int:
         return BUSY
     except (OSError, Damaged, PartError, ApiError) as problem:
         failure = failures.explain(problem, directory, arguments.port)
-        sys.stderr.write(f"{failure}\n")
         if arguments.with_parent:
             with contextlib.suppress(OSError):
                 sys.stdout.write(f"{json.dumps({'failure': failure.told()})}\n")
                 sys.stdout.flush()
+        # A log on the full disk takes nothing.
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{failure}\n")
         return 1
     except KeyboardInterrupt:
         # Before the loop has its own handler, or after: nothing runs then.

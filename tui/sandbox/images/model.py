@@ -40,6 +40,7 @@ class Container:
         directory: the container's own; it goes with the pod.
         shared: a directory for what all pods of the sandbox share.
         peer: the address of a pod by its name, or its name in DNS (`mysql-0.mysql`); None when it has none now.
+        peer_port: which port a pod's server listens on, by the pod's name and the port that it should be.
         helper: runs a program beside the pods, once for the sandbox: name, words, environment.
     """
 
@@ -59,6 +60,7 @@ class Container:
     directory: Path
     shared: Path
     peer: Callable[[str], str | None]
+    peer_port: Callable[[str, int], int]
     helper: Callable[[str, Sequence[str], Mapping[str, str]], None]
 
     @property

@@ -59,7 +59,9 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
     except OSError as error:
         raise ConfigError(f"failed to make the container's directories: {error}") from error
     translation = Translation(mounts, address.ip)
-    environment = _base(pod, directory, address.ip, spec, mounts) | {k: translation.text(v) for k, v in asked.items()}
+    ports = {f"STATETUI_PORT_{port['containerPort']}": str(port["containerPort"]) for port in spec.get("ports") or []}
+    ports = {name: str(address.port(int(port))) for name, port in ports.items()}
+    environment = _base(pod, directory, address, spec, mounts) | {k: translation.text(v) for k, v in asked.items()}
 
     def words(key: str) -> list[str]:
         return translation.words(expand(str(word), environment) for word in spec.get(key) or [])
@@ -81,6 +83,7 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
         directory=directory,
         shared=host.shared,
         peer=lambda name: host.peer(meta["namespace"], name),
+        peer_port=lambda name, port: host.peer_port(meta["namespace"], name, port),
         helper=host.helper,
     )
     try:
@@ -100,7 +103,7 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
     return Setup(list(plan.command), environment, working, translation, plan.health, said, plan.litter)
 
 
-def _base(pod: Json, directory: Path, ip: str, spec: Json, mounts: Mapping[str, Path]) -> dict[str, str]:
+def _base(pod: Json, directory: Path, address: Address, spec: Json, mounts: Mapping[str, Path]) -> dict[str, str]:
     """What every container has; of this program's own environment it gets the search path alone."""
     found = {
         "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), *images.fetched.programs()]),
@@ -108,8 +111,10 @@ def _base(pod: Json, directory: Path, ip: str, spec: Json, mounts: Mapping[str, 
         "HOSTNAME": str(pod["spec"].get("hostname") or pod["metadata"]["name"]),
         "LANG": "C.UTF-8",
         "TMPDIR": str(directory / "tmp"),
-        "POD_IP": ip,
+        "POD_IP": address.ip,
     }
+    for port in spec.get("ports") or []:
+        found[f"STATETUI_PORT_{port['containerPort']}"] = str(address.port(int(port["containerPort"])))
     for mount in reversed(spec.get("volumeMounts") or []):
         found[mount_variable(mount["name"])] = str(mounts[mount["mountPath"]])
     return found
