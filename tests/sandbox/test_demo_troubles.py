@@ -8,6 +8,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,13 @@ from tui.sandbox import missing
 
 _ROOT = Path(__file__).parents[2]
 _UNSHARE = shutil.which("unshare") or ""
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A directory to which every user may pass; pytest keeps its own from them."""
+    with tempfile.TemporaryDirectory(prefix="statetui-test-") as made:
+        yield Path(made)
 
 
 def _can(*words: str) -> bool:
@@ -97,12 +106,9 @@ def test_a_disk_that_is_full_at_the_start(tmp_path: Path) -> None:
 
 
 @needs_users
-def test_a_directory_of_somebody_elses(tmp_path: Path) -> None:
-    # Everybody may pass, so that it is the directory alone that refuses.
-    for place in (tmp_path, *tmp_path.parents[:2]):
-        place.chmod(0o755)
-    home = tmp_path / "home"
-    home.mkdir(mode=0o755)
+def test_a_directory_of_somebody_elses(public: Path) -> None:
+    home = public
+    home.chmod(0o755)
     packages = next(path for path in sys.path if path.endswith("site-packages"))
     command = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
     command += ["/usr/bin/python3", "-m", "tui", "demo", "--serve"]
@@ -164,3 +170,38 @@ def test_a_machine_with_one_loopback_address_runs_all_of_it(tmp_path: Path) -> N
     assert process.returncode == 0, out + said
     assert "11 of 11 servers answer as they should" in said
     nothing_is_left(tmp_path)
+
+
+def _checked(command: list[str], settings: dict[str, str], home: Path) -> None:
+    """Runs a check of a demo, which finds all well."""
+    done = subprocess.run(command, env=settings, stdin=-3, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "11 of 11 servers answer as they should" in done.stderr
+    nothing_is_left(home)
+
+
+@needs_users
+@pytest.mark.skipif(bool(missing.missing()), reason="a server of the scene is not on this machine")
+@pytest.mark.timeout(300)
+def test_an_ordinary_user_runs_all_of_it(public: Path) -> None:
+    home = public
+    os.chown(home, 54321, 54321)
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    settings = environment(home, HOME=str(home), PATH=programs) | {"PYTHONPATH": f"{_ROOT}:{packages}"}
+    command = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
+    _checked([*command, "/usr/bin/python3", "-m", "tui", "demo", "--check"], settings, home)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it is root that PostgreSQL refuses to run as")
+@pytest.mark.skipif(bool(missing.missing()), reason="a server of the scene is not on this machine")
+@pytest.mark.timeout(300)
+def test_root_runs_all_of_it_where_user_namespaces_are_forbidden(tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "unshare").write_text(
+        "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted' >&2\nexit 1\n"
+    )
+    (programs / "unshare").chmod(0o755)
+    settings = environment(tmp_path, PATH=f"{programs}:{os.environ['PATH']}")
+    _checked([sys.executable, "-m", "tui", "demo", "--check"], settings, tmp_path)

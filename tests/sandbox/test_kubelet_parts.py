@@ -215,6 +215,32 @@ def test_phases_and_conditions():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="there is but one address")
+def test_a_name_gets_another_address_when_somebody_listens_at_its_own(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    addresses = Addresses(tmp_path)
+    (tmp_path / "run").mkdir()
+    first = addresses.allocate("ns/db-0", [port])
+    addresses.release(first, "ns/db-0")
+    with socket.create_server((first.ip, port)):
+        other = addresses.allocate("ns/db-0", [port])
+    assert other.ip != first.ip and other.refused == f"{first.ip}:{port}" and other.port(port) == port
+    addresses.release(other, "ns/db-0")
+    # It is its own now, also after a new start.
+    assert Addresses(tmp_path).allocate("ns/db-0", [port]).ip == other.ip
+    with socket.create_server(("0.0.0.0", port)):
+        everywhere = Addresses(tmp_path).allocate("ns/db-0", [port])
+        real = everywhere.port(port)
+        assert (everywhere.ip, everywhere.refused) == (other.ip, "") and real != port
+        # Peers ask by name, and find the same one after a new start.
+        again = Addresses(tmp_path)
+        assert again.port("ns/db-0", port) == real == again.allocate("ns/db-0", [port]).port(port)
+    free = Addresses(tmp_path)
+    assert free.allocate("ns/db-0", [port]).port(port) == port == free.port("ns/db-0", port)
+
+
 async def test_what_a_killed_supervisor_left_is_ended_at_the_next_start(tmp_path):
     # As if even the supervisor had been killed: a process that it had noted, and one whose id another has by now.
     left = subprocess.Popen(["sleep", "1000"], start_new_session=True)  # noqa: ASYNC220

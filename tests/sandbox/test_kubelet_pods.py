@@ -7,6 +7,7 @@ import io
 import os
 import re
 import signal
+import socket
 import sys
 import tarfile
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from tests.sandbox.kubelet_fakes import FakeObjects, sh, until
 from tui.sandbox.kubelet import BusyError, Kubelet, supervisor
+from tui.sandbox.kubelet.addresses import Addresses
 from tui.sandbox.model import Exec, Logs
 
 
@@ -387,6 +389,48 @@ async def test_usage_is_measured(objects, kubelet):
     usage = kubelet.metrics()[0]["containers"][0]["usage"]
     assert int(usage["cpu"][:-1]) > 100_000_000 and int(usage["memory"][:-2]) > 100
     assert "nothing enforces it" in objects.said("c", "SizeNotEnforced")[0]
+
+
+async def test_a_full_volume_is_said_to_be_full_each_time_that_it_is(objects, kubelet):
+    objects.claim("c", "1Mi")
+    mount = {"volumeMounts": [{"name": "d", "mountPath": "/d"}]}
+    volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "c"}}]
+    objects.pod("p", sh("sleep 1000", **mount), volumes=volumes)
+    await until(lambda: conditions(objects)["Ready"] == "True")
+    for times in (1, 2):
+        for _ in range(2):
+            assert (await run(kubelet, "sh", "-c", "head -c 1500000 /dev/zero >/d/x"))[0] == 0
+            await kubelet._usage.sample()
+        volume = kubelet.stats()["pods"][0]["volume"][0]
+        assert volume["capacityBytes"] == 1 << 20 and volume["availableBytes"] == 0
+        assert volume["usedBytes"] > volume["capacityBytes"]
+        for about in ("p", "c"):
+            said = objects.said(about, "VolumeFull")
+            assert len(said) == times and "holds 1 MiB and was to hold 1 MiB" in said[0] and "Remove data" in said[0]
+        await run(kubelet, "sh", "-c", "rm /d/x")
+        await kubelet._usage.sample()
+        assert kubelet.stats()["pods"][0]["volume"][0]["availableBytes"] > 0
+
+
+async def test_a_port_that_somebody_else_has_is_gone_round(objects, kubelet):
+    ports = {"ports": [{"containerPort": 34567}]}
+    words = "exec python3 -m http.server --bind $POD_IP $STATETUI_PORT_34567"
+    usual = Addresses(kubelet.host.state)._base + 2
+    with socket.create_server((socket.inet_ntoa(usual.to_bytes(4, "big")), 34567)):
+        objects.pod("p", {**sh(words), **ports, "readinessProbe": {"tcpSocket": {"port": 34567}, "periodSeconds": 1}})
+        await until(lambda: conditions(objects)["Ready"] == "True")
+        assert status(objects)["podIP"] != socket.inet_ntoa(usual.to_bytes(4, "big"))
+        assert not objects.said("p", "AddressInUse"), "it had no address before: nothing to say"
+    with socket.create_server(("0.0.0.0", 34568)):
+        ports = {"ports": [{"containerPort": 34568}]}
+        probe = {"readinessProbe": {"tcpSocket": {"port": 34568}, "periodSeconds": 1}}
+        objects.pod("q-0", {**sh(words.replace("34567", "34568")), **ports, **probe})
+        await until(lambda: conditions(objects, "q-0")["Ready"] == "True")
+        assert "Port 34568 is taken at all addresses" in objects.said("q-0", "PortInUse")[0]
+        reader, writer = await kubelet.connect("default", "q-0", 34568)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert b"200 OK" in await reader.readline()
+        writer.close()
 
 
 async def test_the_node_is_there(objects, kubelet):

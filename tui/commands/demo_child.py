@@ -76,7 +76,7 @@ class Sandbox:
                     stderr=log,
                     # Ctrl+C in the terminal is for the screen; the sandbox ends when this process says so, or is gone.
                     start_new_session=True,
-                    env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+                    env={**os.environ, "PYTHONPATH": _python_path()},
                     cwd="/",
                 )
         except OSError as error:
@@ -134,7 +134,9 @@ class Sandbox:
         with contextlib.suppress(OSError), self.log.open("rb") as log:
             log.seek(self._said)
             words = log.read().decode("utf-8", "replace").splitlines()
-        return Problem(Cause.SERVER, what, "\n".join(words[-3:]), f"Everything that it said is in {self.log}")
+        # Where it broke in the program is for the log; what broke is the last line.
+        last_words = words[-1:] if any(line.startswith("Traceback ") for line in words) else words[-3:]
+        return Problem(Cause.SERVER, what, "\n".join(last_words), f"Everything that it said is in {self.log}")
 
     def stop(self) -> None:
         """Ends it with its pods; what they keep stays for the next time."""
@@ -153,6 +155,12 @@ class Sandbox:
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _python_path() -> str:
+    """Where the sandbox finds this very program, and whatever else this one was told."""
+    own = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join([own, *filter(None, [os.environ.get("PYTHONPATH", "")])])
 
 
 def _problem(what: str, failure: failures.Failure, more: str = "") -> Problem:
