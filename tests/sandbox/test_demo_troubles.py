@@ -205,3 +205,22 @@ def test_root_runs_all_of_it_where_user_namespaces_are_forbidden(tmp_path: Path)
     (programs / "unshare").chmod(0o755)
     settings = environment(tmp_path, PATH=f"{programs}:{os.environ['PATH']}")
     _checked([sys.executable, "-m", "tui", "demo", "--check"], settings, tmp_path)
+
+
+@pytest.mark.skipif(bool(missing.missing()), reason="a server of the scene is not on this machine")
+@pytest.mark.timeout(300)
+def test_a_server_that_dies_at_its_start(tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "weed").write_text("#!/bin/sh\necho 'F1127 cannot start: the moon is full' >&2\nexit 3\n")
+    (programs / "weed").chmod(0o755)
+    process = demo(tmp_path, "--check", env=environment(tmp_path, PATH=f"{programs}:{os.environ['PATH']}"))
+    try:
+        out, said = process.communicate(timeout=250)
+    finally:
+        process.kill()
+    assert process.returncode == 1 and "Traceback" not in out + said, out + said
+    row = next(line for line in out.splitlines() if "my-tenant-zone-0-0" in line)
+    assert "ended: Error" in row and "the moon is full" in row, row
+    assert "9 of 11 servers answer as they should" in said, out
+    nothing_is_left(tmp_path)

@@ -391,6 +391,18 @@ async def test_usage_is_measured(objects, kubelet):
     assert "nothing enforces it" in objects.said("c", "SizeNotEnforced")[0]
 
 
+async def test_the_end_of_the_log_says_why_a_container_failed_if_that_is_asked_for(objects, kubelet):
+    words = "seq 500; echo 'the last words' >&2; exit 3"
+    asked = {**sh(words), "terminationMessagePolicy": "FallbackToLogsOnError"}
+    objects.pod("p", asked, restartPolicy="Never")
+    objects.pod("q", sh(words), restartPolicy="Never")
+    objects.pod("r", {**asked, "command": ["sh", "-c", "echo fine"]}, restartPolicy="Never")
+    await until(lambda: all(status(objects, name)["phase"] in ("Failed", "Succeeded") for name in "pqr"))
+    message = state(objects, "p")["state"]["terminated"]["message"]
+    assert message.endswith("500\nthe last words\n") and len(message.splitlines()) == 80
+    assert not any("message" in state(objects, name)["state"]["terminated"] for name in "qr")
+
+
 async def test_a_full_volume_is_said_to_be_full_each_time_that_it_is(objects, kubelet):
     objects.claim("c", "1Mi")
     mount = {"volumeMounts": [{"name": "d", "mountPath": "/d"}]}

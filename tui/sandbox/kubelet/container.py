@@ -26,6 +26,14 @@ from tui.sandbox.model import Exec, Json
 #: A container that has run so long is not in a crash loop any more (Kubernetes: 10 minutes).
 _SETTLED = 60.0
 _KEPT_LOGS = 2
+_FALLBACK = "FallbackToLogsOnError"
+
+
+def _last_words(log: Log) -> str:
+    """The end of a log, as much of it as the kubelet takes for a container's termination message."""
+    with contextlib.suppress(OSError):
+        return log.end(lines=80, size=2048)
+    return ""
 
 
 class Runner:
@@ -186,7 +194,8 @@ class Runner:
         log.close()
         self.child = None
         self.record.ready = self.record.started = False
-        self.record.state = terminated(ended.code, ended.signal, begun, container_id)
+        said = _last_words(log) if ended.code and spec.get("terminationMessagePolicy") == _FALLBACK else ""
+        self.record.state = terminated(ended.code, ended.signal, begun, container_id, said)
         self._changed()
         return ended
 

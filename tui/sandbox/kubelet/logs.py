@@ -76,6 +76,14 @@ class Log:
         self._file.close()
         self._wake()
 
+    def end(self, *, lines: int, size: int) -> str:
+        """The last so many lines that were printed, or bytes if that is less. OSError when it cannot be read."""
+        path, start = _last_lines([self.path], lines)
+        with path.open("rb") as file:
+            file.seek(max(start, file.seek(0, 2) - 2 * size))
+            printed = b"".join(_shown(file.read().split(b"\n"), Logs()))
+        return printed[-size:].decode("utf-8", "replace")
+
     async def attach(self) -> AsyncIterator[tuple[str, bytes]]:
         """What is printed from now on, until the container ends."""
         listener: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(256)

@@ -239,6 +239,8 @@ def _which(program: str, path: str) -> str:
         return program
     for directory in path.split(os.pathsep):
         candidate = Path(directory or ".") / program
-        if candidate.is_file() and os.access(candidate, os.X_OK):
-            return str(candidate)
+        # A directory of PATH into which this user may not look is passed over.
+        with contextlib.suppress(OSError):
+            if candidate.is_file() and os.access(candidate, os.X_OK):
+                return str(candidate)
     return ""
