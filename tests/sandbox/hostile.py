@@ -41,6 +41,7 @@ COMMANDS: list[list[str]] = [
     ["sh", "-c", "env -i setsid sleep 1d & sleep 1d"],
     ["sh", "-c", "for i in $(seq 20); do sleep 1d & done; wait"],
     ["sh", "-c", "head -c 300000 /dev/zero; seq 20000; exit 3"],
+    ["sh", "-c", "yes | head -c 3000000"],
     ["sh", "-c", "kill -STOP $$"],
     ["sh", "-c", "ulimit -c 0; kill -SEGV $$"],
     ["sh", "-c", "exec >&- 2>&- <&-; exec sleep 1d"],

@@ -9,8 +9,8 @@ from tui.sandbox.images import wheels
 from tui.sandbox.images.model import Container, Plan, program, script
 
 #: PostgreSQL refuses to run as root, and as a user without a name (`docker run --user`). Inside a user namespace it is
-#: another one, to whom the files belong and who has a name: nobody. Where those are forbidden, root starts it as nobody,
-#: who needs a right of root's to reach a directory below root's home.
+#: another one, to whom the files belong and who has a name: nobody. Where those are forbidden, root starts it as
+#: nobody, who needs a right of root's to reach a directory below root's home.
 _AS = """\
 as() { "$@"; }; run() { exec "$@"; }
 if [ "$(id -u)" = 0 ] || ! id -un >/dev/null 2>&1; then

@@ -59,8 +59,10 @@ class Log:
         while len(rest) > _PART:
             self._write(stream, b"P", rest[:_PART])
             rest = rest[_PART:]
-        for line in lines:
-            self._write(stream, b"F", line)
+        if lines:
+            # With one stamp for all that came at once: `yes` prints millions of lines a second.
+            begin = b"\n%s %s F " % (stamp().encode(), stream.encode())
+            self._write(stream, b"F", begin.join(lines))
         self._rest[stream] = rest
         self._flush()
 
