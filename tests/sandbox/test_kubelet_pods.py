@@ -425,21 +425,23 @@ async def test_a_full_volume_is_said_to_be_full_each_time_that_it_is(objects, ku
 
 
 async def test_a_port_that_somebody_else_has_is_gone_round(objects, kubelet):
-    ports = {"ports": [{"containerPort": 34567}]}
-    words = "exec python3 -m http.server --bind $POD_IP $STATETUI_PORT_34567"
-    usual = Addresses(kubelet.host.state)._base + 2
-    with socket.create_server((socket.inet_ntoa(usual.to_bytes(4, "big")), 34567)):
-        objects.pod("p", {**sh(words), **ports, "readinessProbe": {"tcpSocket": {"port": 34567}, "periodSeconds": 1}})
+    def server(port):
+        words = f"exec python3 -m http.server --bind $POD_IP $STATETUI_PORT_{port}"
+        probe = {"readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1}}
+        return {**sh(words), "ports": [{"containerPort": port}], **probe}
+
+    usual = socket.inet_ntoa((Addresses(kubelet.host.state)._base + 2).to_bytes(4, "big"))
+    with socket.create_server((usual, 0)) as other:
+        objects.pod("p", server(other.getsockname()[1]))
         await until(lambda: conditions(objects)["Ready"] == "True")
-        assert status(objects)["podIP"] != socket.inet_ntoa(usual.to_bytes(4, "big"))
+        assert status(objects)["podIP"] != usual
         assert not objects.said("p", "AddressInUse"), "it had no address before: nothing to say"
-    with socket.create_server(("0.0.0.0", 34568)):
-        ports = {"ports": [{"containerPort": 34568}]}
-        probe = {"readinessProbe": {"tcpSocket": {"port": 34568}, "periodSeconds": 1}}
-        objects.pod("q-0", {**sh(words.replace("34567", "34568")), **ports, **probe})
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        port = other.getsockname()[1]
+        objects.pod("q-0", server(port))
         await until(lambda: conditions(objects, "q-0")["Ready"] == "True")
-        assert "Port 34568 is taken at all addresses" in objects.said("q-0", "PortInUse")[0]
-        reader, writer = await kubelet.connect("default", "q-0", 34568)
+        assert f"Port {port} is taken at all addresses" in objects.said("q-0", "PortInUse")[0]
+        reader, writer = await kubelet.connect("default", "q-0", port)
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
         assert b"200 OK" in await reader.readline()
         writer.close()
