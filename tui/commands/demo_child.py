@@ -45,9 +45,7 @@ class Sandbox:
         self._said = 0
         self._told = b""
 
-    def start(
-        self, meanwhile: Callable[[], None] = lambda: None, unwanted: Callable[[], bool] = lambda: False
-    ) -> None:
+    def start(self, meanwhile: Callable[[], None] = lambda: None, unwanted: Callable[[], bool] = lambda: False) -> None:
         """Starts it and waits until its API answers, or it is unwanted by then.
 
         Args:
