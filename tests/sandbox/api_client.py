@@ -68,26 +68,28 @@ class Sandbox:
         self.server.add_routes(routes)
         self.directory = directory
 
-    @property
-    def kubeconfig(self) -> dict[str, Any]:
-        return json.loads(self.server.kubeconfig.read_text())
+    def client(self, name: str) -> contextlib.AbstractAsyncContextManager[Api]:
+        return client(self.server.kubeconfig, name)
 
-    def _tls(self, user: dict[str, Any]) -> ssl.SSLContext:
-        cluster = self.kubeconfig["clusters"][0]["cluster"]
-        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
-        made = ssl.create_default_context(cadata=authority)
-        if "client-key-data" in user:
-            pair = self.directory / "client.pem"
-            parts = (user["client-certificate-data"], user["client-key-data"])
-            pair.write_bytes(b"".join(base64.b64decode(part) for part in parts))
-            made.load_cert_chain(pair)
-        return made
 
-    @contextlib.asynccontextmanager
-    async def client(self, name: str) -> AsyncIterator[Api]:
-        users = {user["name"]: user["user"] for user in self.kubeconfig["users"]}
-        user = users.get(name, {})
-        headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
-        connector = aiohttp.TCPConnector(ssl=self._tls(user))
-        async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-            yield Api(self.server.url, session)
+def _tls(cluster: dict[str, Any], user: dict[str, Any], directory: Path) -> ssl.SSLContext:
+    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    made = ssl.create_default_context(cadata=authority)
+    if "client-key-data" in user:
+        pair = directory / "client.pem"
+        parts = (user["client-certificate-data"], user["client-key-data"])
+        pair.write_bytes(b"".join(base64.b64decode(part) for part in parts))
+        made.load_cert_chain(pair)
+    return made
+
+
+@contextlib.asynccontextmanager
+async def client(kubeconfig: Path, name: str) -> AsyncIterator[Api]:
+    """A client of the server that a kubeconfig names, as one of its users."""
+    told = json.loads(kubeconfig.read_text())
+    cluster = told["clusters"][0]["cluster"]
+    user = {user["name"]: user["user"] for user in told["users"]}.get(name, {})
+    headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
+    connector = aiohttp.TCPConnector(ssl=_tls(cluster, user, kubeconfig.parent))
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
+        yield Api(cluster["server"], session)

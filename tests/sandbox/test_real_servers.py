@@ -83,7 +83,7 @@ def test_minios_of_a_tenant_form_one_pool(tmp_path: Path) -> None:
             namespace="n", pod=pod, name="minio", image="minio/minio", kind="main", command=[],
             args=["server", "http://z-{0...1}.s:9000/e{0...1}"], environment={}, address=peers[pod],
             port=lambda port: port, ports={}, mounts=mounts, replicas=2, directory=directory,
-            shared=tmp_path / "shared", peer=peers.get, helper=lambda *_: None,
+            shared=tmp_path / "shared", peer=peers.get, peer_port=lambda _, port: port, helper=lambda *_: None,
         )  # fmt: skip
 
     plans = {pod: minio.plan(container(pod, peers), "/bin/minio", {}) for pod in peers}

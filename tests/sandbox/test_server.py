@@ -67,11 +67,11 @@ async def test_users_and_what_they_may(sandbox: Sandbox, api: Api) -> None:
 
 
 async def test_certificates_and_tokens_outlive_a_restart(sandbox: Sandbox) -> None:
-    before = sandbox.kubeconfig
+    before = json.loads(sandbox.server.kubeconfig.read_text())
     sandbox.store.close()
     again = Sandbox(sandbox.directory)
     await again.server.start()
-    assert again.kubeconfig["users"] == before["users"]
+    assert json.loads(again.server.kubeconfig.read_text())["users"] == before["users"]
     async with again.client("admin") as api:
         assert (await api("GET", MAPS))[0] == 200
     await again.server.stop()

@@ -57,9 +57,11 @@ def run(
     try:
         with _Signals() as signals:
             # A signal that comes while it starts must end it as well.
-            sandbox.start(prepare)
+            sandbox.start(prepare, lambda: signals.received is not None)
             if request.mode == "serve":
                 return _serve(sandbox, signals)
+        if signals.received is not None:
+            return 128 + signals.received
         code = (check if request.mode == "check" else screen)(str(sandbox.kubeconfig))
         if sandbox.ended:
             raise ProblemError(sandbox.failure("the sandbox ended before its time"))

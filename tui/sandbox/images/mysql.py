@@ -74,7 +74,17 @@ class MySqlImage:
             return Plan(script(container, f"echo 'the first pod: nothing to clone'\nmkdir -p {quote(str(data))}\n"))
         before = f"{container.base}-{container.ordinal - 1}"
         source = container.peer(before)
-        fetch = join([sys.executable, "-I", "-S", clone.__file__, "fetch", source or "", str(container.port(_CLONE))])
+        fetch = join(
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                clone.__file__,
+                "fetch",
+                source or "",
+                str(container.peer_port(before, _CLONE)),
+            ]
+        )
         text = f"""\
 data={quote(str(data))}
 if [ -d "$data/mysql" ]; then echo 'has data already'; exit 0; fi
@@ -193,8 +203,9 @@ def _password(container: Container) -> str:
 def _join(container: Container, server: mysqlserver.Server) -> tuple[Path, str]:
     """A file with the statements that make a pod replicate from the first one, and the words of the pod's client."""
     first, port = container.peer(f"{container.base}-0") or "", container.port(3306)
-    path = container.directory / "join.sql"
-    _write_private(path, "\n".join(server.follow(_text(first), port, "'root'", _text(_password(container)))[1:]) + "\n")
+    path, theirs = container.directory / "join.sql", container.peer_port(f"{container.base}-0", 3306)
+    lines = server.follow(_text(first), theirs, "'root'", _text(_password(container)))[1:]
+    _write_private(path, "\n".join(lines) + "\n")
     return path, join([mysqlserver.client(), "-h", container.address, "-P", str(port), "-u", "root"])
 
 
@@ -251,8 +262,9 @@ def _accounts(container: Container, server: mysqlserver.Server, mode: str) -> st
         lines.append(f"GRANT REPLICATION SLAVE ON *.* TO {_text(replicator)}@'%';")
     if mode == "slave":
         master = container.value("MYSQL_MASTER_HOST", "MARIADB_MASTER_HOST")
-        first = container.peer(master) or container.peer(f"{master}-0") or master
-        lines = server.follow(_text(first), container.port(3306), _text(replicator), secret)
+        named = master if container.peer(master) else f"{master}-0"
+        first = container.peer(named) or master
+        lines = server.follow(_text(first), container.peer_port(named, 3306), _text(replicator), secret)
         lines = [*(root if server.is_mysql else ()), *lines, "SET GLOBAL read_only=1;"]
     elif container.kind == "main" and container.ordinal > 0 and not mode:
         # A replica of the tutorial's kind has all this from its primary; statements of its own would part them.

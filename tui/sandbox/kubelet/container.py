@@ -25,6 +25,14 @@ from tui.sandbox.model import Exec, Json
 #: A container that has run so long is not in a crash loop any more (Kubernetes: 10 minutes).
 _SETTLED = 60.0
 _KEPT_LOGS = 2
+_FALLBACK = "FallbackToLogsOnError"
+
+
+def _last_words(log: Log) -> str:
+    """The end of a log, as much of it as the kubelet takes for a container's termination message."""
+    with contextlib.suppress(OSError):
+        return log.end(lines=80, size=2048)
+    return ""
 
 
 class Runner:
@@ -150,7 +158,7 @@ class Runner:
             environment = {"TERM": "xterm"} | made.environment if tty else made.environment
             words = self._words(made)
             return await self._host.processes.start(
-                words, environment, made.directory, streams, mark=self.mark, tty=tty
+                words, environment, made.directory, streams, mark=self.mark, tty=tty, litter=made.litter
             )
 
         stdin, tty = bool(spec.get("stdin")), bool(spec.get("tty"))
@@ -188,7 +196,8 @@ class Runner:
         log.close()
         self.child = self.console = None
         self.record.ready = self.record.started = False
-        self.record.state = terminated(ended.code, ended.signal, begun, container_id)
+        said = _last_words(log) if ended.code and spec.get("terminationMessagePolicy") == _FALLBACK else ""
+        self.record.state = terminated(ended.code, ended.signal, begun, container_id, said)
         self._changed()
         return ended
 

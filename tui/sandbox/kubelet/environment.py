@@ -10,7 +10,8 @@ loopback, the real thing is put in its place, in `command`, `args`, environment 
   listen for all pods.
 
 Files, ConfigMaps among them, are not rewritten: scripts in them use `$STATETUI_MOUNT_<VOLUME>` (the volume's name in
-capitals, `_` for all but letters and digits: the directory of its first mount) and `$POD_IP`.
+capitals, `_` for all but letters and digits: the directory of its first mount), `$POD_IP`, and `$STATETUI_PORT_<N>`
+for port N of the container: another one where pods share an address, or some other program has taken it.
 """
 
 from __future__ import annotations

@@ -63,6 +63,12 @@ class Host:
         found = self.objects.get("pods", parts[1] if len(parts) > 1 else namespace, pod)
         return str((found.get("status") or {}).get("podIP") or "") or None if found else None
 
+    def peer_port(self, namespace: str, name: str, port: int) -> int:
+        """Where a pod's server listens that should listen on a port; the pod is named as for `peer`."""
+        pod, _, rest = name.partition(".")
+        parts = rest.split(".")
+        return self.addresses.port(f"{parts[1] if len(parts) > 1 else namespace}/{pod}", port)
+
     def helper(self, name: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
         """Runs a program beside the pods, once for the sandbox, and again whenever it ends."""
         if name not in self._helpers:
