@@ -330,8 +330,12 @@ async def test_logs_are_followed_to_the_end(objects, kubelet):
 
 
 async def test_pods_listen_on_one_port_and_mounts_are_translated(objects, kubelet):
-    serve = "import http.server as h,sys; h.HTTPServer((sys.argv[1], 8080), h.SimpleHTTPRequestHandler).serve_forever()"
-    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 0.2, "timeoutSeconds": 3}
+    with socket.create_server(("0.0.0.0", 0)) as free:  # one that no other program here has on all addresses
+        port = free.getsockname()[1]
+    # HTTPServer would ask the name server for its own name first.
+    serve = f"""import http.server as h, socketserver as s, sys
+s.ThreadingTCPServer((sys.argv[1], {port}), h.SimpleHTTPRequestHandler).serve_forever()"""
+    probe = {"httpGet": {"path": "/", "port": port}, "periodSeconds": 0.2, "timeoutSeconds": 3}
     for name in ("a", "b"):
         objects.pod(
             name,
