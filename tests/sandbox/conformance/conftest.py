@@ -45,13 +45,11 @@ class Target:
         return {**os.environ, "KUBECONFIG": self.kubeconfig, "HOME": str(self.home), "KUBE_EDITOR": "false"}
 
 
-@pytest.fixture(scope="session", params=["sandbox", "real"])
+@pytest.fixture(scope="session", params=["sandbox", *(["real"] if "STATETUI_TEST_KUBECONFIG" in os.environ else [])])
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     home = tmp_path_factory.mktemp("home")
     if request.param == "real":
-        kubeconfig = os.environ.get("STATETUI_TEST_KUBECONFIG", "")
-        if not kubeconfig:
-            pytest.skip("STATETUI_TEST_KUBECONFIG names no real cluster to compare with")
+        kubeconfig = os.environ["STATETUI_TEST_KUBECONFIG"]
         yield Target(kubeconfig, os.environ.get("STATETUI_TEST_IMAGE", "registry.test/services:2"), True, home)
         return
     directory = tmp_path_factory.mktemp("cluster")

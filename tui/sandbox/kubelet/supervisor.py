@@ -23,7 +23,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,7 @@ def sweep(run: Path) -> None:
         note.unlink(missing_ok=True)
 
 
-def _tidy(paths: Sequence[str]) -> None:
+def _tidy(paths: Iterable[str]) -> None:
     """Removes sockets that nobody serves any more."""
     for path in map(Path, paths):
         with contextlib.suppress(OSError):
@@ -162,6 +162,7 @@ class Supervisor:
         self._link, self._run, self._pids = link, run, run / "pids"
         self._of: dict[int, tuple[int, str]] = {}  # process → (the kubelet's number for it, mark)
         self._litter: dict[int, list[str]] = {}
+        self._littered: set[str] = set()
         self._buffer = b""
         self._descriptors: list[int] = []
         self._wake, wakes = socket.socketpair()
@@ -245,6 +246,7 @@ class Supervisor:
         self._of[process.pid] = (wanted["id"], wanted["mark"])
         if litter := wanted.get("litter"):
             self._litter[process.pid] = litter
+            self._littered.update(litter)
         note = {"start": (_process(str(process.pid)) or (0, 0, 0))[2], "litter": litter or []}
         # On a full disk the process runs all the same; only a killed supervisor's heir will know less.
         with contextlib.suppress(OSError):
@@ -316,6 +318,8 @@ class Supervisor:
             if not members:
                 break
             time.sleep(_PAUSE)
+        # Once more: a server may have made them after its container's first process had gone and been tidied up after.
+        _tidy(self._littered)
         with contextlib.suppress(OSError):
             for note in self._pids.iterdir():
                 note.unlink(missing_ok=True)
