@@ -12,37 +12,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from objects import text
 from real_programs import program
+from target import Target
 from tool import Tool
 
 _ROOT = Path(__file__).parents[3]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A cluster to be tested.
-
-    Attributes:
-        kubeconfig: its administrator's.
-        image: what its pods run.
-        real: whether it is not the sandbox.
-        home: where the programs keep what they keep.
-    """
-
-    kubeconfig: str
-    image: str
-    real: bool
-    home: Path
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """For the programs."""
-        return {**os.environ, "KUBECONFIG": self.kubeconfig, "HOME": str(self.home), "KUBE_EDITOR": "false"}
 
 
 @pytest.fixture(scope="session", params=["sandbox", *(["real"] if "STATETUI_TEST_KUBECONFIG" in os.environ else [])])

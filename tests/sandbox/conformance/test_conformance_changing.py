@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from conftest import Target
 from objects import Json, deployment, pod, service, stateful_set, text
+from target import Target
 from tool import Tool, eventually
 
 Apply = Callable[..., str]

@@ -11,9 +11,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Target
 from objects import SERVE
 from real_programs import program
+from target import Target
 from tool import Tool, eventually
 
 from tui.kube.options import ConnectOptions

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable
 
 import pytest
-from conftest import Target
 from objects import deployment, pod, service, stateful_set
+from target import Target
 from tool import Tool, eventually
 
 Apply = Callable[..., str]

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import Target
 from objects import pod, service, stateful_set
+from target import Target
 from tool import GENEROUS, Followed, Tool, eventually
 
 Apply = Callable[..., str]
