@@ -37,6 +37,7 @@ async def test_no_socket_outlives_the_program(server: FakeApi, tmp_path: Path, h
     file = kubeconfig(server, tmp_path)
     async with Program(kubeconfig=file, ignore_hangup=how == "hangup-ignored") as program:
         await program.until("● live")
+        await program.until("shop")
         await program.until("f Forward")
         program.type("f")
         await program.until("Forward shop")
@@ -61,6 +62,7 @@ async def test_a_port_is_closed_and_the_connection_told_when_the_program_is_quit
 ) -> None:
     file = kubeconfig(server, tmp_path)
     async with Program(kubeconfig=file) as program:
+        await program.until("shop")
         await program.until("f Forward")
         program.type("f")
         await program.until("Forward shop")
