@@ -26,7 +26,7 @@ from tui.kube.options import ConnectOptions
 from tui.problem import Cause, Problem, ProblemError
 from tui.settings import Settings
 from tui.systems.catalogue import load_catalogue
-from tui.systems.forwarding import Definition, address_of, target_of
+from tui.systems.forwarding import Definition, address_of, looked_up_in, target_of
 from tui.systems.live import Live
 from tui.text import one_line, safe
 
@@ -106,7 +106,8 @@ class _Forwarding:
 
     async def _work(self) -> int:
         async with self._opening:
-            if not await self._opening.arrive():
+            needed = dict.fromkeys(map(looked_up_in, self._wanted))
+            if not (await self._opening.arrive() and all([await self._opening.arrive_too(it) for it in needed])):
                 raise ProblemError(
                     Problem(
                         Cause.TIMEOUT,

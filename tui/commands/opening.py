@@ -74,6 +74,15 @@ class Opening:
         self._refuse()
         return True
 
+    async def arrive_too(self, resource: str) -> bool:
+        """Waits for what workloads can do without (Services), or until it is known not to come. False: out of time."""
+        deadline = time.monotonic() + self._timeout
+        while self._live.forwards is None or self._live.forwards.known(resource) is None:
+            if time.monotonic() >= deadline:
+                return False
+            await self.wait(LOOK)
+        return True
+
     async def wait(self, seconds: float) -> None:
         """Waits for news, as long as that; raises what has ended the watching."""
         assert self._task is not None  # noqa: S101 (entered)
