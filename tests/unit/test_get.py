@@ -107,7 +107,7 @@ async def test_wide_adds_columns(server: FakeApi, tmp_path: Path, out: Out) -> N
 
 async def test_what_stands_in_is_said(server: FakeApi, tmp_path: Path, out: Out) -> None:
     said = "Valkey stands in for MySQL: it knows no SQL"
-    for name in ("audit-0", "audit-1"):
+    for name in ("audit-0", "audit-1", "shop-0", "shop-1"):
         made = server.get("pods", name, "db")
         assert made is not None
         made["metadata"]["annotations"] = {"statetui/stands-in": said}
@@ -118,6 +118,12 @@ async def test_what_stands_in_is_said(server: FakeApi, tmp_path: Path, out: Out)
         head, row = table(text)[:2]
         assert dict(zip(head, row, strict=False))["STAND-IN"] == "Valkey stands in for MySQL"
     assert said in "".join([members, *remarks])
+    # Without the column for it, it is said where there is nothing else to say.
+    out.seek(0)
+    out.truncate()
+    await run(server, tmp_path, namespace="db")
+    head, audit, shop = table(out.getvalue())
+    assert (head[8], shop[8]) == ("WHY", "Valkey stands in for MySQL") and "CrashLoopBackOff" in audit[8]
     out.seek(0)
     out.truncate()
     await run(server, tmp_path, "db/audit", output="json")

@@ -143,8 +143,9 @@ class Member:
 
 
 def brief(stands_in: str) -> str:
-    """What stands in for what, without what comes of it: the words before each colon."""
-    return "; ".join(dict.fromkeys(said.partition(":")[0].strip() for said in stands_in.split(";")))
+    """What stands in for what, without what comes of it: the words before each colon. The verb is said once."""
+    first, *others = dict.fromkeys(said.partition(":")[0].strip() for said in stands_in.split(";"))
+    return ", ".join([first, *(other.replace(" stands in for ", " for ") for other in others)])
 
 
 @dataclass(frozen=True, slots=True)

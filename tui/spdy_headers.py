@@ -1,4 +1,7 @@
-"""The headers of SPDY/3 streams: how they are written, read and compressed (section 2.6.10 of the draft)."""
+"""The headers of SPDY/3 streams: how they are written, read and compressed (section 2.6.10 of the draft).
+
+For both ends: the client's (`tui.kube.forward`) and the sandbox's (`tui.sandbox.streams`).
+"""
 
 from __future__ import annotations
 
@@ -59,18 +62,21 @@ def unpacked(unpacker: zlib._Decompress, packed: bytes) -> bytes:
     return found
 
 
-def check(found: bytes) -> None:
-    """Checks that a block is a count, and so many names and values, each after its length.
+def texts(found: bytes) -> list[bytes]:
+    """The names and values of a block, by turns.
 
     Raises:
-        ValueError: it is not.
+        ValueError: it is not a count, and so many names and values, each after its length.
     """
+    made: list[bytes] = []
     try:
-        (texts,), at = _WORD.unpack_from(found), 4
-        for _ in range(2 * texts):
+        (count,), at = _WORD.unpack_from(found), 4
+        for _ in range(2 * count):
             (length,) = _WORD.unpack_from(found, at)
+            made.append(found[at + 4 : at + 4 + length])
             at += 4 + length
     except struct.error:
         at = -1
     if at != len(found):
         raise ValueError("headers are cut off, or longer than they say")
+    return made

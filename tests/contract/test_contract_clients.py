@@ -6,49 +6,41 @@ PostgreSQL is the real one; the server behind `mysql` is a MariaDB, which stands
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import asyncpg
-import forwarding
 import pytest
-from conftest import apply, kubectl
-from test_forward import Bench, bench_in
 
+from tests.contract.admin import Admin, Json, until
+from tests.contract.clusters import Cluster
+from tests.contract.test_contract_forward import Bench, bench_in
 from tui.kube.forward.forward import Forward
 from tui.kube.forward.listener import TcpAddress
 from tui.kube.forward.targets import PodTarget, ServiceTarget
 
-POSTGRES = """
-bin=$(echo /usr/lib/postgresql/*/bin); mkdir -p /data /run/postgresql; chown postgres /data /run/postgresql
-as="setpriv --reuid postgres --regid postgres --clear-groups"
-$as $bin/initdb -D /data/pg -E UTF8 --locale=C.UTF-8 -A trust -U root >/dev/null
-echo 'host all all 0.0.0.0/0 trust' >>/data/pg/pg_hba.conf
-exec $as $bin/postgres -D /data/pg -c listen_addresses='*' -p 5432
-"""
-MARIADB = """
-mkdir -p /data /run/mysqld
-mariadb-install-db --user=root --datadir=/data --auth-root-authentication-method=normal >/dev/null
-echo "CREATE USER root@'%'; GRANT ALL ON *.* TO root@'%';" >/tmp/init.sql
-exec mariadbd --user=root --datadir=/data --bind-address=0.0.0.0 --skip-name-resolve --init-file=/tmp/init.sql
-"""
-WEB = "mkdir /web; echo here >/web/index.html; exec python3 -m http.server -d /web 8000"
 #: Seconds after a pod's Ready within which the next connection is to succeed; Kubernetes tells whole seconds.
 IN_TIME, WHOLE = 2.0, 1.0
-DELETIONS = 4
+DELETIONS = 3
+
+
+def web(cluster: Cluster) -> Json:
+    script = (
+        "mkdir -p /data/web; echo here >/data/web/index.html; exec python3 -m http.server -b 0.0.0.0 -d /data/web 8000"
+    )
+    return {"image": cluster.image, "command": ["sh", "-c", script]}
 
 
 @dataclass
 class Client:
-    """A program, what it must print, and how it went."""
+    """A program, what it must print, the server that it talks to, and how it went."""
 
     name: str
-    script: str
+    server: Callable[[Cluster], Json]
     port: int
     command: list[str]
     prints: str
@@ -57,43 +49,48 @@ class Client:
     succeeded_at: list[float] = field(default_factory=list)
 
 
-CLIENTS = (
-    Client("pg", POSTGRES, 5432, ["psql", "-h", "127.0.0.1", "-p", "{port}", "-U", "root", "-d", "postgres", "-Atc",
-                                  "SELECT 'it is ' || 42"], "it is 42"),
-    Client("my", MARIADB, 3306, ["mysql", "-h", "127.0.0.1", "-P", "{port}", "-u", "root", "--skip-ssl", "-NBe",
-                                 "SELECT CONCAT('it is ', 42)"], "it is 42"),
-    Client("web", WEB, 8000, ["curl", "-sS", "http://127.0.0.1:{port}/"], "here"),
-)  # fmt: skip
+def clients() -> list[Client]:
+    return [
+        Client("pg", lambda cluster: cluster.postgres(), 5432,
+               ["psql", "-h", "127.0.0.1", "-p", "{port}", "-U", "root", "-d", "postgres", "-Atc",
+                "SELECT 'it is ' || 42"], "it is 42"),
+        Client("my", lambda cluster: cluster.mariadb(), 3306,
+               ["mysql", "-h", "127.0.0.1", "-P", "{port}", "-u", "root", "--skip-ssl", "-NBe",
+                "SELECT CONCAT('it is ', 42)"], "it is 42"),
+        Client("web", web, 8000, ["curl", "-sS", "http://127.0.0.1:{port}/"], "here"),
+    ]  # fmt: skip
 
 
-def start(namespace: str, client: Client, replicas: int = 1) -> None:
+def start(cluster: Cluster, namespace: str, client: Client, replicas: int = 1) -> None:
     meta = {"name": client.name, "namespace": namespace}
     container: dict[str, Any] = {
-        "name": client.name, "image": forwarding.IMAGE, "imagePullPolicy": "Never",
-        "command": ["bash", "-c", client.script], "ports": [{"name": "main", "containerPort": client.port}],
+        "name": client.name, "imagePullPolicy": "Never", "ports": [{"name": "main", "containerPort": client.port}],
         "readinessProbe": {"tcpSocket": {"port": client.port}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}], **client.server(cluster),
     }  # fmt: skip
-    apply(
+    pod = {"terminationGracePeriodSeconds": 2, "containers": [container], "volumes": [{"name": "data", "emptyDir": {}}]}
+    cluster.admin.apply(
         {"apiVersion": "v1", "kind": "Service", "metadata": meta,
          "spec": {"selector": {"app": client.name}, "ports": [{"name": "main", "port": client.port}]}},
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta,
          "spec": {"serviceName": client.name, "replicas": replicas, "podManagementPolicy": "Parallel",
                   "selector": {"matchLabels": {"app": client.name}},
-                  "template": {"metadata": {"labels": {"app": client.name}},
-                               "spec": {"terminationGracePeriodSeconds": 2, "containers": [container]}}}},
+                  "template": {"metadata": {"labels": {"app": client.name}}, "spec": pod}}},
     )  # fmt: skip
 
 
 @pytest.fixture
-def programs(namespace: str) -> Iterator[str]:
-    missing = [client.command[0] for client in CLIENTS if shutil.which(client.command[0]) is None]
+def programs(cluster: Cluster, namespace: str) -> Iterator[list[Client]]:
+    """The clients, whose servers are ready."""
+    found = clients()
+    missing = [client.command[0] for client in found if shutil.which(client.command[0]) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)} (default-mysql-client, postgresql-client, curl)")
-    for client in CLIENTS:
-        start(namespace, client)
-    for client in CLIENTS:
-        kubectl("-n", namespace, "rollout", "status", f"statefulset/{client.name}", "--timeout=120s")
-    yield namespace
+    for client in found:
+        start(cluster, namespace, client)
+    for client in found:
+        cluster.admin.roll_out(namespace, client.name)
+    yield found
 
 
 async def ask(client: Client, forward: Forward) -> None:
@@ -119,17 +116,19 @@ async def ask_again_and_again(client: Client, forward: Forward, until: asyncio.F
         await asyncio.sleep(0.05)
 
 
-async def test_programs_while_their_pods_are_deleted_in_a_loop(programs: str) -> None:
-    async with bench_in(programs) as bench:
+async def test_programs_while_their_pods_are_deleted_in_a_loop(
+    cluster: Cluster, namespace: str, programs: list[Client]
+) -> None:
+    async with bench_in(cluster, namespace) as bench:
         forwards = {}
-        for client in CLIENTS:
-            forward = bench.book.add(PodTarget(bench.store, programs, f"{client.name}-0", client.port), patience=45)
+        for client in programs:
+            forward = bench.book.add(PodTarget(bench.store, namespace, f"{client.name}-0", client.port), patience=45)
             await forward.listen(TcpAddress(0))
             forwards[client.name] = forward
-        deleting = asyncio.gather(*(delete_again_and_again(bench, client) for client in CLIENTS))
-        await asyncio.gather(*(ask_again_and_again(client, forwards[client.name], deleting) for client in CLIENTS))
+        deleting = asyncio.gather(*(delete_again_and_again(bench, client) for client in programs))
+        await asyncio.gather(*(ask_again_and_again(client, forwards[client.name], deleting) for client in programs))
         readies = deleting.result()
-        for client, ready in zip(CLIENTS, readies, strict=True):
+        for client, ready in zip(programs, readies, strict=True):
             await ask(client, forwards[client.name])
             assert client.good >= DELETIONS, client
             # A connection that was open when its pod went may break, and says so; none hangs, none succeeds wrongly.
@@ -143,30 +142,25 @@ async def delete_again_and_again(bench: Bench, client: Client) -> list[float]:
     """Deletes the pod, waits for its successor to be ready, again and again; returns when they were ready."""
     moments = []
     for _ in range(DELETIONS):
-        await asyncio.to_thread(kubectl, "-n", bench.namespace, "delete", "pod", f"{client.name}-0")
-        arguments = ("-n", bench.namespace, "wait", "--for=condition=Ready", f"pod/{client.name}-0", "--timeout=90s")
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                await asyncio.to_thread(kubectl, *arguments)
-                break
-            except AssertionError:  # not there yet
-                assert time.monotonic() < deadline
-                await asyncio.sleep(0.1)
-        pod = json.loads(
-            await asyncio.to_thread(kubectl, *arguments[:2], "get", "pod", f"{client.name}-0", "-o", "json")
-        )
-        ready = next(c for c in pod["status"]["conditions"] if c["type"] == "Ready")
-        moments.append(datetime.fromisoformat(ready["lastTransitionTime"]).timestamp())
-        await asyncio.sleep(2.5)
+        moments.append(await asyncio.to_thread(delete, bench.admin, bench.namespace, f"{client.name}-0"))
+        deadline = time.monotonic() + 30
+        while not any(at >= moments[-1] for at in client.succeeded_at) and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
     return moments
 
 
-async def test_a_cancel_reaches_the_server_of_its_query(namespace: str) -> None:
+def delete(admin: Admin, namespace: str, name: str) -> float:
+    """Deletes a pod; returns when its successor was ready."""
+    admin.delete("Pod", namespace, name, wait=True)
+    ready = until(lambda: admin.ready_since(namespace, name), what=f"{name} did not come back")
+    return datetime.fromisoformat(ready).timestamp()
+
+
+async def test_a_cancel_reaches_the_server_of_its_query(cluster: Cluster, namespace: str) -> None:
     """asyncpg cancels over a second connection: through a Service that spreads, that would be another server."""
-    start(namespace, CLIENTS[0], replicas=3)
-    kubectl("-n", namespace, "rollout", "status", "statefulset/pg", "--timeout=120s")
-    async with bench_in(namespace) as bench:
+    start(cluster, namespace, clients()[0], replicas=2)
+    cluster.admin.roll_out(namespace, "pg")
+    async with bench_in(cluster, namespace) as bench:
         forward = bench.book.add(ServiceTarget(bench.store, namespace, "pg", "main"), sticky=False)
         for _ in range(6):
             async with forward.pinned(".s.PGSQL.5432") as directory:

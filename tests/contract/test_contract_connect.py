@@ -1,44 +1,35 @@
-"""Every kind of credential against a real API server: the identity in use is the one that was asked for."""
+"""Every kind of credential: the identity in use is the one that was asked for."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import stat
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.contract.clusters import Cluster
 from tui.kube.access import can, discover, rules
 from tui.kube.api import Api
 from tui.kube.context import ConnectOptions, Context, Impersonation, load_context
-from tui.kube.kubeconfig import Cluster, Exec, User
+from tui.kube.kubeconfig import Cluster as Server
+from tui.kube.kubeconfig import Exec, User
 from tui.problem import Cause, Problem, ProblemError
 
-KUBECONFIG = os.environ.get("STATETUI_TEST_KUBECONFIG", "")
-ROBOT = "system:serviceaccount:default:default"
 SECRETS = "/api/v1/secrets"
 
-pytestmark = [pytest.mark.live, pytest.mark.skipif(not KUBECONFIG, reason="STATETUI_TEST_KUBECONFIG names no cluster")]
+
+@pytest.fixture
+def admin(cluster: Cluster) -> Context:
+    return load_context(ConnectOptions(kubeconfig=cluster.kubeconfig))
 
 
 @pytest.fixture
-def admin() -> Context:
-    return load_context(ConnectOptions(kubeconfig=KUBECONFIG))
-
-
-@pytest.fixture
-async def token(admin: Context) -> AsyncIterator[str]:
-    """A token of a service account that may do nothing."""
-    api = Api(admin)
-    api.read_only = False
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    answer = await api.post_json("/api/v1/namespaces/default/serviceaccounts/default/token", body, dict)
-    await api.close()
-    yield answer["status"]["token"]
+def powerless(cluster: Cluster) -> tuple[str, str]:
+    """A token of a user who may do nothing, and the user's name."""
+    return cluster.powerless()
 
 
 async def refusal(context: Context, path: str = SECRETS) -> Problem:
@@ -65,16 +56,17 @@ async def test_a_client_certificate(admin):
     await api.close()
 
 
-async def test_tokens_in_the_file_in_another_file_and_of_a_plugin(admin, token, tmp_path):
+async def test_tokens_in_the_file_in_another_file_and_of_a_plugin(admin, powerless, tmp_path):
+    token, name = powerless
     (tmp_path / "token").write_text(f"{token}\n")
     plugin = tmp_path / "plugin"
     credential = {"kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "status": {"token": token}}
     plugin.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(credential)}\nEND\n")
     plugin.chmod(stat.S_IRWXU)
-    assert await who(replace(admin, user=User(token=token))) == ROBOT
-    assert await who(replace(admin, user=User(token_file=str(tmp_path / "token")))) == ROBOT
+    assert await who(replace(admin, user=User(token=token))) == name
+    assert await who(replace(admin, user=User(token_file=str(tmp_path / "token")))) == name
     program = Exec(command=str(plugin), api_version="client.authentication.k8s.io/v1")
-    assert await who(replace(admin, user=User(exec=program))) == ROBOT
+    assert await who(replace(admin, user=User(exec=program))) == name
 
 
 async def test_a_token_that_the_server_refuses(admin):
@@ -87,9 +79,11 @@ async def test_nobody_is_anonymous_and_not_the_admin(admin):
     assert (await refusal(replace(admin, user=None))).cause in (Cause.FORBIDDEN, Cause.CREDENTIALS)
 
 
-async def test_impersonation_acts_as_the_one_asked_for(admin):
+async def test_impersonation_acts_as_the_one_asked_for(cluster, admin):
     assert await who(replace(admin, impersonation=Impersonation("jane doe"))) == "jane doe"
-    options = ConnectOptions(kubeconfig=KUBECONFIG, impersonate="jane", impersonate_groups=("a", "system:masters"))
+    options = ConnectOptions(
+        kubeconfig=cluster.kubeconfig, impersonate="jane", impersonate_groups=("a", "system:masters")
+    )
     api = Api(load_context(options))
     await api.get(SECRETS, params={"limit": "1"})
     assert await can(api, "delete", "nodes") is True
@@ -98,16 +92,16 @@ async def test_impersonation_acts_as_the_one_asked_for(admin):
 
 async def test_a_server_that_is_not_the_one_of_the_kubeconfig(admin):
     other = Path(__file__).parent.parent / "unit/pki/other-ca.pem"
-    problem = await refusal(replace(admin, cluster=Cluster(server=admin.server, certificate_authority=str(other))))
+    problem = await refusal(replace(admin, cluster=Server(server=admin.server, certificate_authority=str(other))))
     assert problem.cause is Cause.UNREACHABLE
     assert "could not prove who it is" in problem.what
-    insecure = replace(admin, cluster=Cluster(server=admin.server, insecure_skip_tls_verify=True))
+    insecure = replace(admin, cluster=Server(server=admin.server, insecure_skip_tls_verify=True))
     api = Api(insecure)
     assert insecure.insecure and await api.version()
     await api.close()
 
 
-async def test_what_the_server_offers_and_allows(admin, token):
+async def test_what_the_server_offers_and_allows(admin, powerless):
     api = Api(admin)
     found = await discover(api)
     assert {"pods", "persistentvolumeclaims"} <= found[""]["v1"]
@@ -115,7 +109,7 @@ async def test_what_the_server_offers_and_allows(admin, token):
     assert await can(api, "list", "pods") is True
     assert any(rule.allows("list", "pods") for rule in await rules(api, "default"))
     await api.close()
-    robot = Api(replace(admin, user=User(token=token)))
+    robot = Api(replace(admin, user=User(token=powerless[0])))
     assert await can(robot, "list", "pods") is False
     assert not any(rule.allows("list", "pods") for rule in await rules(robot, "default"))
     assert await discover(robot) == found

@@ -1,4 +1,4 @@
-"""`statetui forward` as a process against the real cluster: what programs get through it, and what is left of it."""
+"""`statetui forward` as a process: what programs get through it, and what is left of it."""
 
 from __future__ import annotations
 
@@ -17,30 +17,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import KUBECONFIG, kubectl
-from forwarding import peers, pod, pod_gone, server_minor
 
-pytestmark = pytest.mark.live
+from tests.contract.clusters import Cluster
+from tests.contract.forwarding import peers
 
-NAMESPACE = "stateful"
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("home")
 
 
-def command(*words: str, kubeconfig: str = KUBECONFIG) -> list[str]:
-    return [sys.executable, "-m", "tui", "--kubeconfig", kubeconfig, "forward", *words]
+class Command:
+    """`statetui forward` in one namespace."""
+
+    def __init__(self, cluster: Cluster, namespace: str) -> None:
+        self.namespace = namespace
+        self._start = [sys.executable, "-m", "tui", "--kubeconfig", cluster.kubeconfig]
+
+    def words(self, *words: str, namespace: str = "", user: str = "") -> list[str]:
+        who = ["--as", user] if user else []
+        return [*self._start, "forward", "-n", namespace or self.namespace, *who, *words]
+
+    def __call__(self, *words: str, namespace: str = "", user: str = "") -> subprocess.CompletedProcess[str]:
+        command = self.words(*words, namespace=namespace, user=user)
+        return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
 
 
-def run(*words: str, kubeconfig: str = KUBECONFIG) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command(*words, kubeconfig=kubeconfig), capture_output=True, text=True, timeout=60, check=False
-    )
+@pytest.fixture
+def run(cluster: Cluster, five: str) -> Command:
+    """The command among the five workloads, unless it is told another namespace."""
+    return Command(cluster, five)
 
 
 def _heed_signals() -> None:
@@ -51,10 +54,10 @@ def _heed_signals() -> None:
 class Running:
     """A forward that goes on, and the lines that it prints."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, command: list[str]) -> None:
         # Whoever started the tests may ignore signals (nohup, a shell's background), which children inherit.
         self.process = subprocess.Popen(
-            command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             preexec_fn=_heed_signals,  # noqa: PLW1509  (it calls nothing that a thread could hold)
         )  # fmt: skip
         self.out: queue.Queue[str] = queue.Queue()
@@ -92,11 +95,11 @@ class Running:
 
 
 @pytest.fixture
-def forward() -> Iterator[Callable[..., Running]]:
+def forward(run: Command) -> Iterator[Start]:
     started: list[Running] = []
 
-    def start(*words: str) -> Running:
-        started.append(Running(*words))
+    def start(*words: str, namespace: str = "") -> Running:
+        started.append(Running(run.words(*words, namespace=namespace)))
         return started[-1]
 
     yield start
@@ -104,6 +107,9 @@ def forward() -> Iterator[Callable[..., Running]]:
         if running.process.poll() is None:
             running.process.kill()
             running.process.wait()
+
+
+Start = Callable[..., Running]
 
 
 def port_of(line: str) -> int:
@@ -142,8 +148,8 @@ def alive(pid: int) -> bool:
 # --- with a command
 
 
-def test_a_command_reaches_the_workload_and_its_exit_code_is_passed_on() -> None:
-    done = run("rabbitmq:15672", "--", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://{address}/")
+def test_a_command_reaches_the_workload_and_its_exit_code_is_passed_on(run: Command) -> None:
+    done = run("rabbitmq:amqp", "--", "curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://{address}/")
     assert (done.returncode, done.stdout) == (0, "200"), done.stderr
     assert done.stderr == ""
     assert run("mysql", "--", "sh", "-c", "exit 7").returncode == 7
@@ -152,13 +158,13 @@ def test_a_command_reaches_the_workload_and_its_exit_code_is_passed_on() -> None
     assert (missing.returncode, missing.stderr) == (127, "statetui: no-such-program: No such file or directory\n")
 
 
-def test_a_command_is_told_why_its_connection_failed() -> None:
+def test_a_command_is_told_why_its_connection_failed(run: Command) -> None:
     done = run("mysql:81", "--pod", "1", "--", "curl", "-sS", "http://{address}/")
     assert done.returncode != 0
     assert "a connection failed: Port 81 of pod mysql-1 refuses connections" in done.stderr
 
 
-def test_the_environment_of_a_command(tmp_path: Path) -> None:
+def test_the_environment_of_a_command(run: Command, tmp_path: Path) -> None:
     script = "import json, os; print(json.dumps(dict(os.environ)))"
     done = run("mysql", "cdb", "--spread", "--", sys.executable, "-c", script)
     assert done.returncode == 0, done.stderr
@@ -175,21 +181,21 @@ def test_the_environment_of_a_command(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(".s.*"))
 
 
-def test_a_command_waits_for_a_ready_pod_no_longer_than_told(namespace: str) -> None:
-    peers(namespace, replicas=1)
-    kubectl("-n", namespace, "scale", "statefulset/peer", "--replicas=0")
-    pod_gone(namespace, "peer-0")
+def test_a_command_waits_for_a_ready_pod_no_longer_than_told(cluster: Cluster, run: Command, namespace: str) -> None:
+    peers(cluster, namespace, replicas=1)
+    cluster.admin.scale(namespace, "peer", 0)
+    cluster.admin.gone("Pod", namespace, "peer-0")
     began = time.monotonic()
-    done = run("-n", namespace, f"{namespace}/peer:name", "--wait", "1", "--", "true")
+    done = run(f"{namespace}/peer:name", "--wait", "1", "--", "true", namespace=namespace)
     assert done.returncode == 1
     assert "There is no pod to connect to" in done.stderr
     assert time.monotonic() - began < 15
-    kubectl("-n", namespace, "scale", "statefulset/peer", "--replicas=1")
+    cluster.admin.scale(namespace, "peer", 1)
     client = (
         "import os, socket\nat = os.environ['STATETUI_HOST'], os.environ['STATETUI_PORT']\n"
         "peer = socket.create_connection(at)\npeer.sendall(b'x\\n')\nprint(peer.makefile().readline())"
     )
-    done = run("-n", namespace, "peer:name", "--wait", "60", "--", sys.executable, "-c", client)
+    done = run("peer:name", "--wait", "60", "--", sys.executable, "-c", client, namespace=namespace)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("peer-0 ")
 
@@ -197,39 +203,43 @@ def test_a_command_waits_for_a_ready_pod_no_longer_than_told(namespace: str) -> 
 # --- going on
 
 
-def test_a_pod_that_comes_back_is_reached_again_and_told_of(namespace: str, forward: Callable[..., Running]) -> None:
-    peers(namespace, replicas=1)
-    running = forward("-n", namespace, "peer:name", "--local", "0")
+def test_a_pod_that_comes_back_is_reached_again_and_told_of(
+    cluster: Cluster, run: Command, namespace: str, forward: Start
+) -> None:
+    peers(cluster, namespace, replicas=1)
+    running = forward("peer:name", "--local", "0", namespace=namespace)
     line = running.line()
     assert line.startswith("peer-0:9007 at 127.0.0.1:")
     port = port_of(line)
     first = ask(port).split()
     assert first[0] == "peer-0"
-    kubectl("-n", namespace, "delete", "pod", "peer-0", "--wait=true")
+    cluster.admin.delete("Pod", namespace, "peer-0", wait=True)
     second = ask(port).split()
     assert second[0] == "peer-0"
-    assert second[1] != first[1] and second[1] == pod(namespace, "peer-0")["metadata"]["uid"]
+    assert second[1] != first[1] and second[1] == cluster.admin.pod(namespace, "peer-0")["metadata"]["uid"]
     assert running.says("waiting: pod peer-0 ")
     assert running.says("ready: peer-0:9007")
     assert running.end(signal.SIGINT) == 130
     assert not listens(port)
 
 
-def test_what_has_no_ready_pod_listens_all_the_same(namespace: str, forward: Callable[..., Running]) -> None:
-    peers(namespace, replicas=1)
-    kubectl("-n", namespace, "scale", "statefulset/peer", "--replicas=0")
-    pod_gone(namespace, "peer-0")
-    running = forward("-n", namespace, "sts/peer:9007", "--local", "0", "--wait", "60")
+def test_what_has_no_ready_pod_listens_all_the_same(
+    cluster: Cluster, run: Command, namespace: str, forward: Start
+) -> None:
+    peers(cluster, namespace, replicas=1)
+    cluster.admin.scale(namespace, "peer", 0)
+    cluster.admin.gone("Pod", namespace, "peer-0")
+    running = forward("sts/peer:9007", "--local", "0", "--wait", "60", namespace=namespace)
     line = running.line()
     assert line.startswith("peer:9007 at 127.0.0.1:")
     running.says("connections are made to wait for up to 60 s")
-    kubectl("-n", namespace, "scale", "statefulset/peer", "--replicas=1")
+    cluster.admin.scale(namespace, "peer", 1)
     assert ask(port_of(line)).startswith("peer-0 ")
 
 
-def test_json_lines(namespace: str, forward: Callable[..., Running]) -> None:
-    peers(namespace, replicas=1)
-    running = forward("-n", namespace, "svc/peer:name", "-o", "json", "--local", "0")
+def test_json_lines(cluster: Cluster, run: Command, namespace: str, forward: Start) -> None:
+    peers(cluster, namespace, replicas=1)
+    running = forward("svc/peer:name", "-o", "json", "--local", "0", namespace=namespace)
     first = running.event(lambda _: True)
     assert (first["apiVersion"], first["type"]) == ("statetui/v1", "LISTENING")
     forward_ = first["forward"]
@@ -241,7 +251,7 @@ def test_json_lines(namespace: str, forward: Callable[..., Running]) -> None:
     assert over["tunnel"]["clean"] is True
     assert over["tunnel"]["sent"] == len("hello\n")
     assert over["forward"]["connections"] == 1
-    kubectl("-n", namespace, "delete", "pod", "peer-0", "--wait=false")
+    cluster.admin.delete("Pod", namespace, "peer-0")
     assert running.event(lambda item: item["type"] == "STATE")["forward"]["state"] == "waiting"
     back = running.event(lambda item: item["type"] == "STATE" and item["forward"]["state"] == "ready")
     assert back["forward"]["uid"] != forward_["uid"]
@@ -249,7 +259,7 @@ def test_json_lines(namespace: str, forward: Callable[..., Running]) -> None:
     assert running.event(lambda item: item["forward"]["state"] == "stopped")
 
 
-def test_a_failed_connection_is_told_with_its_reason(forward: Callable[..., Running]) -> None:
+def test_a_failed_connection_is_told_with_its_reason(run: Command, forward: Start) -> None:
     running = forward("mysql:81", "--pod", "2", "--local", "0")
     port = port_of(running.line())
     with socket.create_connection(("127.0.0.1", port)) as peer:
@@ -261,7 +271,7 @@ def test_a_failed_connection_is_told_with_its_reason(forward: Callable[..., Runn
     assert listens(port)
 
 
-def test_ports_that_are_taken() -> None:
+def test_ports_that_are_taken(run: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         done = run("mysql", "--local", str(number))
@@ -277,12 +287,12 @@ def test_ports_that_are_taken() -> None:
 
 
 def test_an_unix_socket_is_for_its_user_and_goes_with_the_forward(
-    namespace: str, forward: Callable[..., Running], tmp_path: Path
+    cluster: Cluster, run: Command, namespace: str, forward: Start, tmp_path: Path
 ) -> None:
-    peers(namespace, replicas=1)
+    peers(cluster, namespace, replicas=1)
     path = tmp_path / "peer.sock"
     for how in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL):
-        running = forward("-n", namespace, "peer:name", "--local", f"unix:{path}")
+        running = forward("peer:name", "--local", f"unix:{path}", namespace=namespace)
         assert running.line() == f"peer-0:9007 at unix:{path}"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert ask(str(path)).startswith("peer-0 ")
@@ -291,7 +301,7 @@ def test_an_unix_socket_is_for_its_user_and_goes_with_the_forward(
         assert gone(lambda: not path.exists()), how
 
 
-def test_a_port_is_free_again_however_it_ends(forward: Callable[..., Running]) -> None:
+def test_a_port_is_free_again_however_it_ends(run: Command, forward: Start) -> None:
     for how in (signal.SIGTERM, signal.SIGKILL):
         running = forward("rabbitmq", "--local", "0")
         port = port_of(running.line())
@@ -301,7 +311,7 @@ def test_a_port_is_free_again_however_it_ends(forward: Callable[..., Running]) -
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_a_command_does_not_outlive_it(how: signal.Signals, forward: Callable[..., Running], tmp_path: Path) -> None:
+def test_a_command_does_not_outlive_it(run: Command, how: signal.Signals, forward: Start, tmp_path: Path) -> None:
     file, path = tmp_path / "env", tmp_path / "s"
     script = "import os, time; print(os.getpid(), os.environ['STATETUI_SOCKET'], flush=True); time.sleep(600)"
     running = forward("mysql", "--env-file", str(file), "--local", f"unix:{path}", "--", sys.executable, "-c", script)
@@ -316,13 +326,13 @@ def test_a_command_does_not_outlive_it(how: signal.Signals, forward: Callable[..
     assert gone(lambda: not path.exists() and not file.exists())
 
 
-def test_a_command_decides_what_ctrl_c_means() -> None:
+def test_a_command_decides_what_ctrl_c_means(run: Command) -> None:
     script = (
         "import signal, time\nsignal.signal(2, lambda *_: (print('caught', flush=True), exit(3)))\n"
         "print('up', flush=True)\ntime.sleep(60)"
     )
     process = subprocess.Popen(
-        command("mysql", "--", sys.executable, "-c", script),
+        run.words("mysql", "--", sys.executable, "-c", script),
         stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -332,10 +342,10 @@ def test_a_command_decides_what_ctrl_c_means() -> None:
     assert process.wait(timeout=10) == 3
 
 
-def test_connections_may_finish(namespace: str, forward: Callable[..., Running]) -> None:
+def test_connections_may_finish(cluster: Cluster, run: Command, namespace: str, forward: Start) -> None:
     """Stopped in the middle of a transfer that ends within the two seconds: nothing of it is missing."""
-    peers(namespace, replicas=1)
-    running = forward("-n", namespace, "peer:9002", "--local", "0")
+    peers(cluster, namespace, replicas=1)
+    running = forward("peer:9002", "--local", "0", namespace=namespace)
     port = port_of(running.line())
     with socket.create_connection(("127.0.0.1", port)) as peer:
         peer.settimeout(20)
@@ -351,24 +361,24 @@ def test_connections_may_finish(namespace: str, forward: Callable[..., Running])
 # --- what cannot work
 
 
-def test_who_may_not_forward_is_told_verb_and_resource() -> None:
-    viewer = Path(KUBECONFIG).with_name("viewer.conf")
-    if not viewer.exists():
-        pytest.skip("this cluster has no user viewer")
-    done = run("-n", NAMESPACE, "mysql", kubeconfig=str(viewer))
+def test_who_may_not_forward_is_told_verb_and_resource(
+    cluster: Cluster, run: Command, user: Callable[..., str]
+) -> None:
+    name = user(run.namespace, [{"apiGroups": ["", "apps"], "resources": ["*"], "verbs": ["list", "watch"]}])
+    done = run("mysql", user=name)
     assert done.returncode == 4
-    verbs = "get or create" if server_minor() >= 35 else "get"
-    assert f"You may not {verbs} pods/portforward in namespace stateful" in done.stderr
+    verbs = "get or create" if cluster.admin.minor() >= 35 else "get"
+    assert f"You may not {verbs} pods/portforward in namespace {run.namespace}" in done.stderr
 
 
-def test_who_may_only_get_is_told_that_create_is_missing(namespace: str, user: Callable[..., str]) -> None:
-    peers(namespace, replicas=1)
-    read = {"apiGroups": ["", "apps"], "resources": ["*"], "verbs": ["list", "watch"]}
-    name = user(namespace, [read, {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get"]}])
-    done = run("-n", namespace, "--as", name, "peer:name", "--", "true")
-    server = json.loads(kubectl("get", "--raw", "/version"))
-    if int(server["minor"].rstrip("+")) < 35:
+def test_who_may_only_get_is_told_that_create_is_missing(
+    cluster: Cluster, run: Command, user: Callable[..., str]
+) -> None:
+    if cluster.admin.minor() < 35:
         pytest.skip("before 1.35 get is enough")
+    read = {"apiGroups": ["", "apps"], "resources": ["*"], "verbs": ["list", "watch"]}
+    name = user(run.namespace, [read, {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get"]}])
+    done = run("mysql", "--", "true", user=name)
     assert done.returncode == 4
     assert "You may not create pods/portforward" in done.stderr
 
@@ -377,20 +387,23 @@ def test_who_may_only_get_is_told_that_create_is_missing(namespace: str, user: C
     ("words", "told"),
     [
         (("mysq",), "Did you mean mysql?"),
-        (("svc/minio:81",), "Its ports: 80"),
+        (("svc/rabbitmq:81",), "Its ports: 5672 (amqp), 15672 (stats)"),
         (("mysql:nothing",), "a number always works"),
         (("mysql", "--role", "primry"), "Did you mean primary?"),
         (("mysql", "--pod", "9"), "There are: 0, 1, 2."),
     ],
 )
-def test_what_can_never_work_is_refused_with_a_remedy(words: tuple[str, ...], told: str) -> None:
+def test_what_can_never_work_is_refused_with_a_remedy(run: Command, words: tuple[str, ...], told: str) -> None:
     done = run(*words)
     assert done.returncode == 1
     assert told in done.stderr
 
 
-def test_what_is_no_way_into_the_cluster_is_refused(namespace: str) -> None:
-    kubectl("-n", namespace, "create", "service", "externalname", "away", "--external-name", "example.com", "--tcp=80")
-    done = run("-n", namespace, "svc/away:80")
+def test_what_is_no_way_into_the_cluster_is_refused(cluster: Cluster, run: Command, namespace: str) -> None:
+    cluster.admin.apply(
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "away", "namespace": namespace},
+         "spec": {"type": "ExternalName", "externalName": "example.com", "ports": [{"port": 80}]}}
+    )  # fmt: skip
+    done = run("svc/away:80", namespace=namespace)
     assert done.returncode == 1
     assert "only another name for example.com" in done.stderr

@@ -138,8 +138,8 @@ def converse(server: Callable[[socket.socket], None], peer: socket.socket) -> No
             print(server.__name__, error, flush=True)
 
 
-def serve(port: int, server: Callable[[socket.socket], None]) -> None:
-    listener = socket.create_server(("0.0.0.0", port), backlog=1024)
+def serve(address: str, port: int, server: Callable[[socket.socket], None]) -> None:
+    listener = socket.create_server((address, port), backlog=1024)
     while True:
         peer, _ = listener.accept()
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -147,7 +147,7 @@ def serve(port: int, server: Callable[[socket.socket], None]) -> None:
 
 
 if __name__ == "__main__":
-    time.sleep(float(sys.argv[1]) if len(sys.argv) > 1 else 0)  # a server that takes its time to listen
+    time.sleep(float(sys.argv[1]))  # a server that takes its time to listen
     for number, behaviour in SERVERS.items():
-        threading.Thread(target=serve, args=(number, behaviour), daemon=True).start()
+        threading.Thread(target=serve, args=(sys.argv[2], number, behaviour), daemon=True).start()
     threading.Event().wait()
