@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.connect import open_session
 from tui.services.sql.model import Login, Lost, Options, Router, ServerError, Session, Wire
+from tui.services.sql.operations.cockroach import of_metrics
 from tui.services.sql.operations.control import Ending, end
 from tui.services.sql.operations.looking import look
 from tui.services.sql.operations.metrics import Metrics
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 #: Members that are asked at once.
 AT_ONCE = 3
 #: Seconds for all questions to one member, for one statement, and for logging in.
-PATIENCE, STATEMENT, LOGIN = 20.0, 5.0, 8.0
+PATIENCE, STATEMENT, LOGIN = 12.0, 5.0, 8.0
 #: Seconds between two rounds, and between two measurings of sizes, which look at files and tables.
 EVERY, SIZES_EVERY = 3.0, 60.0
 #: How other sessions see ours.
@@ -62,33 +63,40 @@ class Gathering:
     _sizes: dict[str, tuple[float, tuple[Size, ...] | Unknown]] = field(default_factory=dict, init=False, repr=False)
 
     async def once(self, tell: Callable[[Answer], None] | None = None) -> tuple[Answer, ...]:
-        """One round.
+        """One round. What one says counts as soon as it has said it, whatever the others take.
 
         Args:
-            tell: is told each answer as it comes.
+            tell: is told each answer, after it has come among `answers`.
         """
         slots = asyncio.Semaphore(AT_ONCE)
+        asked = list(self.members())
+        names = [one.name if isinstance(one, Asked) else one.member for one in asked]
+        before = {answer.member: answer for answer in self.answers}
 
-        async def one(asked: Asked | Silence) -> Answer:
+        async def one(asked: Asked | Silence) -> None:
             if isinstance(asked, Silence):
                 answer: Answer = asked
             else:
                 async with slots:
                     answer = await self._ask(asked)
+            before[answer.member] = answer
+            self.answers = tuple(before[name] for name in names if name in before)
             if tell is not None:
                 tell(answer)
-            return answer
 
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(one(asked)) for asked in self.members()]
-        self.answers = tuple(task.result() for task in running)
+            for each in asked:
+                tasks.create_task(one(each))
+        self.answers = tuple(before[name] for name in names if name in before)
         return self.answers
 
-    async def rounds(self, wanted: Callable[[], bool], every: float = EVERY) -> AsyncIterator[tuple[Answer, ...]]:
-        """Round after round. Servers that answer slowly are asked less often: a tenth of the time at most is theirs.
+    async def rounds(self, wanted: Callable[[], bool], tell: Callable[[Answer], None], every: float = EVERY) -> None:
+        """Round after round, until cancelled. Servers that answer slowly are asked less often: half of the time at most
+        is spent on asking.
 
         Args:
             wanted: whether anybody looks; nobody is asked while not.
+            tell: is told each answer as it comes.
             every: seconds between the end of a round and the next one.
         """
         while True:
@@ -96,7 +104,7 @@ class Gathering:
                 await asyncio.sleep(0.2)
                 continue
             began = time.monotonic()
-            yield await self.once()
+            await self.once(tell)
             await asyncio.sleep(max(every, min(60.0, time.monotonic() - began)))
 
     async def end(self, asked: Asked, activity: Activity, ending: Ending) -> None:
@@ -119,6 +127,7 @@ class Gathering:
             await _close(session)
 
     async def _ask(self, asked: Asked) -> Answer:
+        metrics: Metrics | Unknown | None = None
         try:
             async with asyncio.timeout(PATIENCE):
                 login = await asked.login()
@@ -129,15 +138,17 @@ class Gathering:
                 finally:
                     await _close(session)
         except ProblemError as error:
-            return Silence(asked.name, error.problem, time.time())
+            problem = error.problem
         except Lost as loss:
-            return Silence(asked.name, loss.problem, time.time())
+            problem = loss.problem
         except ServerError as error:
-            what = f"{asked.name} did not answer"
-            return Silence(asked.name, Problem(Cause.REJECTED, what, f"{error.message} ({error.code})"), time.time())
+            problem = Problem(Cause.REJECTED, f"{asked.name} did not answer", f"{error.message} ({error.code})")
         except TimeoutError:
             what = f"{asked.name} did not answer within {PATIENCE:g} s"
-            return Silence(asked.name, Problem(Cause.TIMEOUT, what, "", "It is asked again."), time.time())
+            problem = Problem(Cause.TIMEOUT, what, "", "It is asked again.")
+        # A node's metrics answer when SQL does not, and then they are what counts.
+        told = of_metrics(metrics) if isinstance(metrics, Metrics) else []
+        return Silence(asked.name, problem, time.time(), tuple(told))
 
     async def _look(self, name: str, session: Session, metrics: Metrics | Unknown | None) -> Report:
         at, before = self._sizes.get(name, (0.0, None))

@@ -262,11 +262,13 @@ class Silence:
     Attributes:
         problem: why.
         at: when it was tried.
+        checks: what its metrics tell all the same.
     """
 
     member: str
     problem: Problem
     at: float
+    checks: tuple[Check, ...] = ()
 
 
 Answer = Report | Silence
