@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tui.kube.forward.targets import Target
@@ -88,6 +88,20 @@ class Operations:
         answers = await self.gathering.once()
         self.observe(answers)
         return answers
+
+    async def follow(self, wanted: Callable[[], bool], tell: Callable[[Answer], None]) -> None:
+        """Asks again and again while somebody looks, until cancelled, and lets the workload know.
+
+        Args:
+            wanted: whether anybody looks.
+            tell: is told each answer as it comes.
+        """
+
+        def told(answer: Answer) -> None:
+            self.observe((answer,))
+            tell(answer)
+
+        await self.gathering.rounds(wanted, told)
 
     def places(self) -> list[Place]:
         """Who follows whom."""

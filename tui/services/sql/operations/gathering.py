@@ -71,7 +71,8 @@ class Gathering:
         slots = asyncio.Semaphore(AT_ONCE)
         asked = list(self.members())
         names = [one.name if isinstance(one, Asked) else one.member for one in asked]
-        before = {answer.member: answer for answer in self.answers}
+        known = set(names)
+        self.answers = tuple(answer for answer in self.answers if answer.member in known)
 
         async def one(asked: Asked | Silence) -> None:
             if isinstance(asked, Silence):
@@ -79,15 +80,14 @@ class Gathering:
             else:
                 async with slots:
                     answer = await self._ask(asked)
-            before[answer.member] = answer
-            self.answers = tuple(before[name] for name in names if name in before)
+            latest = {one.member: one for one in self.answers} | {answer.member: answer}
+            self.answers = tuple(latest[name] for name in names if name in latest)
             if tell is not None:
                 tell(answer)
 
         async with asyncio.TaskGroup() as tasks:
             for each in asked:
                 tasks.create_task(one(each))
-        self.answers = tuple(before[name] for name in names if name in before)
         return self.answers
 
     async def rounds(self, wanted: Callable[[], bool], tell: Callable[[Answer], None], every: float = EVERY) -> None:
