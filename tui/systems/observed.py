@@ -142,3 +142,8 @@ def _warnings(member: Member, fact: Observation) -> list[Warning]:
     if fact.trouble:
         told.append(Warning(f"{member.pod}: {fact.trouble}", SOURCE, Health.RUNNING))
     return told
+
+
+def short_lag(member: Member) -> str:
+    """Its lag where there is little room: `0 s`, `lag ?`; empty when nobody asked it."""
+    return "lag ?" if member.lag.startswith("lag unknown") else member.lag.removesuffix(" behind")

@@ -36,7 +36,7 @@ SIGNS: Mapping[Verdict, Piece] = {
 _WORST = (Verdict.BAD, Verdict.WARN, Verdict.NOTE, Verdict.GOOD)
 
 TOPOLOGY = (
-    Column("server", "SERVER", min_width=14, max_width=60, cut=True),
+    Column("server", "SERVER", min_width=30, max_width=60, cut=True),
     Column("role", "ROLE", min_width=7, max_width=12),
     Column("lag", "BEHIND", min_width=7, max_width=28, cut=True),
     Column("stream", "REPLICATION", min_width=12, grow=1, cut=True),
@@ -50,8 +50,8 @@ SESSIONS = (
     Column("database", "DATABASE", min_width=4, max_width=16, optional=True, priority=2),
     Column("state", "STATE", min_width=6, max_width=20, cut=True),
     Column("for", "FOR", min_width=4, max_width=14, align="right"),
-    Column("transaction", "TRANSACTION", min_width=4, max_width=14, align="right", optional=True, priority=1),
-    Column("statement", "WAITS, STATEMENT", min_width=16, grow=1, cut=True),
+    Column("transaction", "TXN", min_width=4, max_width=14, align="right", optional=True, priority=1),
+    Column("statement", "WAITS, STATEMENT", min_width=30, grow=1, cut=True),
 )
 LOCKS = (
     Column("member", "MEMBER", min_width=2, max_width=16, optional=True, cut=True),
@@ -318,7 +318,11 @@ def _size(scene: Scene, member: str, each: Size, most: int) -> Entry:
         facts.append(("size", f"unknown, because {held.because}"))
     else:
         shown = size(held)
-        share = bar(held / (each.of or most), 6) if each.of or most > 1 else ""
+        if each.of:
+            share = bar(held / each.of)
+        elif held < most or each.kind in ("database", "schema", "table"):
+            # The longest bar is the largest thing, which is no reason for alarm.
+            share = tuple((text, ink if ink == "bar-rest" else "bar") for text, ink in bar(held / max(most, 1)))
         facts.append(("size", f"{size(held)} ({held:,} bytes)" + (f" of {size(each.of)}" if each.of else "")))
     if each.rows is not None:
         facts.append(("rows", f"about {each.rows:,}, as the server estimates"))

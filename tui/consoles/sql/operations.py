@@ -71,9 +71,9 @@ that. Keys 1 to 5, tab and shift+tab turn the tabs; enter goes to the details; x
 session, after a question. What a server says of its role and lag is shown in the workload's pane for a while, too."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="operations.back"),
-        Binding("x", "end('cancel')", "Cancel statement", id="operations.cancel"),
-        Binding("X", "end('terminate')", "Terminate session", id="operations.terminate"),
-        Binding("tab", "turn(1)", "Next tab", id="operations.next-tab", priority=True),
+        Binding("x", "end('cancel')", "Cancel", id="operations.cancel"),
+        Binding("X", "end('terminate')", "Terminate", id="operations.terminate"),
+        Binding("tab", "turn(1)", "Tab", id="operations.next-tab", priority=True),
         Binding("shift+tab", "turn(-1)", "Previous tab", show=False, id="operations.previous-tab", priority=True),
         *(
             Binding(str(index + 1), f"tab({index})", name, show=False, id=f"operations.{name.lower()}")

@@ -41,7 +41,7 @@ async def checks(session: Session, variables: Mapping[str, str] | Unknown, stand
         told.insert(1, transaction(number(longest[0], "seconds") if longest else None))
     told.append(await _history(session))
     told.append(_binary_log(values))
-    told += replication(standing)
+    told[:0] = replication(standing)
     if values.get("wsrep_on", "OFF") in ("ON", "1"):
         told += await _galera(session)
     return tuple(told)

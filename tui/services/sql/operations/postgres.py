@@ -52,6 +52,8 @@ LOCKS = """\
 SELECT l.pid::text, array_to_string(pg_blocking_pids(l.pid), ',') AS holding, l.locktype, l.mode,
  CASE WHEN l.relation IS NULL THEN NULL WHEN l.database = d.oid THEN l.relation::regclass::text
  ELSE 'relation ' || l.relation || ' of database ' || l.database END AS relation,
+ (SELECT string_agg(DISTINCT t.relation::regclass::text, ', ') FROM pg_locks t WHERE t.pid = l.pid AND t.granted
+ AND t.locktype = 'tuple' AND t.database = d.oid AND l.locktype = 'transactionid') AS row_of,
  coalesce(l.transactionid::text, l.virtualxid) AS transaction, l.page::text, l.tuple::text,
  (SELECT string_agg(DISTINCT h.mode, ', ') FROM pg_locks h WHERE h.granted AND h.pid = ANY (pg_blocking_pids(l.pid))
  AND h.locktype = l.locktype AND h.database IS NOT DISTINCT FROM l.database
@@ -194,6 +196,10 @@ def _locked(record: Record) -> str:
     if relation := text(record, "relation"):
         at = f" row ({text(record, 'page')},{text(record, 'tuple')})" if kind == "tuple" else ""
         return f"{kind if kind not in ('relation', 'tuple') else 'table'} {relation}{at}"
+    # Who waits for a row waits for the transaction that changed it, and holds the row's place in the queue meanwhile.
+    if row := text(record, "row_of"):
+        return f"row of {row} (transaction {text(record, 'transaction')})"
+    kind = {"transactionid": "transaction", "virtualxid": "virtual transaction"}.get(kind, kind)
     return f"{kind} {text(record, 'transaction')}".strip()
 
 
