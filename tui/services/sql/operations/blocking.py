@@ -45,8 +45,8 @@ def arrange(activities: Sequence[Activity]) -> list[Placed]:
     _hang(roots, waiting, below, seen)
     circles: set[str] = set()
     # What is left of the chains has no beginning: sessions that wait for one another in a circle.
-    for key in waiting:
-        if key not in seen:
+    for key in by_id:
+        if key in waiting and key not in seen and _waits_for_itself(key, waiting):
             seen.add(key)
             roots.append(key)
             _hang([key], waiting, below, seen)
@@ -78,6 +78,18 @@ def _hang(starts: Sequence[str], waiting: Mapping[str, list[str]], below: dict[s
                     below.setdefault(key, []).append(one)
                     deeper.append(one)
         level = deeper
+
+
+def _waits_for_itself(start: str, waiting: Mapping[str, list[str]]) -> bool:
+    left, met = [start], set[str]()
+    while left:
+        for one in waiting.get(left.pop(), ()):
+            if one == start:
+                return True
+            if one not in met:
+                met.add(one)
+                left.append(one)
+    return False
 
 
 def _counts(roots: Sequence[str], below: Mapping[str, list[str]]) -> dict[str, int]:
