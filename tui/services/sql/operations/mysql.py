@@ -10,13 +10,13 @@ SESSIONS = "SHOW FULL PROCESSLIST"
 TRANSACTIONS = """\
 SELECT trx_mysql_thread_id, trx_state, TIMESTAMPDIFF(SECOND, trx_started, NOW()) AS seconds, trx_rows_modified
 FROM information_schema.innodb_trx"""
-# MySQL from 8.0.1 on; the older view went there.
+# MySQL from 8.0.1 on; the older view went there. By threads: joined with innodb_trx, MySQL 8.0.12 gives no row at all.
 WAITS_8 = """\
-SELECT r.trx_mysql_thread_id AS waiting, b.trx_mysql_thread_id AS holding, l.object_schema, l.object_name, l.index_name,
- l.lock_type, l.lock_mode, h.lock_mode AS held_mode, TIMESTAMPDIFF(SECOND, r.trx_wait_started, NOW()) AS seconds
+SELECT r.processlist_id AS waiting, b.processlist_id AS holding, l.object_schema, l.object_name, l.index_name,
+ l.lock_type, l.lock_mode, h.lock_mode AS held_mode, r.processlist_time AS seconds
 FROM performance_schema.data_lock_waits w
-JOIN information_schema.innodb_trx r ON r.trx_id = w.requesting_engine_transaction_id
-JOIN information_schema.innodb_trx b ON b.trx_id = w.blocking_engine_transaction_id
+JOIN performance_schema.threads r ON r.thread_id = w.requesting_thread_id
+JOIN performance_schema.threads b ON b.thread_id = w.blocking_thread_id
 LEFT JOIN performance_schema.data_locks l ON l.engine_lock_id = w.requesting_engine_lock_id
 LEFT JOIN performance_schema.data_locks h ON h.engine_lock_id = w.blocking_engine_lock_id"""
 WAITS_OLD = """\
