@@ -193,9 +193,9 @@ def own() -> Iterator[str]:
     """A MariaDB that can be followed, and two PostgreSQL servers whose labels say who the primary is."""
     namespace = f"statetui-test-ops-{os.getpid()}"
     kubectl("create", "namespace", namespace)
-    start(namespace, "my", BINLOG, 3306, replicas=2)
+    start(namespace, "mysql", BINLOG, 3306, replicas=2)
     start(namespace, "acid", POSTGRES, 5432, replicas=2, application="spilo", **{"cluster-name": "acid"})
-    for name in ("my", "acid"):
+    for name in ("mysql", "acid"):
         kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=120s")
     for pod, role in (("acid-0", "master"), ("acid-1", "replica")):
         kubectl("-n", namespace, "label", "pod", pod, f"spilo-role={role}", "--overwrite")
@@ -205,13 +205,15 @@ def own() -> Iterator[str]:
 
 async def test_a_replica_that_is_stopped(own: str) -> None:
     async with live_in(own) as live:
-        operations = Operations(live, key(live, "my"), Login("root", "", ""))
-        router = MemberRouter(live, operations.key, member="my-1")
+        operations = Operations(live, key(live, "mysql"), Login("root", "", ""))
+        router = MemberRouter(live, operations.key, member="mysql-1")
         replica = await open_session(router, operations.wire, Login("root", "", ""), Options())
         try:
-            ip = next(one.ip for one in live.workloads[operations.key].members if one.pod == "my-0")
+            ip = next(one.ip for one in live.workloads[operations.key].members if one.pod == "mysql-0")
             await run(replica, f"CHANGE MASTER TO MASTER_HOST='{ip}', MASTER_USER='root', MASTER_USE_GTID=slave_pos,"
                                " MASTER_SSL=0")  # fmt: skip
+            before = known(report(await operations.look(), "mysql-0").standing.position)
+            await run(replica, f"SET GLOBAL gtid_slave_pos='{before}'")  # both have made themselves on their own
             await run(replica, "START SLAVE")
 
             async def works() -> bool:
@@ -220,13 +222,13 @@ async def test_a_replica_that_is_stopped(own: str) -> None:
 
             await eventually(works)
             place = operations.places()[1]
-            assert (operations.places()[0].name, place.name, place.missing) == ("my-0", "my-1", 0)
+            assert (operations.places()[0].name, place.name, place.missing) == ("mysql-0", "mysql-1", 0)
             # It takes writes all the same: a check says so.
-            checks = {check.key: check for check in report(operations.answers, "my-1").checks}
+            checks = {check.key: check for check in report(operations.answers, "mysql-1").checks}
             assert checks["read-only"].verdict is Verdict.WARN
             # The half that applies is stopped, and the primary goes on.
             await run(replica, "STOP SLAVE SQL_THREAD")
-            first = await open_session(MemberRouter(live, operations.key, member="my-0"), operations.wire,
+            first = await open_session(MemberRouter(live, operations.key, member="mysql-0"), operations.wire,
                                        Login("root", "", ""), Options())  # fmt: skip
             try:
                 await run(first, "CREATE DATABASE later")
@@ -238,7 +240,7 @@ async def test_a_replica_that_is_stopped(own: str) -> None:
             assert "SQL thread does not run" in place.lag.because
             assert place.missing == 1
             assert place.verdict is Verdict.BAD
-            assert {check.key: check for check in report(answers, "my-1").checks}["replication"].value == "stopped"
+            assert {check.key: check for check in report(answers, "mysql-1").checks}["replication"].value == "stopped"
             await asyncio.sleep(0.5)
             workload = live.workloads[operations.key]
             assert [one.lag.startswith("lag unknown") for one in workload.members] == [False, True]
@@ -269,14 +271,17 @@ async def test_what_a_user_with_few_rights_may_not_see_is_unknown(own: str) -> N
     async with live_in(own) as live:
         root = Login("root", "", "")
         admin = await open_session(
-            MemberRouter(live, key(live, "my"), member="my-0"), Operations(live, key(live, "my")).wire, root, Options()
+            MemberRouter(live, key(live, "mysql"), member="mysql-0"),
+            Operations(live, key(live, "mysql")).wire,
+            root,
+            Options(),
         )
         try:
             await run(admin, "CREATE USER small@'%' IDENTIFIED BY 's'")
         finally:
             await admin.close()
-        operations = Operations(live, key(live, "my"), Login("small", "s", ""))
-        found = report(await operations.look(), "my-0")
+        operations = Operations(live, key(live, "mysql"), Login("small", "s", ""))
+        found = report(await operations.look(), "mysql-0")
         assert isinstance(found.locks, Unknown)
         assert found.locks.because.startswith("the right to see it is missing")
         assert isinstance(found.standing.upstreams, Unknown)

@@ -242,7 +242,8 @@ async def test_who_blocks_whom_on_mariadb() -> None:
 
 async def test_mysql_8_is_asked_where_its_locks_are() -> None:
     session: Any = FakeSession(Engine.MYSQL, (8, 0, 12), {
-        mysql.WAITS_8: [{**LOCK_OLD, "object_schema": "shop", "object_name": "orders"}],
+        mysql.WAITS_8: [{"waiting": "12", "holding": "11", "lock_id": "7:1", "seconds": "9"}],
+        mysql.LOCKS_8: [{**LOCK_OLD, "lock_id": "7:1", "object_schema": "shop", "object_name": "orders"}],
         mysql.METADATA_8: [{"waiting": "13", "holding": "11", "object_schema": "shop", "object_name": "orders",
                             "lock_type": "metadata", "lock_mode": "EXCLUSIVE", "held_mode": "SHARED_WRITE",
                             "seconds": "3"}],

@@ -76,14 +76,17 @@ async def standing(session: Session, found: Mapping[str, str] | Unknown) -> Stan
     return Standing(
         replica, writes, refuses,
         values.get("server_uuid") or values.get("server_id", ""),
-        _position(values), upstreams, await _downstreams(session), peers,
+        _position(values, bool(replica)), upstreams, await _downstreams(session), peers,
     )  # fmt: skip
 
 
-def _position(values: Mapping[str, str]) -> str:
-    """What a server has of transactions: for a replica of MariaDB without a binary log of its own what it applied."""
+def _position(values: Mapping[str, str], follows: bool) -> str:
+    """What a server has of transactions: of a replica of MariaDB what it has applied of its source's, whether or not it
+    has a binary log and transactions of its own; of a source what others can fetch.
+    """
     executed = values.get("gtid_executed", "").replace("\n", "")
-    return executed or values.get("gtid_current_pos", "") or values.get("gtid_binlog_pos", "")
+    names = ("gtid_slave_pos",) if follows else ("gtid_binlog_pos", "gtid_current_pos")
+    return executed or next((found for name in names if (found := values.get(name, ""))), "")
 
 
 def upstream(record: Record) -> Upstream:
