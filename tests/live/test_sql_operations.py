@@ -210,8 +210,18 @@ async def test_a_replica_that_is_stopped(own: str) -> None:
         replica = await open_session(router, operations.wire, Login("root", "", ""), Options())
         try:
             ip = next(one.ip for one in live.workloads[operations.key].members if one.pod == "mysql-0")
-            await run(replica, f"CHANGE MASTER TO MASTER_HOST='{ip}', MASTER_USER='root', MASTER_USE_GTID=slave_pos,"
-                               " MASTER_SSL=0")  # fmt: skip
+            first = await open_session(
+                MemberRouter(live, operations.key, member="mysql-0"), operations.wire, Login("root", "", ""), Options()
+            )
+            try:
+                await run(first, "CREATE USER follower@'%' IDENTIFIED BY 'f'")
+                await run(first, "GRANT REPLICATION SLAVE ON *.* TO follower@'%'")
+            finally:
+                await first.close()
+            await run(
+                replica, f"CHANGE MASTER TO MASTER_HOST='{ip}', MASTER_USER='follower', MASTER_PASSWORD='f',"
+                " MASTER_USE_GTID=slave_pos, MASTER_SSL=0, MASTER_CONNECT_RETRY=1",
+            )  # fmt: skip
             before = known(report(await operations.look(), "mysql-0").standing.position)
             await run(replica, f"SET GLOBAL gtid_slave_pos='{before}'")  # both have made themselves on their own
             await run(replica, "START SLAVE")
@@ -220,7 +230,10 @@ async def test_a_replica_that_is_stopped(own: str) -> None:
                 await operations.look()
                 return any(place.depth == 1 and place.lag == 0.0 for place in operations.places())
 
-            await eventually(works)
+            try:
+                await eventually(works, 20)
+            except TimeoutError:
+                raise AssertionError([(one.name, one.upstream, one.lag) for one in operations.places()]) from None
             place = operations.places()[1]
             assert (operations.places()[0].name, place.name, place.missing) == ("mysql-0", "mysql-1", 0)
             # It takes writes all the same: a check says so.

@@ -120,25 +120,29 @@ def fact_lines(facts: Sequence[tuple[str, str]]) -> list[Line]:
     return [Line(((f"{title:<{width}}  ", "dim"), (text, "")), hang=width + 2) for title, text in facts]
 
 
-def _unknown(scene: Scene, member: str, because: str, columns: int, what: str) -> Entry:
-    """The row in place of what cannot be known. Its last column has room for the reason."""
-    cells: list[Cell] = [""] * columns
+def _unknown(scene: Scene, member: str, because: str, columns: Sequence[Column], what: str) -> Entry:
+    """The row in place of what cannot be known; the column that grows has room for the reason."""
+    cells: list[Cell] = [""] * len(columns)
     cells[0] = scene.label(member)
     cells[1] = (("? unknown", "unknown"),)
-    cells[-1] = ((f"because {because}", "dim"),)
+    cells[_room(columns)] = ((f"because {because}", "dim"),)
     return Entry(Row(f"{member}/?", tuple(cells)), lambda: fact_lines([(what, f"unknown, because {because}")]), member)
 
 
-def _silent(scene: Scene, answer: Silence, columns: int) -> Entry:
-    cells: list[Cell] = [""] * columns
+def _silent(scene: Scene, answer: Silence, columns: Sequence[Column]) -> Entry:
+    cells: list[Cell] = [""] * len(columns)
     cells[0] = scene.label(answer.member)
     cells[1] = (("✗ silent", "failing"),)
-    cells[-1] = ((answer.problem.what, "dim"),)
+    cells[_room(columns)] = ((answer.problem.what, "dim"),)
     problem = answer.problem
     told = [("happened", problem.what), ("evidence", problem.evidence), ("next", problem.remedy)]
     return Entry(
         Row(f"{answer.member}/!", tuple(cells)), lambda: fact_lines([one for one in told if one[1]]), answer.member
     )
+
+
+def _room(columns: Sequence[Column]) -> int:
+    return next(at for at, column in enumerate(columns) if column.grow)
 
 
 # --- the tabs
@@ -177,9 +181,9 @@ def sessions(scene: Scene) -> list[Entry]:
     troubles: list[Entry] = []
     for answer in scene.answers:
         if isinstance(answer, Silence):
-            troubles.append(_silent(scene, answer, len(SESSIONS)))
+            troubles.append(_silent(scene, answer, SESSIONS))
         elif isinstance(answer.sessions, Unknown):
-            troubles.append(_unknown(scene, answer.member, answer.sessions.because, len(SESSIONS), "sessions"))
+            troubles.append(_unknown(scene, answer.member, answer.sessions.because, SESSIONS, "sessions"))
         else:
             for placed in arrange(answer.sessions):
                 entry = _session(scene, answer, placed)
@@ -249,9 +253,9 @@ def locks(scene: Scene) -> list[Entry]:
     entries: list[Entry] = []
     for answer in scene.answers:
         if isinstance(answer, Silence):
-            entries.append(_silent(scene, answer, len(LOCKS) - 1))
+            entries.append(_silent(scene, answer, LOCKS))
         elif isinstance(answer.locks, Unknown):
-            entries.append(_unknown(scene, answer.member, answer.locks.because, len(LOCKS) - 2, "locks"))
+            entries.append(_unknown(scene, answer.member, answer.locks.because, LOCKS, "locks"))
         else:
             # MySQL may name one lock several times over: one row for each that differs.
             keys: dict[str, int] = {}
@@ -297,9 +301,9 @@ def sizes(scene: Scene) -> list[Entry]:
     ordered = sorted(scene.answers, key=lambda one: not (isinstance(one, Report) and sqlwords.role(one) == "primary"))
     for answer in ordered:
         if isinstance(answer, Silence):
-            entries.append(_silent(scene, answer, 3))
+            entries.append(_silent(scene, answer, SIZES))
         elif isinstance(answer.sizes, Unknown):
-            entries.append(_unknown(scene, answer.member, answer.sizes.because, 3, "sizes"))
+            entries.append(_unknown(scene, answer.member, answer.sizes.because, SIZES, "sizes"))
         else:
             most: dict[str, int] = {}
             for each in answer.sizes:
@@ -336,7 +340,7 @@ def health(scene: Scene) -> list[Entry]:
     entries: list[tuple[int, Entry]] = []
     for answer in scene.answers:
         if isinstance(answer, Silence):
-            entries.append((0, _silent(scene, answer, len(HEALTH))))
+            entries.append((0, _silent(scene, answer, HEALTH)))
         for check in answer.checks:
             at = 2 if isinstance(check.value, Unknown) else _WORST.index(check.verdict)
             entries.append((at, _check(scene, answer.member, check)))

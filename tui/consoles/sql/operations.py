@@ -116,7 +116,7 @@ session, after a question. What a server says of its role and lag is shown in th
         self.set_interval(LOOK, self._look)
         self._turn_to(0)
         self.run_worker(
-            self._operations.follow(lambda: self.is_current and not self._held, lambda _: self._show()),
+            self._operations.follow(lambda: self.app.screen is self and not self._held, lambda _: self._show()),
             name="operations", exclusive=True, exit_on_error=False,
         )  # fmt: skip
 
