@@ -40,6 +40,20 @@ SCHEMA = f"ops_{os.getpid()}"
 BINLOG = MARIADB.replace("exec mariadbd", "exec mariadbd --server-id=$((${HOSTNAME##*-} + 1)) --log-bin=/data/log")
 
 
+#: A PostgreSQL, and a standby of it in the same set.
+STANDBY = """
+bin=$(echo /usr/lib/postgresql/*/bin); mkdir -p /data /run/postgresql; chown postgres /data /run/postgresql
+as="setpriv --reuid postgres --regid postgres --clear-groups"
+if [ "${HOSTNAME##*-}" = 0 ]; then
+  $as $bin/initdb -D /data/pg -E UTF8 --locale=C.UTF-8 -A trust -U root >/dev/null
+  printf 'host all all 0.0.0.0/0 trust\\nhost replication all 0.0.0.0/0 trust\\n' >>/data/pg/pg_hba.conf
+else
+  until $as $bin/pg_basebackup -h pg-0.pg -U root -D /data/pg -R -C -S follower; do rm -rf /data/pg; sleep 1; done
+fi
+exec $as $bin/postgres -D /data/pg -c listen_addresses='*' -p 5432
+"""
+
+
 @pytest.fixture
 async def chapter() -> AsyncIterator[Live]:
     async with live_in(CHAPTER) as live:
@@ -195,7 +209,8 @@ def own() -> Iterator[str]:
     kubectl("create", "namespace", namespace)
     start(namespace, "mysql", BINLOG, 3306, replicas=2)
     start(namespace, "acid", POSTGRES, 5432, replicas=2, application="spilo", **{"cluster-name": "acid"})
-    for name in ("mysql", "acid"):
+    start(namespace, "pg", STANDBY, 5432, replicas=2, application="spilo", **{"cluster-name": "pg"})
+    for name in ("pg", "mysql", "acid"):
         kubectl("-n", namespace, "rollout", "status", f"statefulset/{name}", "--timeout=120s")
     for pod, role in (("acid-0", "master"), ("acid-1", "replica")):
         kubectl("-n", namespace, "label", "pod", pod, f"spilo-role={role}", "--overwrite")
@@ -264,6 +279,49 @@ async def test_a_replica_that_is_stopped(own: str) -> None:
             assert not live.workloads[operations.key].warnings
         finally:
             await replica.close()
+
+
+async def test_a_standby_of_postgresql(own: str) -> None:
+    async with live_in(own) as live:
+        login = Login("root", "", "postgres")
+        operations = Operations(live, key(live, "pg"), login)
+
+        async def works() -> bool:
+            await operations.look()
+            return [place.depth for place in operations.places()] == [0, 1]
+
+        await eventually(works, 60)
+        place = operations.places()[1]
+        assert place.name == "pg-1"
+        assert place.upstream is not None
+        assert place.upstream.receiving == "streaming"
+        assert isinstance(place.lag, float)
+        slot = {check.key: check for check in report(operations.answers, "pg-0").checks}["slot:follower"]
+        assert slot.verdict is Verdict.GOOD
+        standby = await open_session(
+            MemberRouter(live, operations.key, member="pg-1"), operations.wire, login, Options()
+        )
+        first = await open_session(MemberRouter(live, operations.key, member="pg-0"), operations.wire, login, Options())
+        try:
+            await run(standby, "SELECT pg_wal_replay_pause()")
+            await asyncio.sleep(1.2)
+            await run(first, "CREATE TABLE later AS SELECT generate_series(1, 10000) AS n")
+
+            async def late() -> bool:
+                await operations.look()
+                place = operations.places()[1]
+                return isinstance(place.lag, float) and place.lag > 0.5 and place.upstream is not None
+
+            await eventually(late)
+            place = operations.places()[1]
+            assert place.upstream is not None
+            assert (place.upstream.works, place.upstream.applying) == (False, "paused")
+            assert (place.upstream.lag_bytes or 0) > 100_000
+            assert place.downstream is not None
+            assert place.downstream.lag_bytes == pytest.approx(place.upstream.lag_bytes, rel=0.2)
+        finally:
+            await standby.close()
+            await first.close()
 
 
 async def test_labels_that_the_servers_contradict(own: str) -> None:

@@ -86,7 +86,9 @@ def _role(member: Member) -> Cell:
         return ""
     if member.role.writes:
         return ((f"{member.role.name} ▲", "accent"),)
-    return ((member.role.name, ""), (f", {short_lag(member)}" if member.lag else "", "dim"))
+    if member.lag:
+        return ((member.role.name, ""), (f", {short_lag(member)}", "dim"))
+    return ((member.role.name, ""),)
 
 
 def _restarts(view: View, member: Member) -> Cell:
