@@ -303,6 +303,15 @@ async def test_a_standby_of_postgresql(own: str) -> None:
         )
         first = await open_session(MemberRouter(live, operations.key, member="pg-0"), operations.wire, login, Options())
         try:
+            await run(first, "CREATE TABLE early (n int)")  # before its first transaction a standby knows no lag
+
+            async def replayed() -> bool:
+                try:
+                    return bool((await run(standby, "SELECT * FROM early"))[1])
+                except ServerError:
+                    return False
+
+            await eventually(replayed)
             await run(standby, "SELECT pg_wal_replay_pause()")
             await asyncio.sleep(1.2)
             await run(first, "CREATE TABLE later AS SELECT generate_series(1, 10000) AS n")

@@ -180,8 +180,8 @@ session, after a question. What a server says of its role and lag is shown in th
             left.append((f"   {len(reports)} of {asked} answer", "ready" if all_said else "failing"))
             writers = [report.member for report in reports if sqlwords.role(report) == "primary"]
             if len(reports) > 1 and len(writers) == 1:
-                label = next((one.label for one in workload.members if one.pod == writers[0]), writers[0])
-                left.append((f"   {label} takes writes", "dim"))
+                label = next((one.label for one in workload.members if one.pod == writers[0]), "")
+                left.append((f"   {label if label and not label.isdecimal() else writers[0]} takes writes", "dim"))
         right: tuple[Piece, ...] = ()
         if answers:
             word = "■ held at" if self._held else "as of"

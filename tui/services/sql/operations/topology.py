@@ -142,7 +142,8 @@ def _place(
             gap = gap_mariadb(here, there)
         if gap is not None:
             missing, errant = gap.missing, gap.errant
-    if isinstance(lag, float) and row is not None and isinstance(row.lag, float) and answer is not None:
-        # The source has measured it; the replica can only tell how old the last transaction is.
-        lag = row.lag if isinstance(answer, Report) and answer.engine is Engine.POSTGRESQL else lag
+    if isinstance(lag, float) and row is not None and isinstance(row.lag, float):
+        # A replica tells the age of the last transaction it applied, its source the last delay it measured, which stays
+        # as it was while the replica's replay is paused: the later one counts.
+        lag = max(lag, row.lag)
     return Place(name, len(last), last, answer, upstream, row, lag, missing, errant)
