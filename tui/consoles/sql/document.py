@@ -34,7 +34,7 @@ def _cells(line: str, tab: int) -> int:
 
 
 class SqlDocument(Document):
-    """Lines, joined by `\\n` whatever the text came with.
+    """Lines, joined by a line feed whatever the text came with.
 
     Args:
         text: what it begins with.
@@ -106,7 +106,7 @@ class SqlDocument(Document):
     def place(self, index: int) -> Location:
         """The place of an index in the text; the nearest one when there is none."""
         row = 0
-        for row, line in enumerate(self._lines):  # noqa: B007  (the last one counts)
+        for row, line in enumerate(self._lines):
             if index <= len(line):
                 return row, max(0, index)
             index -= len(line) + 1
