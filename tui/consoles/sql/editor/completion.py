@@ -176,9 +176,9 @@ class Completions(Widget):
         names = [width_of(one_line(one.name)) for one in self.candidates]
         details = [min(28, width_of(one_line(one.detail))) for one in self.candidates]
         width = min(WIDEST, max(NARROWEST, max(map(sum, zip(names, details, strict=True))) + 6))
-        # An open list only grows: a list that changes its shape at each letter repaints what is below it.
+        # An open list only grows wider: one that changes its shape at each letter is hard to read.
         width = max(width, self._shape[0])
-        height = max(min(ROWS, len(self.candidates)), min(self._shape[1], ROWS))
+        height = min(ROWS, len(self.candidates))
         cursor = self._editor.cursor_screen_offset
         _, column = self._editor.cursor_location
         line = self._editor.sql.get_line(self._editor.cursor_location[0])
