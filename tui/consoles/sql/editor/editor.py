@@ -126,6 +126,8 @@ and come back as '…'."""
         """Whether a key is text to it, or is answered here before any binding."""
         if self.helper is not None and self.helper.wants(key):
             return True
+        if key.startswith("alt+"):
+            return False  # it comes with its letter, and is none
         return key in ("enter", "tab") or super().check_consume_key(key, character)
 
     async def _on_key(self, event: events.Key) -> None:
@@ -137,11 +139,14 @@ and come back as '…'."""
             self._replace_via_keyboard("\n" + indent_of(line), *self.selection)
         elif event.key == "tab":
             self._tab()
-        elif event.is_printable and event.character:
+        elif event.is_printable and event.character and not event.key.startswith("alt+"):
             self._typing = True
             self._replace_via_keyboard(event.character, *self.selection)
             self._typing = False
             self.post_message(self.Completing(self, asked=False))
+        elif event.is_printable:
+            event.prevent_default()  # the class below would write an alt+letter that nothing is bound to
+            return
         else:
             return
         event.stop()
