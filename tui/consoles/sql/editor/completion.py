@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from rich.style import Style
@@ -157,17 +158,16 @@ class Completions(Widget):
         if not asked and line[len(line) - word : len(line) - word + 1].isdigit():
             return None
         self._begin, text, cursor = editor.sql.around(editor.cursor_location)
-        if self.source is None:
-            return complete(text, cursor, Names(), self._wire, LIMIT)
-        found = complete(text, cursor, self.source.names, self._wire, LIMIT)
-        for schema, relation in found.missing:
-            self.source.want_columns(schema, relation)
-        if found.schema:
-            self.source.want_schema(found.schema)
-        typed = text[found.start : cursor]
-        if not asked and len(found.candidates) == 1 and found.candidates[0].text.lower() == typed.lower():
-            return None  # it is all there
-        return found
+        names = self.source.names if self.source is not None else Names()
+        found = complete(text, cursor, names, self._wire, LIMIT)
+        if self.source is not None:
+            for schema, relation in found.missing:
+                self.source.want_columns(schema, relation)
+            if found.schema:
+                self.source.want_schema(found.schema)
+        # What stands there already need not be offered: enter and tab mean something else then.
+        typed = text[found.start : cursor].lower()
+        return replace(found, candidates=tuple(one for one in found.candidates if one.text.lower() != typed))
 
     # --- where and how large
 
