@@ -398,6 +398,22 @@ async def test_a_buffer_is_kept_while_it_is_written(monkeypatch: pytest.MonkeyPa
         assert json.loads(files[0].read_text())["text"] == "select"
 
 
+async def test_a_long_buffer_is_looked_through_beside_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.consoles.sql.editor.workbench.KEEP", 0.05)
+    app = EditorApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.editor.put("insert into t values (1);\n" * 2000 + "alter user me password 'hunter2';")
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if files := list((paths.state_dir() / "buffers").rglob("*.json")):
+                break
+        kept = json.loads(files[0].read_text())
+        assert kept["secret"]
+        assert kept["text"].endswith("password '…';")
+        await pilot.pause(0.1)
+        assert app.workbench._unkept == {}
+
+
 async def test_closing_asks_when_something_would_be_lost() -> None:
     app = EditorApp()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -468,6 +484,18 @@ async def test_the_history_is_searched_and_hands_over() -> None:
         assert app.editor.text == "select 0;\n\nselect 1\nfrom t;"
         assert app.focused is app.editor
         assert app.ran == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "put"),
+    [("select 1", "select 1;"), ("select 1; ", "select 1; "), ("select 1 -- x", "select 1 -- x\n;"),
+     ("select 1 /* ; */", "select 1 /* ; */;"), ("select ';", "select ';;")],
+)  # fmt: skip
+async def test_what_comes_back_is_one_statement_of_its_own(kept: str, put: str) -> None:
+    app = EditorApp("select 0")
+    async with app.run_test(size=(80, 24)):
+        app.workbench.put_statement(kept)
+        assert app.editor.text == f"select 0;\n\n{put}"
 
 
 async def test_a_snippet_is_kept_and_taken() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -24,6 +25,7 @@ from tui.problem import Problem, ProblemError
 from tui.screens.chooser import Choice, Chooser
 from tui.screens.forwards.question import Question
 from tui.services.sql import snippets
+from tui.services.sql.language.lexer import Kind, scan
 from tui.widgets.ink import Piece
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Seconds after the last key until a buffer is kept; and at most, while somebody goes on typing.
 KEEP, AT_MOST = 0.8, 5.0
+#: Characters of a text in which secrets are looked for at once.
+_LONG = 40_000
 _KEEP_SNIPPET = "\0keep"
 
 
@@ -128,13 +132,15 @@ class Workbench(Vertical):
     def put_statement(self, text: str) -> None:
         """Puts a statement below the one at the cursor, with the cursor behind it; it is not run."""
         editor = self.editor
-        statement = text if text.rstrip().endswith(";") else f"{text};"
+        statement = _ended(text, self._wire)
         piece = editor.statement()
         if piece is None:
             editor.put(statement)
         else:
             end = editor.sql.place(piece.end + len(piece.delimiter))
-            editor.replace(f"\n\n{statement}", end, end, maintain_selection_offset=False)
+            # What was not ended yet would go on in the new one.
+            rest = "" if piece.delimiter else _ended(piece.text, self._wire)[len(piece.text) :]
+            editor.replace(f"{rest}\n\n{statement}", end, end, maintain_selection_offset=False)
             editor.history.checkpoint()
         self.screen.set_focus(editor)
 
@@ -197,19 +203,40 @@ class Workbench(Vertical):
         if self._keeping is None or self._clock() - first < AT_MOST:
             if self._keeping is not None:
                 self._keeping.stop()
-            self._keeping = self.set_timer(KEEP, self._keep_soon)
+            self._keeping = self.set_timer(KEEP, self._start_keeping)
 
-    def _keep_soon(self) -> None:
+    def _start_keeping(self) -> None:
+        self.run_worker(self._keep_soon(), group="keep", exit_on_error=False)
+
+    async def _keep_soon(self) -> None:
         self._keeping = None
-        self.keep_all()
+        for ident in list(self._unkept):
+            editor = self._editors.get(ident)
+            if editor is not None and len(editor.text) > _LONG:
+                await self._keep_long(ident, editor)
+            else:
+                self._keep(ident)
         self._tell()
 
     def _keep(self, ident: str) -> None:
         self._unkept.pop(ident, None)
-        editor = self._editors.get(ident)
-        buffer = next((one for one in self._buffers if one.ident == ident), None)
+        editor, buffer = self._editors.get(ident), self._named(ident)
         if editor is not None and buffer is not None:
             self._store.keep(buffer, editor.text, editor.cursor_index)
+
+    async def _keep_long(self, ident: str, editor: SqlEditor) -> None:
+        """Looks for secrets in a thread, so that nobody's keys wait."""
+        version, cursor = editor.sql.version, editor.cursor_index
+        kept = await asyncio.to_thread(self._store.keepable, editor.text)
+        buffer = self._named(ident)
+        if buffer is None or self._editors.get(ident) is not editor:
+            return  # closed meanwhile
+        self._store.write(buffer, *kept, cursor)
+        if editor.sql.version == version:
+            self._unkept.pop(ident, None)
+
+    def _named(self, ident: str) -> Buffer | None:
+        return next((one for one in self._buffers if one.ident == ident), None)
 
     async def action_new(self) -> None:
         """Opens an empty buffer."""
@@ -373,3 +400,13 @@ class Workbench(Vertical):
             self.fail(error.problem)
             return
         self.editor.take_over(changed)
+
+
+def _ended(text: str, wire: Wire) -> str:
+    """A statement with its semicolon, on a line of its own where the last one ends with a comment."""
+    tokens = scan(text, wire)[0]
+    if not tokens or text[tokens[-1].start : tokens[-1].end] == ";":
+        return text
+    if tokens[-1].kind is Kind.COMMENT and not text.rstrip().endswith("*/"):
+        return f"{text}\n;"
+    return f"{text};"
