@@ -19,26 +19,23 @@ from tui.consoles.sql.editor.editor import SqlEditor
 from tui.consoles.sql.editor.filing import Filing
 from tui.consoles.sql.editor.finding import FindLine
 from tui.consoles.sql.editor.history import HistoryScreen
-from tui.consoles.sql.editor.prompts import Prompt
+from tui.consoles.sql.editor.shelf import Shelf
 from tui.consoles.sql.editor.tabs import BufferTab, BufferTabs
 from tui.problem import Problem, ProblemError
-from tui.screens.chooser import Choice, Chooser
 from tui.screens.forwards.question import Question
-from tui.services.sql import snippets
 from tui.services.sql.language.lexer import Kind, scan
 from tui.widgets.ink import Piece
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from tui.services.sql.history import Entry, History
+    from tui.services.sql.history import History
     from tui.services.sql.model import Wire
 
 #: Seconds after the last key until a buffer is kept; and at most, while somebody goes on typing.
 KEEP, AT_MOST = 0.8, 5.0
 #: Characters of a text in which secrets are looked for at once.
 _LONG = 40_000
-_KEEP_SNIPPET = "\0keep"
 
 
 class Workbench(Vertical):
@@ -80,6 +77,7 @@ class Workbench(Vertical):
         self._keeping: Timer | None = None
         self._told = False
         self._filing = Filing(self)
+        self._shelf = Shelf(self)
 
     def compose(self) -> ComposeResult:
         """The tabs, an editor for each buffer that was looked at, the line for finding, the completions."""
@@ -351,45 +349,13 @@ class Workbench(Vertical):
 
     def action_history(self) -> None:
         """Lists what was asked before."""
-        self.app.push_screen(HistoryScreen(self._history, self._wire, self._from_history, self._clock()))
-
-    def _from_history(self, entry: Entry) -> None:
-        self.put_statement(entry.statement)
+        self.app.push_screen(
+            HistoryScreen(self._history, self._wire, lambda entry: self.put_statement(entry.statement), self._clock())
+        )
 
     def action_snippets(self) -> None:
-        """Lists the snippets; the first line keeps what is written as a new one."""
-        found, problems = snippets.read_all()
-        for problem in problems:
-            self.fail(problem)
-        kept = self._worth_keeping()
-        choices = [Choice(str(number), one.name, one.about) for number, one in enumerate(found)]
-        if kept:
-            what = "the selection" if not self.editor.selection.is_empty else "the statement at the cursor"
-            choices.append(Choice(_KEEP_SNIPPET, f"keep {what} …", "under a name"))
-        chooser = Chooser("Snippets", choices, hint="type to narrow")
-
-        def chosen(value: str | None) -> None:
-            if value == _KEEP_SNIPPET:
-                self._ask_name(kept)
-            elif value is not None:
-                self.put_statement(found[int(value)].text.rstrip())
-
-        self.app.push_screen(chooser, chosen)
-        if not choices:
-            chooser.call_after_refresh(chooser.set_choices, (), f"none yet: files *.sql in {snippets.folder()}")
-
-    def _worth_keeping(self) -> str:
-        if chosen := self.editor.selected_text.strip():
-            return chosen
-        piece = self.editor.statement()
-        return f"{piece.text}{piece.delimiter}" if piece is not None else ""
-
-    def _ask_name(self, text: str) -> None:
-        def keep(name: str) -> None:
-            snippets.save(name.strip(), text)
-            self.app.notify(f"Kept as {name.strip()}", markup=False)
-
-        self.app.push_screen(Prompt("Keep as a snippet", "", keep, word="keep it"))
+        """Lists the snippets; the last line keeps what is written as a new one."""
+        self._shelf.open()
 
     def action_outside(self) -> None:
         """Hands the buffer to the person's own editor."""
