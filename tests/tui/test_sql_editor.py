@@ -321,6 +321,23 @@ async def test_completions_open_follow_and_close() -> None:
         assert app.editor.text.endswith("cus")
 
 
+@pytest.mark.parametrize("line", [1, 15, 22, 40])
+@pytest.mark.parametrize("size", [(80, 24), (60, 15), (30, 8)])
+async def test_the_list_never_covers_what_is_typed(line: int, size: tuple[int, int]) -> None:
+    app = EditorApp("\n" * 50)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app.editor.go_to_line(line)
+        await pilot.press(*"select", "space", *"or")
+        await still(app, pilot)
+        region, cursor = app.workbench.completions.region, app.editor.cursor_screen_offset
+        assert app.workbench.completions.is_open
+        assert region.height >= 1
+        assert not region.y <= cursor.y < region.bottom
+        assert region.x >= 0
+        assert region.right <= size[0]
+
+
 async def test_names_that_come_later_are_offered() -> None:
     source = Still()
     columns = source.names.columns.pop(("public", "orders"))
