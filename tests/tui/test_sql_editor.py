@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 from sql_editor_app import EditorApp, Still
+from textual import events
 from textual.drivers.headless_driver import HeadlessDriver
 from workload_fakes import still
 
@@ -246,8 +247,9 @@ async def test_a_paste_of_ten_thousand_lines() -> None:
     app = EditorApp()
     async with app.run_test(size=(80, 24)) as pilot:
         text = "\r\n".join(f"insert into t values ({n}, 'x');" for n in range(10_000))
-        app.editor.put(text)
+        app.editor.post_message(events.Paste(text))
         await pilot.pause()
+        await still(app, pilot)
         assert app.editor.sql.line_count == 10_000
         assert app.editor.text == text.replace("\r\n", "\n")
         assert app.editor.cursor_location[0] == 9_999
@@ -348,6 +350,19 @@ async def test_names_that_come_later_are_offered() -> None:
         source.names.columns["public", "orders"] = columns
         app.workbench.completions.names_changed()
         assert [one.name for one in app.workbench.completions.candidates] == ["id", "total", "customer"]
+
+
+async def test_a_statement_of_a_million_characters_does_not_hold_the_list() -> None:
+    app = EditorApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.editor.put("insert into t values " + ",".join(f"({n}, 'x')" for n in range(60_000)) + " returning order")
+        begin, text, cursor = app.editor.sql.around(app.editor.cursor_location)
+        assert len(text) <= 10_000
+        assert text[:cursor].endswith(" returning order")
+        assert app.editor.sql.index(begin) + cursor == app.editor.cursor_index
+        await pilot.press("_")
+        await pilot.pause()
+        assert "order_total" in [one.name for one in app.workbench.completions.candidates]
 
 
 async def test_nothing_is_offered_in_strings_and_comments() -> None:

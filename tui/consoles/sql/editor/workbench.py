@@ -335,6 +335,11 @@ class Workbench(Vertical):
         message.stop()
         self.completions.close()
 
+    @on(SqlEditor.NothingToRun)
+    def _nothing(self, message: SqlEditor.NothingToRun) -> None:
+        message.stop()
+        self.app.notify("There is no statement at the cursor", markup=False)
+
     def action_find(self) -> None:
         """Opens the line for finding."""
         self.completions.close()
