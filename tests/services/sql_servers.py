@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tui.kube import program
 from tui.problem import Cause, Problem, ProblemError
 from tui.sandbox.images import wheels
 from tui.sandbox.images.model import MissingProgramError
@@ -86,7 +87,11 @@ def wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 def running(command: list[str], port: int, directory: Path, stop: signal.Signals) -> Iterator[int]:
     log = directory / "log"
     with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+        # Also when the tests are killed, nothing of them stays behind.
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, start_new_session=True,
+            preexec_fn=program.die_with_parent(),  # noqa: PLW1509 (no thread runs when a fixture starts)
+        )  # fmt: skip
     try:
         wait(port, process, log)
         yield port

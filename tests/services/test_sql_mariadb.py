@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 
 import pytest
 from conftest import Opener, run
 
 from tui.services.sql.connect import open_session
-from tui.services.sql.model import Engine, Login, Look, Lost, ServerError, Transaction, Wire
+from tui.services.sql.model import Engine, Login, Look, Lost, Rows, ServerError, Transaction, Wire
 
 
 async def test_facts(mariadb: Opener) -> None:
@@ -186,3 +187,18 @@ async def test_a_hostile_server_gets_no_file(mariadb: Opener, mariadb_port: int)
     assert hostile.got == b""
     await session.close()
     server.close()
+
+
+async def test_a_reader_that_goes_on_does_not_hold_up_the_cancellation(mariadb: Opener) -> None:
+    session = await mariadb()
+    cancelling = None
+    async with asyncio.timeout(20):
+        with pytest.raises(ServerError):
+            async with aclosing(session.run("SELECT seq, repeat('x', 100) FROM seq_1_to_1000000", batch=10)) as events:
+                async for event in events:
+                    if cancelling is None and isinstance(event, Rows):
+                        cancelling = asyncio.create_task(session.cancel())
+                    await asyncio.sleep(0.001)  # rows that came before are still handed out, a few at a time
+        assert cancelling is not None
+        await cancelling
+    assert (await run(session, "SELECT 1")).rows == [("1",)]

@@ -216,7 +216,8 @@ class MySqlSession:
                 yield shortened(rows, row, column, size, total)
             total += len(rows)
             for start in range(0, len(rows), batch):
-                self._connection.pause()
+                if not self._cancelled:  # else the rest is being thrown away, by whoever cancelled
+                    self._connection.pause()
                 with clock.idle():
                     yield Rows(rows[start : start + batch])
         if self._cancelled:  # a sleep that is interrupted ends as if nothing were
