@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import KUBECONFIG
+from real import KUBECONFIG
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 

@@ -17,8 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import KUBECONFIG, kubectl
-from test_forward_clients import MARIADB, POSTGRES
+from real import KUBECONFIG, MARIADB, POSTGRES, kubectl
 from test_sql_sessions import live_in, run, start
 
 from tui.problem import Cause, ProblemError

@@ -16,10 +16,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
 
-import forwarding
 import pytest
-from conftest import KUBECONFIG, apply, kubectl
-from test_forward_clients import MARIADB, POSTGRES
+from real import IMAGE, KUBECONFIG, MARIADB, POSTGRES, apply, kubectl
 
 from tui.kube.options import ConnectOptions
 from tui.problem import Cause, ProblemError
@@ -96,7 +94,7 @@ def databases() -> Iterator[str]:
 def start(namespace: str, name: str, script: str, port: int, *, replicas: int = 1, **labels: str) -> None:
     meta, labels = {"name": name, "namespace": namespace}, {"app": name, **labels}
     container: dict[str, Any] = {
-        "name": name, "image": forwarding.IMAGE, "imagePullPolicy": "Never", "command": ["bash", "-c", script],
+        "name": name, "image": IMAGE, "imagePullPolicy": "Never", "command": ["bash", "-c", script],
         "ports": [{"name": "main", "containerPort": port}],
         "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1},
     }  # fmt: skip
