@@ -60,8 +60,10 @@ class Painter:
             segments.append(Segment(name, style + self._inks["title"] if here else style))
             segments.append(Segment(" " * GAP, style))
         strip = Strip(segments).adjust_cell_length(width, self._ground)
-        more = layout.left + len(places) < len(layout.shown)
-        return Strip([*strip.crop(0, width - 1), Segment("›", style)]) if more else strip
+        cut = bool(places) and places[-1].width < layout.width(places[-1].index)
+        more = cut or layout.left + len(places) < len(layout.shown)
+        # The last cell is the scroll bar's.
+        return Strip([*strip.crop(0, width - 2), Segment("› ", style)]) if more else strip
 
     def row(self, position: int) -> Strip:
         """The row at a position; a blank line behind the last one."""

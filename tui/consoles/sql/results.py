@@ -28,7 +28,7 @@ from tui.widgets.strips import strip_of
 OFTEN = 0.1
 #: The sign of a result's state before its name, and its ink.
 _SIGNS = {
-    State.READING: ("◐", "running"), State.PAUSED: ("⏸", "waiting"), State.FULL: ("⏸", "warn"),
+    State.READING: ("◐", "running"), State.PAUSED: ("○", "waiting"), State.FULL: ("○", "warn"),
     State.ENDED: ("", ""), State.FAILED: ("✗", "failing"), State.STOPPED: ("■", "stopped"),
 }  # fmt: skip
 
@@ -215,7 +215,7 @@ its state. [ and ] go from tab to tab."""
         kind = "-messages" if result is None else "-plan" if result.plan is not None else "-rows"
         before = next((each for each in ("-messages", "-plan", "-rows") if self.has_class(each)), "")
         if kind != before:
-            self.remove_class(before)
+            self.remove_class("-messages", "-plan", "-rows")
             self.add_class(kind)
             if had_focus:
                 self.main().focus()
