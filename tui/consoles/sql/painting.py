@@ -1,117 +1,159 @@
-"""How a grid's lines are drawn: header, row numbers, cells, cursor and range."""
+"""A line of SQL as a strip: the tokens' inks, and over them the marks of selection, brackets, matches and errors."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
+from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from tui.consoles.sql.layout import GAP
-from tui.consoles.sql.view import right_aligned
-from tui.services.sql.cells import Line, Shape, on_one_line
-from tui.widgets.ink import inks, paper
+from tui.services.sql.language.lexer import Kind, Token
+from tui.text import safe
 
-if TYPE_CHECKING:
-    from tui.consoles.sql.grid import ResultGrid
+INKS: Mapping[Kind, str] = {
+    Kind.KEYWORD: "sql-keyword",
+    Kind.NAME: "sql-name",
+    Kind.FUNCTION: "sql-function",
+    Kind.TYPE: "sql-type",
+    Kind.QUOTED: "sql-name",
+    Kind.STRING: "sql-string",
+    Kind.NUMBER: "sql-number",
+    Kind.PARAMETER: "sql-parameter",
+    Kind.COMMENT: "sql-comment",
+    Kind.BRACKET: "sql-operator",
+    Kind.PUNCTUATION: "sql-operator",
+    Kind.OPERATOR: "sql-operator",
+    Kind.HINT: "sql-comment",
+    Kind.META: "sql-parameter",
+}
+TAB = 4
 
-#: The ink of a cell by its shape; the sign in it says the same.
-_INKS = {Shape.NULL: "dim", Shape.EMPTY: "", Shape.BINARY: "accent", Shape.TEXT: ""}
+
+class Mark(NamedTuple):
+    """A style over the characters from one column up to another."""
+
+    start: int
+    end: int
+    style: Style
 
 
-def gutter_of(rows: int) -> int:
-    """Cells that the numbers of so many rows take, with the mark of the cursor's row and the gap."""
-    return max(2, len(f"{rows}")) + 1 + GAP
+class Window(NamedTuple):
+    """The cells of a line that are on screen."""
+
+    first: int
+    width: int
 
 
-class Painter:
-    """Draws one line of a grid.
+def shown(text: str) -> str:
+    """What stands on screen for each character: one sign for one character, tabs as they are."""
+    if text.isprintable():
+        return text
+    return "\t".join(safe(part) for part in text.split("\t"))
 
-    The cursor's cell is reversed and bold (without the focus only bold), its row has a mark; cells of a range are
-    reversed, so that both are seen without colours.
+
+def visible(text: str, window: Window) -> tuple[int, int, int]:
+    """Which characters of a line are in a window.
+
+    Returns:
+        The first one's column, the column behind the last one, and the cell in which the first one begins.
     """
-
-    def __init__(self, grid: ResultGrid, gutter: int) -> None:
-        self._grid = grid
-        self._gutter = gutter
-        self._inks = inks(grid.app)
-        self._ground = Style(bgcolor=grid.background_colors[1].rich_color)
-
-    def header(self) -> Strip:
-        """The names, the direction of the sort, and whether there are columns on either side."""
-        grid = self._grid
-        width = grid.size.width
-        style = self._ground + self._inks["dim"] + Style(bold=True)
-        if grid.view is None:
-            return Strip.blank(width, self._ground)
-        layout, places = grid.layout_, grid.places()
-        text = "‹".rjust(self._gutter - GAP) + " " * GAP if layout.left else " " * self._gutter
-        segments = [Segment(text, style)]
-        sort = grid.view.sort
-        for place in places:
-            column = grid.view.store.columns[place.index]
-            mark = "" if sort is None or sort.column != place.index else "▼" if sort.descending else "▲"
-            # The mark of the sort is worth more than the last letter of the name.
-            line = on_one_line(column.name or "(no name)", max(1, place.width - len(mark)))
-            name = _aligned(Line(line.text + mark, line.shape, line.width + len(mark)), place.width,
-                            right=right_aligned(column.look))  # fmt: skip
-            here = place.index == grid.column
-            segments.append(Segment(name, style + self._inks["title"] if here else style))
-            segments.append(Segment(" " * GAP, style))
-        strip = Strip(segments).adjust_cell_length(width, self._ground)
-        cut = bool(places) and places[-1].width < layout.width(places[-1].index)
-        more = cut or layout.left + len(places) < len(layout.shown)
-        # The last cell is the scroll bar's.
-        return Strip([*strip.crop(0, width - 2), Segment("› ", style)]) if more else strip
-
-    def row(self, position: int) -> Strip:
-        """The row at a position; a blank line behind the last one."""
-        grid, width = self._grid, self._grid.size.width
-        if grid.view is None or position >= len(grid.view):
-            text = "  no rows" if position == 0 and grid.view is not None else ""
-            return Strip([Segment(text, self._ground + self._inks["dim"])]).adjust_cell_length(width, self._ground)
-        here = position == grid.position
-        ground = self._ground
-        if here and grid.has_focus and not grid.app.native_ansi_color:
-            ground += paper(grid.app, "cursor") or Style()
-        cells = grid.view.row(position)
-        number = f"{grid.view.number(position) + 1:>{self._gutter - GAP - 1}}"
-        chosen = grid.range
-        marked = frozenset(chosen.columns) if chosen is not None and chosen.first <= position <= chosen.last else ()
-        segments = [
-            Segment("▌" if here else " ", ground + self._inks["accent"]),
-            Segment(number + " " * GAP, ground + self._inks["dim"]),
-        ]
-        for place in grid.places():
-            column = grid.view.store.columns[place.index]
-            line = on_one_line(cells[place.index], place.width)
-            style = ground + self._inks[_INKS[line.shape]]
-            if here and place.index == grid.column:
-                style = self._cursor(style, in_range=bool(marked))
-            elif place.index in marked:
-                style += Style(reverse=True)
-            segments.append(Segment(_aligned(line, place.width, right=right_aligned(column.look)), style))
-            segments.append(Segment(" " * GAP, ground))
-        return Strip(_merged(segments)).adjust_cell_length(width, ground)
-
-    def _cursor(self, style: Style, *, in_range: bool) -> Style:
-        if not self._grid.has_focus:
-            return style + Style(bold=True)
-        return style + Style(reverse=True, bold=True, underline=True if in_range else None)
+    if text.isascii() and text.isprintable():
+        return min(window.first, len(text)), min(window.first + window.width, len(text)), window.first
+    cell, first, first_cell = 0, len(text), 0
+    for column, char in enumerate(text):
+        size = width_of(char, cell)
+        if cell + size > window.first and first == len(text):
+            first, first_cell = column, cell
+        if cell >= window.first + window.width:
+            return first, column, first_cell
+        cell += size
+    return (first, len(text), first_cell) if first < len(text) else (len(text), len(text), cell)
 
 
-def _aligned(line: Line, width: int, *, right: bool) -> str:
-    pad = " " * max(0, width - line.width)
-    return pad + line.text if right else line.text + pad
+def width_of(char: str, cell: int) -> int:
+    """The cells that a character takes at a cell; one that only joins the one before it takes none."""
+    return TAB - cell % TAB if char == "\t" else get_character_cell_size(char)
 
 
-def _merged(segments: list[Segment]) -> list[Segment]:
-    """Neighbours of one look as one segment: each costs 40 bytes on the wire."""
-    merged: list[Segment] = []
-    for segment in segments:
-        if merged and merged[-1].style == segment.style:
-            merged[-1] = Segment(merged[-1].text + segment.text, segment.style)
+def paint(
+    text: str,
+    tokens: Iterable[Token],
+    marks: Sequence[Mark],
+    window: Window,
+    styles: Mapping[str, Style],
+    ground: Style,
+) -> Strip:
+    """Draws the part of a line that is in a window, as wide as the text; marks may reach one cell behind its end."""
+    text = shown(text)
+    first, last, cell = visible(text, window)
+    looks = [(t.start, t.end, INKS[t.kind]) for t in tokens if t.start < last and t.end > first]
+    marks = [mark for mark in marks if mark.start <= last and mark.end > first]
+    cuts = {first, last, *(at for look in looks for at in look[:2]), *(at for mark in marks for at in mark[:2])}
+    segments, token = list[Segment](), 0
+    edges = sorted(at for at in cuts if first <= at <= last)
+    for start, end in pairwise(edges):
+        while token < len(looks) and looks[token][1] <= start:
+            token += 1
+        style = ground
+        if token < len(looks) and looks[token][0] <= start:
+            style = ground + styles[looks[token][2]]
+        part = text[start:end]
+        if "\t" in part:
+            part, cell = _expanded(part, cell)
         else:
-            merged.append(segment)
-    return merged
+            cell += cell_len(part)
+        _add(segments, part, _over(style, marks, start))
+    if any(mark.end > len(text) >= mark.start for mark in marks) and last == len(text):
+        _add(segments, " ", _over(ground, marks, len(text)))
+    drawn = Strip(segments)
+    # A wide character or a tab may begin before the window.
+    before = window.first - (visible(text, window)[2] if segments else window.first)
+    return drawn.crop(before, before + window.width) if before > 0 else drawn
+
+
+def _over(style: Style, marks: Sequence[Mark], at: int) -> Style:
+    for mark in marks:
+        if mark.start <= at < mark.end:
+            style += mark.style
+    return style
+
+
+def _expanded(part: str, cell: int) -> tuple[str, int]:
+    chars = list[str]()
+    for char in part:
+        size = width_of(char, cell)
+        chars.append(" " * size if char == "\t" else char)
+        cell += size
+    return "".join(chars), cell
+
+
+def _add(segments: list[Segment], text: str, style: Style) -> None:
+    if segments and segments[-1].style == style:
+        segments[-1] = Segment(segments[-1].text + text, style)
+    elif text:
+        segments.append(Segment(text, style))
+
+
+def differing(before: Strip, after: Strip) -> tuple[int, int]:
+    """The cells, from one up to another, in which two strips of one width differ; equal ones when they are the same."""
+    old, new, left = list(before), list(after), 0
+    while old and new and old[0] == new[0]:
+        left += new[0].cell_length
+        del old[0], new[0]
+    right = after.cell_length
+    while old and new and old[-1] == new[-1]:
+        right -= new[-1].cell_length
+        del old[-1], new[-1]
+    if old and new and old[0].style == new[0].style:
+        # Letters typed at a word's end leave what stood before them.
+        same = 0
+        for one, other in zip(old[0].text, new[0].text, strict=False):
+            if one != other or not one.isascii():
+                break
+            same += 1
+        left += same
+    return left, max(left, right)

@@ -18,6 +18,8 @@ from tui.services.sql.model import Wire
 _OPEN, _CLOSE = "([{", ")]}"
 #: Lines lexed by an edit at once: what a screen shows below it. Its cost is this times a line's.
 _AT_ONCE = 24
+#: And of the lines that it put in: a paste of thousands must not hold the screen up.
+_PASTED = 400
 #: Characters of one line that are lexed: nobody reads on, and a pasted INSERT may have a million.
 _LONGEST = 2000
 
@@ -77,7 +79,11 @@ class Lines:
         # What was known behind the edit stays known if the states come to agree.
         old = max(self._sure + len(inserted) - removed, reached) if self._sure >= first + removed else reached
         self._sure = first
-        self._advance(reached, old, _AT_ONCE + len(inserted))
+        self._advance(reached, old, _AT_ONCE + min(len(inserted), _PASTED))
+
+    def ready(self, line: int) -> bool:
+        """Whether a line's tokens can be had at once: few lines before it, if any, have to be lexed first."""
+        return line - self._sure < _PASTED
 
     def settle(self, lines: int = 400) -> bool:
         """Lexes the next lines that are not sure yet, for idle moments; whether all are now."""
