@@ -70,7 +70,7 @@ class Settings:
     protected: tuple[str, ...] = ()
     namespaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     forwards: Mapping[str, ForwardSetting] = field(default_factory=dict)
-    sql: SqlSetting = SqlSetting()
+    sql: SqlSetting = field(default_factory=SqlSetting)
     low_bandwidth: bool = False
     log_level: str = "info"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)

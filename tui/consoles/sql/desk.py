@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from tui.consoles.sql.connecting import Connection, Phase
 from tui.consoles.sql.guard import Guard, Held
 from tui.consoles.sql.resultset import FIRST, Message, Run, State
+from tui.consoles.sql.running import Outcome, Running, Statement
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.history import History, Status
 from tui.services.sql.language.classify import classify
@@ -33,60 +34,6 @@ CHUNK = 1 << 16
 PATIENCE = 2.0
 #: Of statements that need no transaction of their own.
 _OUTSIDE = (Sort.TRANSACTION, Sort.SETTING, Sort.SHOW, Sort.SESSION)
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A statement, and where it begins in the buffer that it is from; None for one from elsewhere."""
-
-    text: str
-    offset: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """What runs.
-
-    Attributes:
-        statement: it.
-        number: its place in the script, from 1.
-        last: whether nothing follows it.
-        began: by the monotonic clock.
-        cancelling: since when it is being cancelled; None while it is not.
-        asking: whether it waits for a person's yes.
-    """
-
-    statement: Statement
-    number: int
-    last: bool
-    began: float
-    cancelling: float | None = None
-    asking: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How the last run ended.
-
-    Attributes:
-        status: of its last statement.
-        done: statements that the server carried out.
-        tag: the server's word on the last one.
-        count: rows of it.
-        seconds: of all.
-        error: the refusal, if it was one.
-        statement: the one that ended it.
-        said: what else is to say, a sentence.
-    """
-
-    status: Status
-    done: int = 0
-    tag: str = ""
-    count: int | None = None
-    seconds: float = 0.0
-    error: ServerError | Lost | None = None
-    statement: Statement | None = None
-    said: str = ""
 
 
 class Desk:
@@ -110,8 +57,9 @@ class Desk:
         confirm: Confirm,
         *,
         changed: Callable[[], None] = lambda: None,
+        begun: Callable[[Run], None] = lambda _: None,
         defined: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Runs nothing yet.
 
@@ -121,8 +69,9 @@ class Desk:
             history: where statements are kept.
             confirm: asks a person.
             changed: called when something did.
+            begun: called with what will bring the results of a run, before its first statement.
             defined: called after a statement that changed definitions.
-            clock: seconds that never go back.
+            clock: seconds of the wall clock.
         """
         self.connection = connection
         self.guard = guard
@@ -133,6 +82,7 @@ class Desk:
         self.manual = False
         self._confirm = confirm
         self._changed = changed
+        self._begun = begun
         self._defined = defined
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
@@ -205,6 +155,7 @@ class Desk:
         # The statements of a script must be read to their end: the next one waits for it.
         self.results = Run(first=FIRST if second is None else None, changed=self._changed)
         self._stopped, self.outcome = False, None
+        self._begun(self.results)
         began, number, done, statement = self._clock(), 0, 0, first
         outcome = Outcome(Status.CANCELLED, statement=first, said="it was given up before it was sent")
         try:

@@ -11,8 +11,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tui.consoles.sql.layout import GAP, ColumnLayout, Place
 from tui.consoles.sql.gridpainting import Painter, gutter_of
+from tui.consoles.sql.layout import GAP, ColumnLayout, Place
 from tui.consoles.sql.selection import Range
 from tui.consoles.sql.view import RowView
 from tui.services.sql.model import Cell, Column, Row

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tui.consoles.sql.connecting import Connection, Phase
-from tui.consoles.sql.desk import Desk, Outcome
+from tui.consoles.sql.desk import Desk
 from tui.consoles.sql.resultset import State, seconds
+from tui.consoles.sql.running import Outcome
 from tui.kube.times import clock
 from tui.services.sql.history import Status
 from tui.services.sql.model import Lost, ServerError, Transaction

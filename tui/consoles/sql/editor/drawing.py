@@ -12,15 +12,15 @@ from rich.style import Style
 from textual.document._document import Location
 from textual.strip import Strip
 
-from tui.consoles.sql.document import SqlDocument
-from tui.consoles.sql.painting import Mark, Window, paint
+from tui.consoles.sql.editor.document import SqlDocument
+from tui.consoles.sql.editor.painting import Mark, Window, paint
 from tui.text import one_line
 from tui.widgets.columns import fit
 from tui.widgets.ink import inks
 from tui.widgets.strips import strip_of
 
 if TYPE_CHECKING:
-    from tui.consoles.sql.editor import SqlEditor
+    from tui.consoles.sql.editor.editor import SqlEditor
 
 _BRACKET = Style(bold=True, underline=True)
 _REVERSE = Style(reverse=True)
@@ -57,7 +57,7 @@ class Scene:
     sought: str = ""
     brackets: tuple[Location, ...] = ()
     gutter: int = 4
-    ground: Style = Style()
+    ground: Style = field(default_factory=Style)
     styles: Mapping[str, Style] = field(default_factory=dict)
     painted: dict[object, Strip] = field(default_factory=dict)
 

@@ -21,11 +21,11 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import TextArea
 
-from tui.consoles.sql.document import SqlDocument
-from tui.consoles.sql.drawing import Faults, Scene, draw
-from tui.consoles.sql.editing import INDENT, indent_of, indented, outdented, toggled_comments
-from tui.consoles.sql.painting import differing
-from tui.consoles.sql.statements import Statements
+from tui.consoles.sql.editor.document import SqlDocument
+from tui.consoles.sql.editor.drawing import Faults, Scene, draw
+from tui.consoles.sql.editor.editing import INDENT, indent_of, indented, outdented, toggled_comments
+from tui.consoles.sql.editor.painting import differing
+from tui.consoles.sql.editor.statements import Statements
 from tui.services.sql.language.lines import Place
 from tui.services.sql.language.pieces import Piece, Sort
 from tui.services.sql.language.split import piece_at
@@ -136,7 +136,7 @@ and come back as '…'."""
             self.asked = asked
 
     class Moved(EditorMessage):
-        """The cursor was moved without a text being typed."""
+        """The cursor was moved without a text being typed, while a list of completions is open."""
 
     def __init__(self, wire: Wire, text: str = "", *, id: str | None = None) -> None:
         self._wire = wire
@@ -144,6 +144,7 @@ and come back as '…'."""
         self._scene = Scene()
         self._strips: dict[int, Strip] = {}
         self._repainting = False
+        self._typing = False
         self._waits: dict[str, Timer] = {}
         self.helper: Helper | None = None
         super().__init__(
@@ -308,6 +309,8 @@ and come back as '…'."""
     def watch_selection(self) -> None:
         """The cursor moved."""
         self._later()
+        if not self._typing and self.helper is not None and self.helper.wants("escape"):
+            self.post_message(self.Moved(self))
 
     def watch_has_focus(self, focus: bool) -> None:
         """The cursor shows only with the focus."""
@@ -392,7 +395,9 @@ and come back as '…'."""
         elif event.key == "tab":
             self._tab()
         elif event.is_printable and event.character:
+            self._typing = True
             self._replace_via_keyboard(event.character, *self.selection)
+            self._typing = False
             self.post_message(self.Completing(self, asked=False))
         else:
             return
@@ -424,6 +429,14 @@ and come back as '…'."""
         first = (top, 0) if top != bottom else (top, max(0, left + len(changed[0]) - len(lines[0])))
         end = (bottom, 0) if last != bottom else (bottom, max(0, right + len(changed[-1]) - len(lines[-1])))
         self.selection = Selection(first, end) if forward else Selection(end, first)
+
+    def action_delete_left(self) -> None:
+        """Deletes what is before the cursor; an open list of completions follows."""
+        self._typing = True
+        super().action_delete_left()
+        self._typing = False
+        if self.helper is not None and self.helper.wants("escape"):
+            self.post_message(self.Completing(self, asked=False))
 
     def action_comment(self) -> None:
         """Comments the lines of the selection out, or in again."""

@@ -1,0 +1,418 @@
+"""Everything that is written: the line of buffers, the editor of the open one, completion and finding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+
+from tui.consoles.sql.editor import outside
+from tui.consoles.sql.editor.buffers import Buffer, BufferStore, digest, read_file, write_file
+from tui.consoles.sql.editor.completion import Completions, Source
+from tui.consoles.sql.editor.editor import SqlEditor
+from tui.consoles.sql.editor.finding import FindLine
+from tui.consoles.sql.editor.history import HistoryScreen
+from tui.consoles.sql.editor.prompts import Prompt, files
+from tui.consoles.sql.editor.tabs import BufferTab, BufferTabs
+from tui.problem import Cause, Problem, ProblemError
+from tui.screens.chooser import Choice, Chooser
+from tui.screens.forwards.question import Question
+from tui.services.sql import snippets
+from tui.widgets.ink import Piece
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
+
+    from tui.services.sql.history import Entry, History
+    from tui.services.sql.model import Wire
+
+#: Seconds after the last key until a buffer is kept; and at most, while somebody goes on typing.
+KEEP, AT_MOST = 0.8, 5.0
+_KEEP_SNIPPET = "\0keep"
+
+
+class Workbench(Vertical):
+    """The buffers of one workload. The screen around it runs what `SqlEditor.Run` asks for.
+
+    Args:
+        wire: whose grammar.
+        store: where buffers are kept.
+        history: what was asked before.
+        clock: the time.
+    """
+
+    HELP: ClassVar[str] = SqlEditor.HELP
+    DEFAULT_CSS: ClassVar[str] = "Workbench { height: 1fr; & SqlEditor { height: 1fr; } }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f3,ctrl+r", "history", "History", id="sql-buffers.history"),
+        Binding("f4,alt+e", "outside", "$EDITOR", id="sql-buffers.outside"),
+        Binding("ctrl+f,alt+f", "find", "Find", id="sql-buffers.find"),
+        Binding("ctrl+g,alt+g", "line", "Line", show=False, id="sql-buffers.line"),
+        Binding("ctrl+t,alt+t", "snippets", "Snippets", id="sql-buffers.snippets"),
+        Binding("ctrl+n,alt+n", "new", "New", id="sql-buffers.new"),
+        Binding("alt+w,ctrl+f4", "close", "Close", id="sql-buffers.close"),
+        Binding("ctrl+pagedown,alt+l", "turn(1)", "Next buffer", show=False, id="sql-buffers.next"),
+        Binding("ctrl+pageup,alt+h", "turn(-1)", "Buffer before", show=False, id="sql-buffers.previous"),
+        Binding("ctrl+o,alt+o", "open", "Open file", show=False, id="sql-buffers.open"),
+        Binding("ctrl+s,alt+s", "save", "Save file", show=False, id="sql-buffers.save"),
+        Binding("alt+shift+s", "save_as", "Save as", show=False, id="sql-buffers.save-as"),
+    ]
+
+    def __init__(
+        self, wire: Wire, store: BufferStore, history: History, *, clock: Callable[[], float], id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self._wire, self._store, self._history, self._clock = wire, store, history, clock
+        self._buffers: list[Buffer] = []
+        self._editors: dict[str, SqlEditor] = {}
+        self._at = 0
+        self._unkept: dict[str, float] = {}
+        self._keeping: Timer | None = None
+        self._told = False
+
+    def compose(self) -> ComposeResult:
+        """The tabs, an editor for each buffer that was looked at, the line for finding, the completions."""
+        self._buffers = self._store.load()
+        if not self._buffers:
+            self._buffers = [self._store.new(())]
+        yield BufferTabs()
+        yield self._editor_for(self._buffers[0])
+        yield FindLine()
+        yield Completions(self._wire)
+
+    def on_mount(self) -> None:
+        """Begins with the first buffer."""
+        self._go(self.editor)
+        self._tell()
+
+    def on_unmount(self) -> None:
+        """What was written is kept, whatever ends the screen."""
+        self.keep_all()
+        self._store.release()
+
+    # --- for the screen around it
+
+    @property
+    def editor(self) -> SqlEditor:
+        """The open buffer's editor."""
+        return self._editors[self._buffer.ident]
+
+    @property
+    def completions(self) -> Completions:
+        """The list of completions; its `names_changed` is for the catalogue's `changed`."""
+        return self.query_one(Completions)
+
+    def set_source(self, source: Source | None) -> None:
+        """Names for completion: another catalogue, or none while nothing is connected."""
+        self.completions.source = source
+
+    def keep_all(self) -> None:
+        """Writes every buffer that was changed."""
+        for ident in list(self._unkept):
+            self._keep(ident)
+
+    async def show_text(self, text: str) -> None:
+        """Puts statements into the editor: as they are into an empty buffer, or else into a new one."""
+        if self.editor.text.strip():
+            await self.action_new()
+        self.editor.put(text)
+        self.editor.focus()
+
+    def put_statement(self, text: str) -> None:
+        """Puts a statement below the one at the cursor, with the cursor behind it; it is not run."""
+        editor = self.editor
+        statement = text if text.rstrip().endswith(";") else f"{text};"
+        piece = editor.statement()
+        if piece is None:
+            editor.put(statement)
+        else:
+            end = editor.sql.place(piece.end + len(piece.delimiter))
+            editor.replace(f"\n\n{statement}", end, end, maintain_selection_offset=False)
+            editor.history.checkpoint()
+        editor.focus()
+
+    # --- buffers
+
+    @property
+    def _buffer(self) -> Buffer:
+        return self._buffers[self._at]
+
+    def _editor_for(self, buffer: Buffer) -> SqlEditor:
+        editor = self._editors[buffer.ident] = SqlEditor(self._wire, buffer.text, id=f"buffer-{buffer.ident}")
+        return editor
+
+    def _go(self, editor: SqlEditor) -> None:
+        completions = self.completions
+        completions.close()
+        editor.helper = completions
+        if self._buffer.cursor:
+            editor.go_to(self._buffer.cursor)
+            self._buffer.cursor = 0
+        self._tell()
+
+    async def _turn_to(self, index: int) -> None:
+        self.editor.display = False
+        self._at = index
+        if self._buffer.ident not in self._editors:
+            await self.mount(self._editor_for(self._buffer), after=self.query_one(BufferTabs))
+        self.editor.display = True
+        self.editor.focus()
+        self._go(self.editor)
+
+    def changed(self, buffer: Buffer) -> bool:
+        """Whether a buffer differs from its file; one without a file, whether there is anything in it."""
+        text = self._text(buffer)
+        return digest(text) != buffer.saved if buffer.path is not None else bool(text.strip())
+
+    def _text(self, buffer: Buffer) -> str:
+        editor = self._editors.get(buffer.ident)
+        return editor.text if editor is not None else buffer.text
+
+    def _tell(self) -> None:
+        dirty = [one.path is not None and (one.ident in self._unkept or self.changed(one)) for one in self._buffers]
+        tabs = [BufferTab(one.name, bad, one.secret) for one, bad in zip(self._buffers, dirty, strict=True)]
+        note: Piece = ("", "")
+        if self._store.problem is not None:
+            note = ("✗ not kept", "failing")
+            if not self._told:
+                self._told = True
+                self._fail(self._store.problem)
+        elif self._buffer.secret:
+            note = ("passwords are not kept", "warn")
+        self.query_one(BufferTabs).show(tabs, self._at, note)
+
+    @on(SqlEditor.Changed)
+    def _written(self, message: SqlEditor.Changed) -> None:
+        message.stop()
+        ident = (message.control.id or "").removeprefix("buffer-")
+        first = self._unkept.setdefault(ident, self._clock())
+        if self._keeping is None or self._clock() - first < AT_MOST:
+            if self._keeping is not None:
+                self._keeping.stop()
+            self._keeping = self.set_timer(KEEP, self._keep_soon)
+
+    def _keep_soon(self) -> None:
+        self._keeping = None
+        self.keep_all()
+        self._tell()
+
+    def _keep(self, ident: str) -> None:
+        self._unkept.pop(ident, None)
+        editor = self._editors.get(ident)
+        buffer = next((one for one in self._buffers if one.ident == ident), None)
+        if editor is not None and buffer is not None:
+            self._store.keep(buffer, editor.text, editor.cursor_index)
+
+    async def action_new(self) -> None:
+        """Opens an empty buffer."""
+        self._buffers.append(self._store.new(one.number for one in self._buffers))
+        await self._turn_to(len(self._buffers) - 1)
+
+    async def action_turn(self, step: int) -> None:
+        """Goes to the next buffer, or the one before."""
+        if len(self._buffers) > 1:
+            await self._turn_to((self._at + step) % len(self._buffers))
+
+    @on(BufferTabs.Chosen)
+    async def _chosen(self, message: BufferTabs.Chosen) -> None:
+        await self._turn_to(message.index)
+
+    def action_close(self) -> None:
+        """Closes the buffer; asks first when what is in it would be lost."""
+        buffer = self._buffer
+        if not self.changed(buffer):
+            self.call_later(self._close, buffer)
+            return
+        lines = self.editor.sql.line_count
+        told = [
+            f"{lines} lines that are in no file" if buffer.path is None else f"Changes that are not in {buffer.path}"
+        ]
+        self.app.push_screen(
+            Question(f"Close {buffer.name}?", told, yes="close it, they are lost"),
+            lambda yes: self.call_later(self._close, buffer) if yes else None,
+        )
+
+    async def _close(self, buffer: Buffer) -> None:
+        if buffer not in self._buffers:
+            return
+        self._unkept.pop(buffer.ident, None)
+        self._store.drop(buffer)
+        index = self._buffers.index(buffer)
+        editor = self._editors.get(buffer.ident)
+        if len(self._buffers) == 1:
+            self._buffers.append(self._store.new(()))
+        await self._turn_to(index + 1 if index + 1 < len(self._buffers) else index - 1)
+        self._buffers.remove(buffer)
+        self._at -= self._at > index
+        self._editors.pop(buffer.ident, None)
+        if editor is not None:
+            await editor.remove()
+        self._tell()
+
+    # --- files
+
+    def action_open(self) -> None:
+        """Asks for a file and opens it in a buffer of its own."""
+        self.app.push_screen(Prompt("Open a .sql file", self._folder(), self._open, word="open", offer=files))
+
+    def _folder(self) -> str:
+        return f"{self._buffer.path.parent}/" if self._buffer.path is not None else ""
+
+    def _open(self, typed: str) -> None:
+        path = Path(typed).expanduser()
+        text = read_file(path)
+        self.call_later(self._opened, path.absolute(), text)
+
+    async def _opened(self, path: Path, text: str) -> None:
+        for index, one in enumerate(self._buffers):
+            if one.path == path:
+                await self._turn_to(index)
+                return
+        if self.changed(self._buffer) or self._buffer.path is not None:
+            await self.action_new()
+        buffer = self._buffer
+        buffer.path, buffer.saved = path, digest(text)
+        self.editor.load_text(text)
+        self._store.keep(buffer, text, 0)
+        self._tell()
+
+    def action_save(self) -> None:
+        """Saves the buffer to its file, or asks for one."""
+        path = self._buffer.path
+        if path is None:
+            self.action_save_as()
+            return
+        try:
+            same = digest(read_file(path)) == self._buffer.saved if path.exists() else True
+            if not same:
+                self._ask_over(path, "The file was changed by somebody else since it was opened")
+                return
+            self._save(path)
+        except ProblemError as error:
+            self._fail(error.problem)
+
+    def action_save_as(self) -> None:
+        """Asks for a file and saves there."""
+        start = str(self._buffer.path or "")
+        self.app.push_screen(Prompt("Save as a .sql file", start, self._save_typed, word="save", offer=files))
+
+    def _save_typed(self, typed: str) -> None:
+        if not typed.strip() or typed.endswith("/"):
+            raise ProblemError(Problem(Cause.CONFIG, "This is no file's name", typed, "Type one, as report.sql"))
+        path = Path(typed).expanduser()
+        path = (path if path.suffix else path.with_suffix(".sql")).absolute()
+        if path.exists() and path != self._buffer.path:
+            self.call_later(self._ask_over, path, "There is a file of this name")
+        else:
+            self._save(path)
+
+    def _ask_over(self, path: Path, told: str) -> None:
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._save_over(path)
+
+        self.app.push_screen(Question(f"Replace {path.name}?", [told, str(path)], yes="replace it"), answered)
+
+    def _save_over(self, path: Path) -> None:
+        try:
+            self._save(path)
+        except ProblemError as error:
+            self._fail(error.problem)
+
+    def _save(self, path: Path) -> None:
+        text = self.editor.text
+        write_file(path, text)
+        self._buffer.path = path
+        # What the file has: it ends with a line end.
+        self._buffer.saved = digest(text)
+        if text and not text.endswith("\n"):
+            end = self.editor.sql.end
+            self.editor.replace("\n", end, end, maintain_selection_offset=True)
+            self._buffer.saved = digest(f"{text}\n")
+        self._keep(self._buffer.ident)
+        self._tell()
+        self.app.notify(f"Saved {path}", markup=False)
+
+    def _fail(self, problem: Problem) -> None:
+        self.app.notify(str(problem), severity="error", markup=False)
+
+    # --- completing, finding
+
+    @on(SqlEditor.Completing)
+    def _complete(self, message: SqlEditor.Completing) -> None:
+        message.stop()
+        self.completions.complete(message.editor, asked=message.asked)
+
+    @on(SqlEditor.Moved)
+    def _moved(self, message: SqlEditor.Moved) -> None:
+        message.stop()
+        self.completions.close()
+
+    def action_find(self) -> None:
+        """Opens the line for finding."""
+        self.completions.close()
+        self.query_one(FindLine).open(self.editor, line=False)
+
+    def action_line(self) -> None:
+        """Asks for a line's number."""
+        self.completions.close()
+        self.query_one(FindLine).open(self.editor, line=True)
+
+    # --- history, snippets, $EDITOR
+
+    def action_history(self) -> None:
+        """Lists what was asked before."""
+        self.app.push_screen(HistoryScreen(self._history, self._wire, self._from_history, self._clock()))
+
+    def _from_history(self, entry: Entry) -> None:
+        self.put_statement(entry.statement)
+
+    def action_snippets(self) -> None:
+        """Lists the snippets; the first line keeps what is written as a new one."""
+        found, problems = snippets.read_all()
+        for problem in problems:
+            self._fail(problem)
+        kept = self._worth_keeping()
+        choices = [Choice(str(number), one.name, one.about) for number, one in enumerate(found)]
+        if kept:
+            what = "the selection" if not self.editor.selection.is_empty else "the statement at the cursor"
+            choices.append(Choice(_KEEP_SNIPPET, f"keep {what} …", "under a name"))
+        chooser = Chooser("Snippets", choices, hint="type to narrow")
+
+        def chosen(value: str | None) -> None:
+            if value == _KEEP_SNIPPET:
+                self._ask_name(kept)
+            elif value is not None:
+                self.put_statement(found[int(value)].text.rstrip())
+
+        self.app.push_screen(chooser, chosen)
+        if not choices:
+            chooser.call_after_refresh(chooser.set_choices, (), f"none yet: files *.sql in {snippets.folder()}")
+
+    def _worth_keeping(self) -> str:
+        if chosen := self.editor.selected_text.strip():
+            return chosen
+        piece = self.editor.statement()
+        return f"{piece.text}{piece.delimiter}" if piece is not None else ""
+
+    def _ask_name(self, text: str) -> None:
+        def keep(name: str) -> None:
+            snippets.save(name.strip(), text)
+            self.app.notify(f"Kept as {name.strip()}", markup=False)
+
+        self.app.push_screen(Prompt("Keep as a snippet", "", keep, word="keep it"))
+
+    def action_outside(self) -> None:
+        """Hands the buffer to the person's own editor."""
+        self.keep_all()
+        try:
+            changed = outside.edit(self.app, self.editor.text)
+        except ProblemError as error:
+            self._fail(error.problem)
+            return
+        self.editor.take_over(changed)
