@@ -160,7 +160,7 @@ BINDINGS: Final[Mapping[str, str]] = {
     "results.next": "right_square_bracket,ctrl+pagedown",
     "results.messages": "m",
     "sql.back": "escape",
-    "sql.cancel": "ctrl+c",
+    "sql.cancel": "ctrl+c,alt+x",
     "sql.connection": "f2",
     "sql.catalogue": "f8",
     "sql.transaction": "f9",

@@ -55,11 +55,11 @@ def headline(desk: Desk, workload: Workload | None, name: str, width: int) -> li
         parts.append(_Part(((version, ""),), ((f" {one_line(facts.version)}", ""),), 3))
         parts += _place(facts.member, facts.replica, name, workload)
         plain = facts.tls == "off"
-        tls = f"   TLS {facts.tls}"
+        tls = f"   {facts.tls}" if facts.tls.startswith("TLS") else f"   TLS {facts.tls}"
         short = "  no TLS" if plain else ("  TLS" if "not" not in facts.tls else "  TLS unverified")
         parts.append(_Part(((tls, "warn" if plain or "not" in facts.tls else ""),), ((short, "dim"),), 4))
         who = f"{facts.database or 'no database'} as {facts.user}"
-        parts.append(_Part(((f"   {one_line(who)}", ""),), ((f"  {one_line(facts.database)}", ""),), 5))
+        parts.append(_Part(((f"   {one_line(who)}", ""),), ((f"  {one_line(facts.database)}".rstrip(), ""),), 5))
     else:
         title.append((f" · {workload.title}" if workload is not None else "", ""))
         parts.append(_Part(((f"   {connection.way.text}", ""),), ((f"  {connection.way.text}", ""),), 2))
@@ -144,6 +144,9 @@ def activity(desk: Desk, now: float, width: int) -> list[Piece]:
         width: cells.
     """
     left, keys = _running(desk, now) if desk.running is not None else _rested(desk)
+    # What went wrong is worth more than keys that help tells as well.
+    if keys is _KEYS and _width(left) + _width(keys) + 4 > width:
+        keys = []
     room = max(0, width - _width(keys) - 2)
     return fit(((" ", ""), *fit(tuple(left), room), *keys, (" ", "")), width)
 
@@ -172,6 +175,13 @@ def _running(desk: Desk, now: float) -> tuple[list[Piece], list[Piece]]:
     return [("◐ ", "running"), (f"{count}running {elapsed}{rows}", "")], cancel
 
 
+#: What the keys' own line has no room for beside those of the editor.
+_KEYS: list[Piece] = [
+    ("f2", "key"), (" member  ", "dim"), ("f8", "key"), (" catalogue  ", "dim"), ("f9", "key"),
+    (" transaction  ", "dim"), ("f12", "key"), (" pane", "dim"),
+]  # fmt: skip
+
+
 def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
     connection = desk.connection
     if connection.phase is Phase.LOST and connection.problem is not None:
@@ -181,8 +191,9 @@ def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
     outcome = desk.outcome
     if outcome is None:
         source = one_line(connection.source)
-        return ([("login: ", "dim"), (source, "dim")] if source and connection.phase is Phase.OPEN else []), []
-    return _outcome(outcome), []
+        said = [("login: ", "dim"), (source, "dim")] if source and connection.phase is Phase.OPEN else []
+        return said, _KEYS
+    return _outcome(outcome), _KEYS
 
 
 def _outcome(outcome: Outcome) -> list[Piece]:
@@ -201,5 +212,7 @@ def _outcome(outcome: Outcome) -> list[Piece]:
     if outcome.status is not Status.OK:
         return [("✗ ", "failing"), ("it did not work", "failing"), *said]
     many = f"{outcome.done:,} statements · last: " if outcome.done > 1 else ""
-    count = f" · {outcome.count:,} row{'' if outcome.count == 1 else 's'}" if outcome.count is not None else ""
-    return [("✓ ", "ready"), (f"{many}{one_line(outcome.tag) or 'done'}{count}{took}", ""), *said]
+    tag, count = one_line(outcome.tag), ""
+    if outcome.count is not None and not tag.endswith(f" {outcome.count}"):  # PostgreSQL's tags have it in them
+        count = f" · {outcome.count:,} row{'' if outcome.count == 1 else 's'}"
+    return [("✓ ", "ready"), (f"{many}{tag or 'done'}{count}{took}", ""), *said]

@@ -29,10 +29,11 @@ def connection(console: SqlConsole) -> None:
     found: list[Offer] = offers(workload) if workload is not None else []
     way, facts, link = desk.connection.way, desk.connection.facts, desk.connection
 
-    def here(offer: Offer) -> bool:
-        return offer.way.member == facts.member if facts is not None and offer.way.member else offer.way == way
+    def told(offer: Offer) -> str:
+        here = facts is not None and offer.way.member == facts.member
+        return f"{offer.detail}  ← here" if here else offer.detail
 
-    choices = [Choice(f"to {at}", offer.text, offer.detail, here(offer)) for at, offer in enumerate(found)]
+    choices = [Choice(f"to {at}", offer.text, told(offer), offer.way == way) for at, offer in enumerate(found)]
     limit, reading = link.options.statement_timeout, link.asked_read_only
     choices += [
         Choice("again", "Connect anew", "a new session with the same member"),
@@ -42,7 +43,7 @@ def connection(console: SqlConsole) -> None:
         Choice("limit", "Time-out of statements", f"{limit:g} s" if limit else "none"),
     ]  # fmt: skip
     if not desk.guard.protected:
-        choices += [Choice(f"hold {level.value}", *told) for level, told in _LEVELS.items()
+        choices += [Choice(f"hold {level.value}", *words) for level, words in _LEVELS.items()
                     if level is not desk.guard.level]  # fmt: skip
 
     def chosen(value: str | None) -> None:
@@ -75,8 +76,10 @@ def transaction(console: SqlConsole) -> None:
         rollback = Choice("ROLLBACK", "Roll back", "undoes all since it began")
         commit = Choice("COMMIT", "Commit", "rolls back: a statement in it has failed" if failed else "makes it final")
         choices = [rollback, commit] if failed else [commit, rollback]
-    choices.append(Choice("auto", "Autocommit", "each statement is final by itself", not desk.manual))
-    choices.append(Choice("manual", "Manual commit", "a transaction begins by itself, COMMIT ends it", desk.manual))
+    # No mark for the mode in use: what enter does first is the first line.
+    mode = {True: ("", ", in use"), False: (", in use", "")}[desk.manual]
+    choices.append(Choice("auto", "Autocommit", f"each statement is final by itself{mode[0]}"))
+    choices.append(Choice("manual", "Manual commit", f"a transaction begins by itself, COMMIT ends it{mode[1]}"))
 
     def chosen(value: str | None) -> None:
         if value in ("auto", "manual"):
@@ -85,9 +88,7 @@ def transaction(console: SqlConsole) -> None:
         elif value is not None:
             console.control(value)
 
-    # The mode in use has a mark; what enter does first is the first line.
-    console.app.push_screen(Chooser("Transaction", [replace(one, current=False) if at == 0 else one
-                                                    for at, one in enumerate(choices)]), chosen)  # fmt: skip
+    console.app.push_screen(Chooser("Transaction", choices), chosen)
 
 
 def _limit(console: SqlConsole, text: str) -> None:

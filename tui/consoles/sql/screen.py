@@ -3,35 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.consoles.sql import menus
 from tui.consoles.sql.access import Access, Way
-from tui.consoles.sql.asking import HeldQuestion, LoginDialog
 from tui.consoles.sql.cataloguepane import CataloguePane
-from tui.consoles.sql.connecting import Asked, Connection, Given, Phase
-from tui.consoles.sql.desk import Desk
+from tui.consoles.sql.connected import ConnectedScreen
+from tui.consoles.sql.connecting import Phase
 from tui.consoles.sql.editor.buffers import BufferStore
 from tui.consoles.sql.editor.editor import SqlEditor
 from tui.consoles.sql.editor.workbench import Workbench
-from tui.consoles.sql.guard import Guard, Held
+from tui.consoles.sql.guard import Guard
 from tui.consoles.sql.headline import activity, headline
+from tui.consoles.sql.pane import ResultPane
 from tui.consoles.sql.results import Results
 from tui.consoles.sql.resultset import Run
 from tui.consoles.sql.running import Statement
-from tui.consoles.sql.schemas import Schemas
 from tui.consoles.sql.strips import OneLine, words
 from tui.consoles.sql.tree import CatalogueTree
-from tui.screens.base import BaseScreen
-from tui.screens.forwards.question import Question
 from tui.services.sql.explain import explaining, read_plan
 from tui.services.sql.history import History, Status
 from tui.services.sql.model import ServerError
@@ -39,19 +34,13 @@ from tui.services.sql.plans.model import NotAPlan
 from tui.widgets.keyline import KeyLine
 from tui.widgets.notice import Notice, Text
 
-if TYPE_CHECKING:
-    from tui.screens.app import StatetuiApp
-
 #: Columns from which the catalogue stands beside the editor by itself.
 WIDE = 110
 #: Seconds between two looks at what runs, and looks between two at whether the connection stands.
 LOOK, SELDOM = 0.25, 4
-T = TypeVar("T")
-#: Sessions that are being ended after their console was left.
-_ending: set[asyncio.Task[None]] = set()
 
 
-class SqlConsole(BaseScreen):
+class SqlConsole(ConnectedScreen):
     """One console.
 
     Args:
@@ -74,7 +63,7 @@ one; nothing is ever sent twice. What destroys is held back until you say yes (s
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the editor's own: there it would only move the focus.
         Binding("escape", "back", "Back", id="sql.back", priority=True),
-        Binding("ctrl+c", "cancel", "Cancel", id="sql.cancel", priority=True),
+        Binding("ctrl+c,alt+x", "cancel", "Cancel", id="sql.cancel", priority=True),
         Binding("f2", "connection", "Member", id="sql.connection"),
         Binding("f8", "catalogue", "Catalogue", id="sql.catalogue"),
         Binding("f9", "transaction", "Transaction", id="sql.transaction"),
@@ -85,21 +74,11 @@ one; nothing is ever sent twice. What destroys is held back until you say yes (s
     def __init__(
         self, access: Access, name: str, guard: Guard, *, kept_as: str, way: Way | None = None, ahead: bool = True
     ) -> None:
-        super().__init__()
-        history = History(kept_as, access.wire)
+        super().__init__(access, name, guard, History(kept_as, access.wire), ahead=ahead)
         self._kept_as = kept_as
-        self.access = access
-        self.workload_name = name
         self._way = way or Way()
-        locked = guard.protected or guard.locked
-        self.desk = Desk(
-            Connection(access, self._ask, read_only=locked, changed=self._changed, clock=self._clock), guard, history,
-            self.confirm, changed=self._changed, begun=self._begun, defined=self._defined, clock=self._clock,
-        )  # fmt: skip
-        self.schemas = Schemas(self.desk.connection, self._names_changed, ahead=ahead)
         self._looks = 0
         self._dirty = False
-        self._opening: asyncio.Task[None] | None = None
         self._told: object = None
 
     # --- what it is made of
@@ -139,39 +118,11 @@ one; nothing is ever sent twice. What destroys is held back until you say yes (s
         """The catalogue."""
         return self.query_one(CataloguePane)
 
-    @property
-    def _host(self) -> StatetuiApp:
-        return cast("StatetuiApp", self.app)
-
-    @property
-    def unfinished(self) -> str:
-        """What would be lost by leaving, in words; empty when nothing would."""
-        return self.desk.unfinished
-
-    def reachable(self) -> tuple[str, str]:
-        """This workload, and the member that the session is with."""
-        facts, workload = self.desk.connection.facts, self.access.workload
-        return (workload.key if workload is not None else "", facts.member if facts is not None else "")
-
-    def _clock(self) -> float:
-        return self._host.clock()
-
     def on_mount(self) -> None:
         """Connects."""
         self.editor.focus()
         self.set_interval(LOOK, self._tick)
         self._open(self._way)
-
-    def on_unmount(self) -> None:
-        """Ends the sessions, without anybody waiting for it."""
-        ending = asyncio.create_task(self._end(), name="end of a console")
-        _ending.add(ending)
-        ending.add_done_callback(_ending.discard)
-
-    async def _end(self) -> None:
-        if self._opening is not None:
-            self._opening.cancel()
-        await asyncio.gather(self.schemas.close(), self.desk.close(), return_exceptions=True)
 
     def on_resize(self, event: events.Resize) -> None:
         """The catalogue stands beside the editor where there is room."""
@@ -219,72 +170,13 @@ one; nothing is ever sent twice. What destroys is held back until you say yes (s
         if self.is_mounted:
             self.workbench.completions.names_changed()
 
-    def tell(self, text: str, ink: str = "") -> None:
-        """Says something in the last line for a while."""
-        self._host.tell(((text, ink),))
-
-    # --- connecting
-
-    def _open(self, way: Way | None = None, *, as_other: bool = False) -> None:
-        if self._opening is not None:
-            self._opening.cancel()
-        self._opening = asyncio.create_task(self._connect(way, as_other=as_other), name="connect a console")
-
-    async def _connect(self, way: Way | None, *, as_other: bool) -> None:
-        if await self.desk.connection.open(way, as_other=as_other):
-            await self._follow()
-
-    def reconnect(self, way: Way | None = None, *, as_other: bool = False) -> None:
-        """Opens another session in place of this one; asks first where something would be lost."""
-        self._unless_lost("Leave this session?", lambda: self._open(way, as_other=as_other), "leave it")
-
-    def _unless_lost(self, title: str, then: Callable[[], object], yes: str) -> None:
-        lost = self.desk.unfinished
-        if not lost:
-            then()
-            return
-
-        def answered(meant: bool | None) -> None:
-            if meant:
-                self.run_worker(self._after_cancel(then), exit_on_error=False)
-
-        self.app.push_screen(Question(title, [f"With it {lost}."], yes=yes), answered)
-
-    async def _after_cancel(self, then: Callable[[], object]) -> None:
-        if self.desk.busy:
-            await self.desk.cancel()
-            await self.desk.wait()
-        then()
-
-    async def _shown(self, screen: Screen[T]) -> T | None:
-        """Shows a dialog and waits for what it yields; None when it was left."""
-        answer: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
-
-        def answered(value: T | None) -> None:
-            if not answer.done():
-                answer.set_result(value)
-
-        self.app.push_screen(screen, answered)
-        return await answer
-
-    async def _ask(self, asked: Asked) -> Given | None:
-        given = await self._shown(LoginDialog(asked, f"Log in to {self.workload_name}"))
-        return given if isinstance(given, Given) else None
-
-    async def confirm(self, held: Held) -> bool:
-        """Asks whether a statement that is held back is meant."""
-        facts = self.desk.connection.facts
-        where = self.workload_name
-        if facts is not None:
-            where = f"{facts.member}, {facts.database}" if facts.database else facts.member
-        return await self._shown(HeldQuestion(held, f"{where} in context {self.access.context}")) is True
-
     # --- running
 
     @on(SqlEditor.Run)
     def _run(self, message: SqlEditor.Run) -> None:
         message.stop()
         message.editor.clear_error()
+        self.workbench.completions.close()
         if not self.desk.start(self.desk.script(message.text, message.offset)):
             self.tell("A statement is running: ctrl+c cancels it", "warn")
 
@@ -388,8 +280,8 @@ one; nothing is ever sent twice. What destroys is held back until you say yes (s
             helper = getattr(focused, "helper", None)
             if helper is not None and helper.wants("escape"):
                 return False
-            pane = self.results.pane
-            if self.results.has_focus_within and pane.display and pane.check_action("drop", ()):
+            around = focused.ancestors_with_self if focused is not None else ()
+            if any(isinstance(node, ResultPane) and node.check_action("drop", ()) for node in around):
                 return False
             return not isinstance(focused, Input) or focused.id == "filter"
         return True
