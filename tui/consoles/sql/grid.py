@@ -96,16 +96,27 @@ way of the terminal (OSC 52), x exports to a file."""
 
     # --- what it shows
 
-    def show(self, view: RowView | None) -> None:
-        """Shows another result, from its first cell."""
+    def show(self, view: RowView | None, place: tuple[ColumnLayout, int, int] | None = None) -> None:
+        """Shows another result.
+
+        Args:
+            view: its rows.
+            place: columns, row and column as `place` told them when it was shown before; None for its first cell.
+        """
         self.view = view
-        self.layout_ = ColumnLayout(len(view.store.columns) if view is not None else 0)
-        self._row = self._at = self._drawn = 0
         self.drop_range()
+        columns = len(view.store.columns) if view is not None else 0
+        self.layout_, self._row, self._at = place or (ColumnLayout(columns), 0, 0)
+        self._drawn = len(view) if view is not None else 0
         self._measure()
         self._count()
-        self.scroll_to(0, 0, animate=False, force=True)
+        self.scroll_to(0, max(0, self._row - self.page // 2), animate=False, force=True)
         self.refresh()
+
+    @property
+    def place(self) -> tuple[ColumnLayout, int, int]:
+        """Where one is, for coming back."""
+        return self.layout_, self._row, self._at
 
     def grown(self) -> None:
         """More rows are there: paints the lines that they fill, and nothing when those are not on screen."""
