@@ -10,8 +10,8 @@ from fakes import FakeLive, app_for
 from textual.app import ComposeResult
 from textual.pilot import Pilot
 
-from tui.consoles.sql.results import Results
-from tui.consoles.sql.resultset import Run
+from tui.consoles.sql.results import OFTEN, Results
+from tui.consoles.sql.resultset import Run, State
 from tui.screens.base import BaseScreen
 from tui.services.sql.model import Column, Columns, Done, Event, Look, Row, Rows, Wire
 from tui.widgets.keyline import KeyLine
@@ -106,6 +106,8 @@ async def show_results(pilot: Pilot[Any], *statements: Statement, first: int | N
 
     app.taking = asyncio.create_task(take())
     screen.results.main().focus()
+    await until(pilot, lambda: app.taking.done() or (run.current is not None and run.current.state is State.PAUSED))
+    await pilot.pause(2 * OFTEN)  # it looks at the run as often as that
     return screen.results
 
 

@@ -210,9 +210,7 @@ async def test_an_export_that_fails_leaves_no_file_and_has_the_servers_words(tmp
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_full_disk_ends_the_export_and_not_the_reading(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_disk_ends_the_export_and_not_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, result, task = await paused(Source(5000))
     write = Written.write
 

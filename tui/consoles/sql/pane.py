@@ -101,7 +101,7 @@ class ResultPane(ArrangedPane):
         if view.unseen and not self._extending and (view.sort is None or not result.open):
             self._extending = True
             self._extend(view)
-        self.grid.grown()
+        self.grid.grown(reading=result.state is State.READING)
         if result.state is State.ENDED:
             if self._to_end:
                 self._to_end = False

@@ -156,7 +156,7 @@ class ResultSet:
         if tap is not None:
             try:
                 await tap(rows)
-            except Exception as error:  # noqa: BLE001  (whose tap it is gets it; the reading is not to blame)
+            except Exception as error:
                 self._tap_error = error
                 self._release()
                 self._over.set()
