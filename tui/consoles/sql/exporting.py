@@ -83,10 +83,10 @@ again. The file takes its place when it is whole; cancelled, nothing of it stays
         Binding("down,ctrl+n", "move(1)", "Down", show=False, id="export.down", priority=True),
     ]
 
-    def __init__(self, result: ResultSet, *, wire: Wire, table: str, folder: Path | None = None) -> None:
+    def __init__(self, result: ResultSet, *, wire: Wire, table: str) -> None:
         super().__init__()
         self._result, self._wire, self._table = result, wire, table
-        self._folder = folder or Path.cwd()
+        self._folder = Path.cwd()
         self._export: Export | None = None
         self._writing: asyncio.Task[None] | None = None
         self._path: Path | None = None
@@ -126,7 +126,12 @@ again. The file takes its place when it is whole; cancelled, nothing of it stays
         while (self._folder / name).exists():
             name = f"{stem if stem != 't' else 'result'}-{count}{ENDINGS[form]}"
             count += 1
-        return str(self._folder / name)
+        return name
+
+    @property
+    def _here(self) -> bool:
+        """Whether a name without a folder stands there."""
+        return not self.query_one(Input).value.startswith(("/", "~"))
 
     @property
     def form(self) -> str:
@@ -234,7 +239,7 @@ again. The file takes its place when it is whole; cancelled, nothing of it stays
             told = f"{rows} are here; the rest is read from the open cursor" if self._result.open else f"all {rows}"
             if not self._result.open and self._result.done is None:
                 told = f"{rows}: the result was not read to its end"
-            words = ((told, ""),)
+            words = ((told, ""), (f"into {self._folder}" if self._here else "", "dim"))
         keys: tuple[Piece, ...]
         if self._done:
             keys = (("⏎", "key"), (" close", "dim"))

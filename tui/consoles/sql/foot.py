@@ -63,6 +63,8 @@ class Foot(Widget):
         ground = Style(bgcolor=self.background_colors[1].rich_color)
         left: Cell = ((" ", ""), *(self._told or self._left))
         room = width - width_of(left) - 3
-        right = fit((*self._right, (" ", "")), min(room, width_of(self._right) + 1)) if room > 6 else []
+        right = (
+            fit((*self._right, (" ", "")), min(room, width_of(self._right) + 1)) if room > 6 and not self._told else []
+        )
         taken = sum(width_of(text) for text, _ in right)
         return strip_of([*fit(left, width - taken), *right], inks(self.app), ground, width)

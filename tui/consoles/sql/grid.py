@@ -16,7 +16,9 @@ from tui.consoles.sql.layout import GAP, ColumnLayout, Place
 from tui.consoles.sql.selection import Range
 from tui.consoles.sql.view import RowView
 from tui.services.sql.model import Cell, Column, Row
-from tui.services.sql.rows import MEASURED
+
+#: While rows stream in, the scroll bar is drawn anew when there are this many times as many.
+STEP = 1.1
 
 
 class ResultGrid(ScrollView, can_focus=True):
@@ -96,30 +98,45 @@ way of the terminal (OSC 52), x exports to a file."""
 
     # --- what it shows
 
-    def show(self, view: RowView | None) -> None:
-        """Shows another result, from its first cell."""
+    def show(self, view: RowView | None, place: tuple[ColumnLayout, int, int] | None = None) -> None:
+        """Shows another result.
+
+        Args:
+            view: its rows.
+            place: columns, row and column as `place` told them when it was shown before; None for its first cell.
+        """
         self.view = view
-        self.layout_ = ColumnLayout(len(view.store.columns) if view is not None else 0)
-        self._row = self._at = self._drawn = 0
         self.drop_range()
+        columns = len(view.store.columns) if view is not None else 0
+        self.layout_, self._row, self._at = place or (ColumnLayout(columns), 0, 0)
+        self._drawn = len(view) if view is not None else 0
         self._measure()
         self._count()
-        self.scroll_to(0, 0, animate=False, force=True)
+        self.scroll_to(0, max(0, self._row - self.page // 2), animate=False, force=True)
         self.refresh()
 
-    def grown(self) -> None:
-        """More rows are there: paints the lines that they fill, and nothing when those are not on screen."""
+    @property
+    def place(self) -> tuple[ColumnLayout, int, int]:
+        """Where one is, for coming back."""
+        return self.layout_, self._row, self._at
+
+    def grown(self, *, reading: bool = False) -> None:
+        """More rows are there: paints the lines that they fill, and nothing when those are not on screen.
+
+        Args:
+            reading: whether still more are coming right now.
+        """
         if self.view is None:
             return
         before, self._drawn = self._drawn, len(self.view)
-        if before < MEASURED and self._measure():
+        if self._measure():  # a column grew: seldom, and a number that is cut is worse than a repaint
             self.refresh()
         elif before < (end := self.scroll_offset.y + self.page):
             top = max(0, before - self.scroll_offset.y)
             count = min(end, self._drawn) - max(before, self.scroll_offset.y)
             if count > 0:
                 self.refresh(Region(0, top + 1, self.size.width, count))
-        self._count()
+        self._count(now=not reading)
 
     def reordered(self) -> None:
         """Other rows are shown, or in another order: everything is painted anew, the cursor goes to the first row."""
@@ -141,14 +158,22 @@ way of the terminal (OSC 52), x exports to a file."""
         self.refresh()
         self.post_message(self.Moved(self))
 
-    def _count(self) -> None:
+    def _count(self, *, now: bool = True) -> None:
+        """Takes the number of rows; while more of them stream in (`now` is False) the scroll bar follows in steps."""
         rows = len(self.view) if self.view is not None else 0
         if (gutter := gutter_of(len(self.view.store) if self.view is not None else 0)) != self._gutter:
             self._gutter = gutter
             self._measure()
             self.refresh()
-        if self.virtual_size.height != rows + 1:
-            self.virtual_size = Size(0, rows + 1)
+        before, size = self.virtual_size.height, Size(0, rows + 1)
+        if before == size.height or (not now and before < size.height < before * STEP):
+            return
+        if self.show_vertical_scrollbar is (size.height > self.size.height):
+            # Assigning it lays out the whole screen and repaints all of the grid; only the scroll bar differs.
+            self.set_reactive(ResultGrid.virtual_size, size)
+            self._scroll_update(size)
+        else:
+            self.virtual_size = size
 
     def _measure(self) -> bool:
         """Takes the columns' widths; True when they stand elsewhere."""
@@ -277,6 +302,7 @@ way of the terminal (OSC 52), x exports to a file."""
         self.post_message(self.Moved(self))
 
     def _show_row(self) -> None:
+        self._count()
         top = self.scroll_offset.y
         if self._row < top:
             self.scroll_to(y=self._row, animate=False, force=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from textual import on, work
 from textual.binding import Binding, BindingType
@@ -15,7 +16,7 @@ from tui.consoles.sql.arranging import ArrangedPane
 from tui.consoles.sql.cellview import CellView
 from tui.consoles.sql.exporting import ExportDialog
 from tui.consoles.sql.grid import ResultGrid
-from tui.consoles.sql.layout import GAP
+from tui.consoles.sql.layout import GAP, ColumnLayout
 from tui.consoles.sql.record import Record
 from tui.consoles.sql.resultset import FIRST, ResultSet, State, said_of
 from tui.consoles.sql.selection import Range, TooLong, cell_text, fits, formatted
@@ -66,6 +67,7 @@ class ResultPane(ArrangedPane):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.wire = Wire.POSTGRES
+        self._kept: WeakKeyDictionary[ResultSet, tuple[RowView, tuple[ColumnLayout, int, int]]] = WeakKeyDictionary()
         self._to_end = False
         self._extending = False
         self._turned = False  # whether somebody chose between grid and list
@@ -73,16 +75,21 @@ class ResultPane(ArrangedPane):
     # --- what it shows
 
     def show(self, result: ResultSet | None) -> None:
-        """Shows a result; its filters, order and place begin anew when it is another one."""
+        """Shows a result; one that was shown before as it was left."""
         if result is self.result:
             self.follow()
             return
+        if self.result is not None and self.grid.view is not None:
+            self._kept[self.result] = self.grid.view, self.grid.place
         self.result = result
         self._to_end = self._turned = False
         self.close_entry()
         self.foot.hush()
         self.set_class(False, "-record")
-        self.grid.show(RowView(result.store) if result is not None else None)
+        if result is None:
+            self.grid.show(None)
+        else:
+            self.grid.show(*self._kept.get(result, (RowView(result.store), None)))
         self.follow()
 
     def follow(self) -> None:
@@ -94,7 +101,7 @@ class ResultPane(ArrangedPane):
         if view.unseen and not self._extending and (view.sort is None or not result.open):
             self._extending = True
             self._extend(view)
-        self.grid.grown()
+        self.grid.grown(reading=result.state is State.READING)
         if result.state is State.ENDED:
             if self._to_end:
                 self._to_end = False
@@ -192,14 +199,17 @@ class ResultPane(ArrangedPane):
         self.set_class(record, "-record")
         if record:
             self._show_record(top=True)
+        else:
+            self.foot.hush()
         if had_focus:
-            self.main().focus()
+            self.screen.set_focus(self.main())
 
     def _show_record(self, *, top: bool = False) -> None:
         grid = self.grid
         if (row := grid.row) is not None and self.result is not None and grid.view is not None:
             self.query_one(Record).show(self.result.columns, row, top=top)
-            self.foot.tell(f"row {grid.view.number(grid.position) + 1:,} of {said_of(self.result)}", seconds=0, ink="")
+            number = grid.view.number(grid.position) + 1
+            self.foot.tell(f"row {number:,} · {said_of(self.result)}", seconds=0, ink="")
 
     @on(Record.Turned)
     def _turn_row(self, message: Record.Turned) -> None:

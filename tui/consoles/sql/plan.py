@@ -24,7 +24,7 @@ def number(value: float | None) -> str:
         return ""
     for unit in ("", "k", "M", "G"):
         if abs(value) < 1000:
-            return f"{value:,.0f}" if not unit or value >= 100 else f"{value:,.1f}{unit}"
+            return f"{value:,.0f}{unit}" if not unit or value >= 100 else f"{value:,.1f}{unit}"
         value /= 1000
     return f"{value:,.0f}T"
 
@@ -59,7 +59,7 @@ the answer as the server gave it."""
     ]
 
     def __init__(self) -> None:
-        super().__init__(wrap=False)
+        super().__init__()
         self._plan: Plan | None = None
         self._details = True
         self._raw = False
@@ -68,7 +68,8 @@ the answer as the server gave it."""
         """Shows a plan from its root."""
         if plan is not self._plan:
             self._plan = plan
-            self._raw = False
+            if self._raw:
+                self.action_raw()
             self._set(top=True)
 
     def action_details(self) -> None:
@@ -79,6 +80,7 @@ the answer as the server gave it."""
     def action_raw(self) -> None:
         """Shows the server's answer, or the tree again."""
         self._raw = not self._raw
+        self.set_wrap(not self._raw)
         self._set(top=True)
 
     def on_resize(self) -> None:
@@ -90,9 +92,10 @@ the answer as the server gave it."""
         if self._plan is None:
             return
         if self._raw:
-            self.set_lines([Line(safe(line)) for line in self._plan.text.splitlines()], top=top)
+            lines = [Line(safe(line)) for line in self._plan.text.splitlines()]
         else:
-            self.set_lines(list(drawn(self._plan, details=self._details, width=self.size.width)), top=top)
+            lines = list(drawn(self._plan, details=self._details, width=self.size.width))
+        self.set_lines(lines, top=top)
 
 
 def drawn(plan: Plan, *, details: bool, width: int) -> Iterator[Line]:
@@ -152,14 +155,16 @@ def _steps(
     blank: Piece = (" " * room, "")
     # What is told of a step stands below it; the line to its children goes through.
     through = below + ("│ " if node.children else "  ")
+    left: tuple[Piece, ...] = (blank, (through, "frame"), ("  ", ""))
+    hang = room + len(through) + 2
     for warning in node.warnings:
-        yield Line((blank, (through, "frame"), (f"⚠ {one_line(warning)}", "warn")))
+        yield Line((*left, (f"⚠ {one_line(warning)}", "warn")), hang, left)
     if details:
         told = list(node.details)
         if node.removed:
             told.append(("rows removed", number(node.removed)))
         for name, value in told:
-            yield Line((blank, (through, "frame"), (f"{one_line(name)}: ", "dim"), (one_line(value), "")))
+            yield Line((*left, (f"{one_line(name)}: ", "dim"), (one_line(value), "")), hang, left)
     for at, child in enumerate(node.children):
         last = at == len(node.children) - 1
         yield from _steps(

@@ -39,7 +39,7 @@ def title_of(result: ResultSet) -> tuple[Piece, ...]:
     what = (
         "plan" if result.plan is not None else f"{len(result.store):,}{'+' if result.state is not State.ENDED else ''}"
     )
-    return ((f"{result.number}", ""), (f" {what}", "dim"), (f" {sign}" if sign else "", ink))
+    return ((f"#{result.number}", ""), (f" {what}", "dim"), (f" {sign}" if sign else "", ink))
 
 
 class ResultTabs(Widget):
@@ -218,7 +218,7 @@ its state. [ and ] go from tab to tab."""
             self.remove_class("-messages", "-plan", "-rows")
             self.add_class(kind)
             if had_focus:
-                self.main().focus()
+                self.screen.set_focus(self.main())
         if result is None:
             self.query_one(Messages).follow(run)
         elif result.plan is not None:

@@ -79,7 +79,8 @@ class ResultSet:
     seconds: float = 0.0
     _tap: Tap | None = None
     _more: asyncio.Event = field(default_factory=asyncio.Event)
-    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _over: asyncio.Event = field(default_factory=asyncio.Event)  # reading, or the tap, came to its end
+    _tap_error: Exception | None = None
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -113,6 +114,7 @@ class ResultSet:
             ServerError: reading failed.
             Lost: the connection went while reading.
             EOFError: reading was given up.
+            Exception: whatever the tap raised; reading pauses then.
         """
         given = 0
         while given < len(self.store):
@@ -124,12 +126,16 @@ class ResultSet:
             raise EOFError(f"{self.passed:,} rows were read for an export and are not here any more")
         if self.open:
             self._tap = tap  # nothing was awaited since the last row was handed over
+            self._tap_error = None
+            self._over.clear()
             self.wanted = None
             self._more.set()
             try:
                 await self._over.wait()
             finally:
                 self._release()
+            if self._tap_error is not None:
+                raise self._tap_error
         if self.error is not None:
             raise self.error
         if self.state is State.STOPPED:
@@ -148,7 +154,12 @@ class ResultSet:
         else:
             self.passed += len(rows)
         if tap is not None:
-            await tap(rows)
+            try:
+                await tap(rows)
+            except Exception as error:
+                self._tap_error = error
+                self._release()
+                self._over.set()
 
     def _must_pause(self) -> State | None:
         if self._tap is not None:
@@ -199,7 +210,10 @@ class Run:
         self._changed = changed
 
     def stop(self) -> None:
-        """Gives up what is not read yet: the statement ends on the server, and the result says so."""
+        """Gives up what is not read yet: the statement ends on the server, and the result says so.
+
+        A statement that runs, without any rows yet, is ended by `Session.cancel` only.
+        """
         self._stopped = True
         if (current := self.current) is not None:
             current._more.set()
@@ -293,6 +307,8 @@ def said_of(result: ResultSet) -> str:
     match result.state:
         case State.READING:
             return f"{count} so far · reading{tail}"
+        case State.PAUSED if result.passed:
+            return f"{count} of more · those behind them went to the export only; run the statement again to see them"
         case State.PAUSED:
             return f"{count} of more · {seconds(result.seconds)} · paused: end reads on{tail}"
         case State.FULL:

@@ -85,7 +85,7 @@ def formatted(view: RowView, chosen: Range, form: str, *, wire: Wire, table: str
                 f"{chosen.last - chosen.first + 1:,} rows are more than terminals take at once: x exports to a file"
             )
     parts.append(made.finish())
-    return fits(b"".join(parts).decode("utf-8", "replace").rstrip("\n"))
+    return fits(b"".join(parts).decode("utf-8", "replace").rstrip("\r\n"))
 
 
 def picked(row: Sequence[Cell], columns: Sequence[int]) -> tuple[Cell, ...]:
