@@ -12,6 +12,7 @@ from tui.consoles.sql.editor.buffers import BufferStore
 from tui.consoles.sql.editor.editor import SqlEditor
 from tui.consoles.sql.editor.workbench import Workbench
 from tui.screens import themes
+from tui.screens.frugal import FrugalApp
 from tui.screens.keyorder import OrderedKeys
 from tui.services.sql.catalogue.model import Column, Function, Relation
 from tui.services.sql.history import History
@@ -57,7 +58,7 @@ class Desk(Screen[None]):
         yield KeyLine()
 
 
-class EditorApp(OrderedKeys):
+class EditorApp(OrderedKeys, FrugalApp):
     """Keeps what is to be run.
 
     Args:

@@ -259,8 +259,11 @@ def read_file(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: str) -> str:
     """Saves a text in one step; a file that is there keeps its mode, a new one is for its owner only.
+
+    Returns:
+        What was written: it ends with a line end.
 
     Raises:
         ProblemError: it cannot be written.
@@ -282,3 +285,4 @@ def write_file(path: Path, text: str) -> None:
         raise ProblemError(
             Problem(Cause.CONFIG, "The file cannot be saved", f"{path}: {said}", "Choose another place")
         ) from error
+    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from rich.style import Style
@@ -157,17 +158,16 @@ class Completions(Widget):
         if not asked and line[len(line) - word : len(line) - word + 1].isdigit():
             return None
         self._begin, text, cursor = editor.sql.around(editor.cursor_location)
-        if self.source is None:
-            return complete(text, cursor, Names(), self._wire, LIMIT)
-        found = complete(text, cursor, self.source.names, self._wire, LIMIT)
-        for schema, relation in found.missing:
-            self.source.want_columns(schema, relation)
-        if found.schema:
-            self.source.want_schema(found.schema)
-        typed = text[found.start : cursor]
-        if not asked and len(found.candidates) == 1 and found.candidates[0].text.lower() == typed.lower():
-            return None  # it is all there
-        return found
+        names = self.source.names if self.source is not None else Names()
+        found = complete(text, cursor, names, self._wire, LIMIT)
+        if self.source is not None:
+            for schema, relation in found.missing:
+                self.source.want_columns(schema, relation)
+            if found.schema:
+                self.source.want_schema(found.schema)
+        # What stands there already need not be offered: enter and tab mean something else then.
+        typed = text[found.start : cursor].lower()
+        return replace(found, candidates=tuple(one for one in found.candidates if one.text.lower() != typed))
 
     # --- where and how large
 
@@ -176,9 +176,9 @@ class Completions(Widget):
         names = [width_of(one_line(one.name)) for one in self.candidates]
         details = [min(28, width_of(one_line(one.detail))) for one in self.candidates]
         width = min(WIDEST, max(NARROWEST, max(map(sum, zip(names, details, strict=True))) + 6))
-        # An open list only grows: a list that changes its shape at each letter repaints what is below it.
+        # An open list only grows wider: one that changes its shape at each letter is hard to read.
         width = max(width, self._shape[0])
-        height = max(min(ROWS, len(self.candidates)), min(self._shape[1], ROWS))
+        height = min(ROWS, len(self.candidates))
         cursor = self._editor.cursor_screen_offset
         _, column = self._editor.cursor_location
         line = self._editor.sql.get_line(self._editor.cursor_location[0])

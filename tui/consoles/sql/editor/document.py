@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -20,6 +21,7 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 _STEP = 64
 #: Lines looked through in each direction for the statement around the cursor.
 _AROUND = 200
+_versions = itertools.count()
 
 
 def broken(text: str) -> list[str]:
@@ -42,14 +44,14 @@ class SqlDocument(Document):
 
     Attributes:
         tokens: the lexed lines.
-        version: counts the edits.
+        version: another number after each edit, and for each document.
     """
 
     def __init__(self, text: str, wire: Wire) -> None:
         super().__init__("")
         self._lines = broken(text)
         self.tokens = Lines(self._lines, wire)
-        self.version = 0
+        self.version = next(_versions)
         self._widest = 0
         self._widen(self._lines)
 
@@ -85,7 +87,7 @@ class SqlDocument(Document):
         inserted[-1] += lines[bottom][right:]
         lines[top : bottom + 1] = inserted
         self.tokens.edit(top, bottom - top + 1, inserted)
-        self.version += 1
+        self.version = next(_versions)
         self._widen(inserted)
         return EditResult((top + len(inserted) - 1, column), replaced)
 

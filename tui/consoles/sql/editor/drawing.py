@@ -20,7 +20,7 @@ from tui.widgets.ink import inks
 from tui.widgets.strips import strip_of
 
 if TYPE_CHECKING:
-    from tui.consoles.sql.editor.editor import SqlEditor
+    from tui.consoles.sql.editor.area import SqlArea
 
 _BRACKET = Style(bold=True, underline=True)
 _REVERSE = Style(reverse=True)
@@ -61,7 +61,7 @@ class Scene:
     styles: Mapping[str, Style] = field(default_factory=dict)
     painted: dict[object, Strip] = field(default_factory=dict)
 
-    def look(self, editor: SqlEditor) -> None:
+    def look(self, editor: SqlArea) -> None:
         """Takes the theme's colours; before lines are drawn, for they may have changed."""
         ground, styles = Style(bgcolor=editor.background_colors[1].rich_color), inks(editor.app)
         if ground != self.ground or styles is not self.styles:
@@ -69,7 +69,7 @@ class Scene:
             self.painted.clear()
 
 
-def draw(editor: SqlEditor, document: SqlDocument, scene: Scene, row: int) -> Strip:
+def draw(editor: SqlArea, document: SqlDocument, scene: Scene, row: int) -> Strip:
     """A row of the document as wide as the editor."""
     width, ground, styles = editor.size.width, scene.ground, scene.styles
     if row >= document.line_count:
@@ -92,7 +92,7 @@ def draw(editor: SqlEditor, document: SqlDocument, scene: Scene, row: int) -> St
     return Strip.join(parts).adjust_cell_length(width, ground)
 
 
-def _gutter(editor: SqlEditor, scene: Scene, row: int) -> Strip:
+def _gutter(editor: SqlArea, scene: Scene, row: int) -> Strip:
     styles, ground = scene.styles, scene.ground
     mark, ink = " ", ""
     if scene.faults is not None and scene.faults.row == row:
@@ -107,7 +107,7 @@ def _gutter(editor: SqlEditor, scene: Scene, row: int) -> Strip:
     )
 
 
-def _marks(editor: SqlEditor, scene: Scene, row: int, text: str) -> list[Mark]:
+def _marks(editor: SqlArea, scene: Scene, row: int, text: str) -> list[Mark]:
     marks = list[Mark]()
     if scene.sought:
         lower, at = text.lower(), -1

@@ -72,7 +72,7 @@ place, up to the one before, round the end of the text; escape closes the line a
         elif chosen and "\n" not in chosen:
             field.value = chosen
         self.display = True
-        field.focus()
+        self.screen.set_focus(field)  # now, and not when its turn comes: letters may follow the key at once
         field.action_select_all()
         self._seek(field.value)
 
@@ -124,5 +124,5 @@ place, up to the one before, round the end of the text; escape closes the line a
         self.display = False
         if self._editor is not None:
             self._editor.show_matches("")
-            self._editor.focus()
+            self.screen.set_focus(self._editor)
         self.post_message(self.Closed())

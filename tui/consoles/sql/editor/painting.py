@@ -148,12 +148,17 @@ def differing(before: Strip, after: Strip) -> tuple[int, int]:
     while old and new and old[-1] == new[-1]:
         right -= new[-1].cell_length
         del old[-1], new[-1]
+    if old and new and old[-1].style == new[-1].style:
+        # Of two blanks of different length that a line ends with, the shorter one is the same.
+        right -= min(_blanks(old[-1].text), _blanks(new[-1].text))
     if old and new and old[0].style == new[0].style:
         # Letters typed at a word's end leave what stood before them.
-        same = 0
         for one, other in zip(old[0].text, new[0].text, strict=False):
             if one != other or not one.isascii():
                 break
-            same += 1
-        left += same
+            left += 1
     return left, max(left, right)
+
+
+def _blanks(text: str) -> int:
+    return len(text) - len(text.rstrip(" "))

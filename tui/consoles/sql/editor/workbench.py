@@ -12,14 +12,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 
 from tui.consoles.sql.editor import outside
-from tui.consoles.sql.editor.buffers import Buffer, BufferStore, digest, read_file, write_file
+from tui.consoles.sql.editor.buffers import Buffer, BufferStore, digest
 from tui.consoles.sql.editor.completion import Completions, Source
 from tui.consoles.sql.editor.editor import SqlEditor
+from tui.consoles.sql.editor.filing import Filing
 from tui.consoles.sql.editor.finding import FindLine
 from tui.consoles.sql.editor.history import HistoryScreen
-from tui.consoles.sql.editor.prompts import Prompt, files
+from tui.consoles.sql.editor.prompts import Prompt
 from tui.consoles.sql.editor.tabs import BufferTab, BufferTabs
-from tui.problem import Cause, Problem, ProblemError
+from tui.problem import Problem, ProblemError
 from tui.screens.chooser import Choice, Chooser
 from tui.screens.forwards.question import Question
 from tui.services.sql import snippets
@@ -74,6 +75,7 @@ class Workbench(Vertical):
         self._unkept: dict[str, float] = {}
         self._keeping: Timer | None = None
         self._told = False
+        self._filing = Filing(self)
 
     def compose(self) -> ComposeResult:
         """The tabs, an editor for each buffer that was looked at, the line for finding, the completions."""
@@ -100,7 +102,7 @@ class Workbench(Vertical):
     @property
     def editor(self) -> SqlEditor:
         """The open buffer's editor."""
-        return self._editors[self._buffer.ident]
+        return self._editors[self.buffer.ident]
 
     @property
     def completions(self) -> Completions:
@@ -121,7 +123,7 @@ class Workbench(Vertical):
         if self.editor.text.strip():
             await self.action_new()
         self.editor.put(text)
-        self.editor.focus()
+        self.screen.set_focus(self.editor)
 
     def put_statement(self, text: str) -> None:
         """Puts a statement below the one at the cursor, with the cursor behind it; it is not run."""
@@ -134,12 +136,13 @@ class Workbench(Vertical):
             end = editor.sql.place(piece.end + len(piece.delimiter))
             editor.replace(f"\n\n{statement}", end, end, maintain_selection_offset=False)
             editor.history.checkpoint()
-        editor.focus()
+        self.screen.set_focus(editor)
 
     # --- buffers
 
     @property
-    def _buffer(self) -> Buffer:
+    def buffer(self) -> Buffer:
+        """The open buffer."""
         return self._buffers[self._at]
 
     def _editor_for(self, buffer: Buffer) -> SqlEditor:
@@ -150,18 +153,18 @@ class Workbench(Vertical):
         completions = self.completions
         completions.close()
         editor.helper = completions
-        if self._buffer.cursor:
-            editor.go_to(self._buffer.cursor)
-            self._buffer.cursor = 0
+        if self.buffer.cursor:
+            editor.go_to(self.buffer.cursor)
+            self.buffer.cursor = 0
         self._tell()
 
     async def _turn_to(self, index: int) -> None:
         self.editor.display = False
         self._at = index
-        if self._buffer.ident not in self._editors:
-            await self.mount(self._editor_for(self._buffer), after=self.query_one(BufferTabs))
+        if self.buffer.ident not in self._editors:
+            await self.mount(self._editor_for(self.buffer), after=self.query_one(BufferTabs))
         self.editor.display = True
-        self.editor.focus()
+        self.screen.set_focus(self.editor)
         self._go(self.editor)
 
     def changed(self, buffer: Buffer) -> bool:
@@ -181,8 +184,8 @@ class Workbench(Vertical):
             note = ("✗ not kept", "failing")
             if not self._told:
                 self._told = True
-                self._fail(self._store.problem)
-        elif self._buffer.secret:
+                self.fail(self._store.problem)
+        elif self.buffer.secret:
             note = ("passwords are not kept", "warn")
         self.query_one(BufferTabs).show(tabs, self._at, note)
 
@@ -224,18 +227,19 @@ class Workbench(Vertical):
 
     def action_close(self) -> None:
         """Closes the buffer; asks first when what is in it would be lost."""
-        buffer = self._buffer
+        buffer = self.buffer
         if not self.changed(buffer):
             self.call_later(self._close, buffer)
             return
         lines = self.editor.sql.line_count
-        told = [
-            f"{lines} lines that are in no file" if buffer.path is None else f"Changes that are not in {buffer.path}"
-        ]
-        self.app.push_screen(
-            Question(f"Close {buffer.name}?", told, yes="close it, they are lost"),
-            lambda yes: self.call_later(self._close, buffer) if yes else None,
-        )
+        many = "1 line that is" if lines == 1 else f"{lines:,} lines that are"
+        told = f"{many} in no file" if buffer.path is None else f"Changes that are not in {buffer.path}"
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.call_later(self._close, buffer)
+
+        self.app.push_screen(Question(f"Close {buffer.name}?", [told], yes="close it: that is lost"), answered)
 
     async def _close(self, buffer: Buffer) -> None:
         if buffer not in self._buffers:
@@ -258,87 +262,40 @@ class Workbench(Vertical):
 
     def action_open(self) -> None:
         """Asks for a file and opens it in a buffer of its own."""
-        self.app.push_screen(Prompt("Open a .sql file", self._folder(), self._open, word="open", offer=files))
+        self._filing.open()
 
-    def _folder(self) -> str:
-        return f"{self._buffer.path.parent}/" if self._buffer.path is not None else ""
+    def action_save(self) -> None:
+        """Saves the buffer to its file, or asks for one."""
+        self._filing.save()
 
-    def _open(self, typed: str) -> None:
-        path = Path(typed).expanduser()
-        text = read_file(path)
-        self.call_later(self._opened, path.absolute(), text)
+    def action_save_as(self) -> None:
+        """Asks for a file and saves there."""
+        self._filing.save_as()
 
-    async def _opened(self, path: Path, text: str) -> None:
+    async def opened(self, path: Path, text: str) -> None:
+        """Shows a file: in the open buffer when that is empty, in the one that has it, or in a new one."""
         for index, one in enumerate(self._buffers):
             if one.path == path:
                 await self._turn_to(index)
                 return
-        if self.changed(self._buffer) or self._buffer.path is not None:
+        if self.changed(self.buffer) or self.buffer.path is not None:
             await self.action_new()
-        buffer = self._buffer
-        buffer.path, buffer.saved = path, digest(text)
+        self.buffer.path, self.buffer.saved = path, digest(text)
         self.editor.load_text(text)
-        self._store.keep(buffer, text, 0)
+        self._store.keep(self.buffer, text, 0)
         self._tell()
 
-    def action_save(self) -> None:
-        """Saves the buffer to its file, or asks for one."""
-        path = self._buffer.path
-        if path is None:
-            self.action_save_as()
-            return
-        try:
-            same = digest(read_file(path)) == self._buffer.saved if path.exists() else True
-            if not same:
-                self._ask_over(path, "The file was changed by somebody else since it was opened")
-                return
-            self._save(path)
-        except ProblemError as error:
-            self._fail(error.problem)
-
-    def action_save_as(self) -> None:
-        """Asks for a file and saves there."""
-        start = str(self._buffer.path or "")
-        self.app.push_screen(Prompt("Save as a .sql file", start, self._save_typed, word="save", offer=files))
-
-    def _save_typed(self, typed: str) -> None:
-        if not typed.strip() or typed.endswith("/"):
-            raise ProblemError(Problem(Cause.CONFIG, "This is no file's name", typed, "Type one, as report.sql"))
-        path = Path(typed).expanduser()
-        path = (path if path.suffix else path.with_suffix(".sql")).absolute()
-        if path.exists() and path != self._buffer.path:
-            self.call_later(self._ask_over, path, "There is a file of this name")
-        else:
-            self._save(path)
-
-    def _ask_over(self, path: Path, told: str) -> None:
-        def answered(yes: bool | None) -> None:
-            if yes:
-                self._save_over(path)
-
-        self.app.push_screen(Question(f"Replace {path.name}?", [told, str(path)], yes="replace it"), answered)
-
-    def _save_over(self, path: Path) -> None:
-        try:
-            self._save(path)
-        except ProblemError as error:
-            self._fail(error.problem)
-
-    def _save(self, path: Path) -> None:
-        text = self.editor.text
-        write_file(path, text)
-        self._buffer.path = path
-        # What the file has: it ends with a line end.
-        self._buffer.saved = digest(text)
-        if text and not text.endswith("\n"):
+    def saved(self, path: Path, text: str) -> None:
+        """The open buffer's text is now that of a file."""
+        self.buffer.path, self.buffer.saved = path, digest(text)
+        if text != self.editor.text:  # the file ends with a line end
             end = self.editor.sql.end
             self.editor.replace("\n", end, end, maintain_selection_offset=True)
-            self._buffer.saved = digest(f"{text}\n")
-        self._keep(self._buffer.ident)
+        self._keep(self.buffer.ident)
         self._tell()
-        self.app.notify(f"Saved {path}", markup=False)
 
-    def _fail(self, problem: Problem) -> None:
+    def fail(self, problem: Problem) -> None:
+        """Says what went wrong."""
         self.app.notify(str(problem), severity="error", markup=False)
 
     # --- completing, finding
@@ -376,7 +333,7 @@ class Workbench(Vertical):
         """Lists the snippets; the first line keeps what is written as a new one."""
         found, problems = snippets.read_all()
         for problem in problems:
-            self._fail(problem)
+            self.fail(problem)
         kept = self._worth_keeping()
         choices = [Choice(str(number), one.name, one.about) for number, one in enumerate(found)]
         if kept:
@@ -413,6 +370,6 @@ class Workbench(Vertical):
         try:
             changed = outside.edit(self.app, self.editor.text)
         except ProblemError as error:
-            self._fail(error.problem)
+            self.fail(error.problem)
             return
         self.editor.take_over(changed)
