@@ -213,7 +213,9 @@ class TextDialog(_Dialog):
 
     def on_mount(self) -> None:
         """Shows it."""
-        self.query_one("#text", Lines).set_lines([Line(((line, ""),), hang=4) for line in self._text.splitlines()])
+        lines = self._text.splitlines()
+        self.query_one("#text", Lines).set_lines([Line(((line, ""),), hang=4) for line in lines])
+        self.query_one("#text").styles.height = min(len(lines) + 1, max(4, self.size.height - 8))
         keys: tuple[Piece, ...] = (("y", "key"), (" copy   ", "dim"), ("esc", "key"), (" back", "dim"))
         self.query_one("#keys", Words).set_lines([Line(keys)])
         self.set_focus(self.query_one("#text", Lines))

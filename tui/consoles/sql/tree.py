@@ -181,7 +181,7 @@ Rows and sizes are the server's estimates; nothing stands there when it never co
         indent = "  " * node.depth
         name = one_line(node.name) or "(no name)"
         left: list[Piece] = [mark, (indent, ""), (sign, "dim"), (name, ink)]
-        if node.sort is Sort.DATABASE and node.mark:
+        if node.mark:
             left.append((" ●", "accent"))
         used = sum(width_of(text) for text, _ in left)
         detail = one_line(node.detail)
