@@ -158,7 +158,7 @@ held back is the setting sql.confirm: off, unconditional or all."""
         lines += [Line(), *(Line((("  ", ""), (line[:400], "dim")), hang=2) for line in text[:STATEMENT])]
         if len(text) > STATEMENT:
             lines.append(Line(((f"  … {len(text) - STATEMENT:,} lines more", "dim"),)))
-        self.query_one("#why", Words).set_lines([*lines, Line()])
+        self.query_one("#why", Words).set_lines(lines)
         yes = "⏎" if held.name else "y"
         said = f" sends it once {one_line(held.name)} is typed   " if held.name else " send it   "
         keys: tuple[Piece, ...] = ((yes, "key"), (said, "dim"), ("esc", "key"), (" do not send", "dim"))

@@ -218,11 +218,11 @@ class Connection:
     def lose(self, why: Problem | None, *, transaction: bool) -> None:
         """Takes note of a session that was lost."""
         facts = self.facts
-        what = f"The session with {facts.member if facts is not None else self.way.text} is lost"
-        said = "its open transaction is rolled back by the server; " if transaction else ""
+        what = f"Session with {facts.member if facts is not None else self.way.text} lost"
+        what += ", open transaction lost" if transaction else ""
         reason = f"{why.what}{f': {why.evidence}' if why.evidence else ''}" if why is not None else ""
         self.lost_transaction = transaction
-        remedy = f"{said}the next statement opens a new session with {self.way.text}"
+        remedy = f"The next statement opens a new session with {self.way.text}."
         self.turn(Phase.LOST, Problem(Cause.UNREACHABLE, what, reason, remedy))
 
     def settle(self) -> None:

@@ -278,7 +278,7 @@ class Desk:
             )  # fmt: skip
 
     def _not_sent(self, statement: Statement, word: str, why: str) -> Outcome:
-        self.results.messages.append(Message(statement.text, Notice(word, why)))
+        self.results.say(Message(statement.text, Notice(word, why)))
         outcome = Outcome(Status.DECLINED, statement=statement, said=why)
         self._keep(outcome)
         return outcome
@@ -286,7 +286,7 @@ class Desk:
     def _cannot(self, statement: Statement, problem: Problem | None) -> Outcome:
         """No session can be had: the statement was not sent."""
         if problem is not None:
-            self.results.messages.append(Message(statement.text, Lost(problem)))
+            self.results.say(Message(statement.text, Lost(problem)))
         return Outcome(Status.ERROR, statement=statement, said="it was not sent: there is no session")
 
     # --- transactions

@@ -157,7 +157,7 @@ def _running(desk: Desk, now: float) -> tuple[list[Piece], list[Piece]]:
     count = f"statement {running.number:,}: " if running.number > 1 or not running.last else ""
     elapsed = f"{max(0.0, now - running.began):.0f} s"
     current = desk.results.current
-    rows = f" · {current.read:,} rows" if current is not None else ""
+    rows = f" · {current.read:,} row{'' if current.read == 1 else 's'}" if current is not None else ""
     cancel: list[Piece] = [("ctrl+c", "key"), (" cancel", "dim")]
     if running.asking:
         return [("? ", "warn"), (f"{count}waits for your yes", "warn")], []
@@ -187,7 +187,9 @@ def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
     if connection.phase is Phase.LOST and connection.problem is not None:
         problem = connection.problem
         why = f" ({one_line(problem.evidence)})" if problem.evidence else ""
-        return [("◍ ", "warn"), (f"{one_line(problem.what)}{why}: {one_line(problem.remedy)}", "warn")], []
+        return [("◍ ", "warn"), (f"{one_line(problem.what)}{why}", "warn")], [
+            ("  f5", "key"), (f" opens a new one with {connection.way.text}", "dim"),
+        ]  # fmt: skip
     outcome = desk.outcome
     if outcome is None:
         source = one_line(connection.source)

@@ -209,6 +209,11 @@ class Run:
         """Tells somebody else of what is new."""
         self._changed = changed
 
+    def say(self, message: Message) -> None:
+        """Tells of what happened beside what statements bring: that one was not sent."""
+        self.messages.append(message)
+        self._changed()
+
     def stop(self) -> None:
         """Gives up what is not read yet: the statement ends on the server, and the result says so.
 
