@@ -188,7 +188,7 @@ def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
         problem = connection.problem
         why = f" ({one_line(problem.evidence)})" if problem.evidence else ""
         return [("◍ ", "warn"), (f"{one_line(problem.what)}{why}", "warn")], [
-            ("  f5", "key"), (f" opens a new one with {connection.way.text}", "dim"),
+            ("  f5", "key"), (" opens a new one", "dim"),
         ]  # fmt: skip
     outcome = desk.outcome
     if outcome is None:

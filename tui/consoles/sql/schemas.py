@@ -5,6 +5,7 @@ A catalogue read inside of a person's transaction would fail with it, and hold i
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -44,6 +45,7 @@ class Schemas:
         self._changed = changed
         self._ahead = ahead
         self._session: Renewing | None = None
+        self._following = asyncio.Lock()
 
     async def follow(self) -> bool:
         """Begins anew where the console works on another member or database by now.
@@ -51,6 +53,11 @@ class Schemas:
         Returns:
             Whether it is another catalogue than before.
         """
+        # Two who notice it at once must not open two sessions.
+        async with self._following:
+            return await self._follow()
+
+    async def _follow(self) -> bool:
         facts, login = self._connection.facts, self._connection.login
         if facts is None or login is None or self._same(facts):
             return False
