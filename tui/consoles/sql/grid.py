@@ -274,7 +274,7 @@ way of the terminal (OSC 52), x exports to a file."""
 
     def go(self, row: int, at: int) -> None:
         """Puts the cursor on a cell, as near as there is one: position of the row, place among the columns shown."""
-        if self.view is None or not len(self.view) or not self.layout_.shown:
+        if self.view is None or not self.layout_.shown:
             return
         row = max(0, min(row, len(self.view) - 1))
         at = max(0, min(at, len(self.layout_.shown) - 1))
