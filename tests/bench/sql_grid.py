@@ -115,9 +115,10 @@ def main() -> None:
     print(figures.read_text())
     figures.unlink()
     late.sort()
+    latest = ", ".join(f"{each * 1e3:.0f}" for each in late[-5:])
     print(
         f"{len(late)} keys meanwhile: median {late[len(late) // 2] * 1e3:.0f} ms, p99 "
-        f"{late[min(len(late) - 1, int(len(late) * 0.99))] * 1e3:.0f} ms, the latest {', '.join(f'{each * 1e3:.0f}' for each in late[-5:])} ms; "
+        f"{late[min(len(late) - 1, int(len(late) * 0.99))] * 1e3:.0f} ms, the latest {latest} ms; "
         f"{sent:,} bytes to the terminal"
     )
 
