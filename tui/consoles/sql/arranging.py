@@ -42,7 +42,6 @@ class ArrangedPane(Vertical):
         Binding("equals_sign", "same(False)", "Only this value", show=False, id="result.same"),
         Binding("exclamation_mark", "same(True)", "All but this value", show=False, id="result.other"),
         Binding("s", "sort", "Sort", id="result.sort"),
-        Binding("c", "columns", "Columns", id="result.columns"),
         Binding("o", "go_to_column", "Go to a column", show=False, id="result.go-to-column"),
         Binding("number_sign", "ask('jump')", "Go to a row", show=False, id="result.jump"),
     ]
