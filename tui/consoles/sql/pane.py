@@ -100,7 +100,7 @@ class ResultPane(ArrangedPane):
         if result is None or view is None:
             self.foot.show(())
             return
-        if view.unseen and not self._extending and (view.sort is None or not result.open):
+        if view.unseen and not self._extending and not self._ordering and (view.sort is None or not result.open):
             self._extending = True
             self._extend(view)
         self.grid.grown(reading=result.state is State.READING)
