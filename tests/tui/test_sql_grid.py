@@ -16,8 +16,8 @@ from workload_fakes import screen_text, still
 
 from tui.consoles.sql.cellview import CellView
 from tui.consoles.sql.grid import ResultGrid
-from tui.consoles.sql.resultset import State
-from tui.services.sql.model import Column, Done, Look, Notice, ServerError
+from tui.consoles.sql.resultset import Run, State
+from tui.services.sql.model import Column, Done, Look, Notice, ServerError, Wire
 
 
 def lines(grid: ResultGrid) -> list[str]:
@@ -63,14 +63,15 @@ async def test_rows_that_come_below_the_screen_paint_nothing(refreshed: list[tup
         await until(pilot, lambda: "1,000 rows of more" in results.pane.foot.text)
         await still(app, pilot)
         grid = results.pane.grid
-        # The first thousand have numbers of four digits, and so do the next.
-        results.run.sets[0].want(9000)
-        refreshed.clear()
-        gutter = grid._gutter
-        await until(pilot, lambda: len(results.run.sets[0].store) >= 9000)
+        results.run.sets[0].want(3000)
+        await until(pilot, lambda: "3,000 rows of more" in results.pane.foot.text)
         await still(app, pilot)
-        assert gutter == grid._gutter
+        refreshed.clear()
+        results.run.sets[0].want(9000)  # numbers of four digits, as before
+        await until(pilot, lambda: "9,000 rows of more" in results.pane.foot.text)
+        await still(app, pilot)
         assert refreshed == []
+        assert grid.virtual_size.height == 9001
 
 
 async def test_rows_that_come_on_screen_paint_their_lines_only(refreshed: list[tuple[Region, ...]]) -> None:
@@ -401,3 +402,52 @@ async def test_no_rows_are_said() -> None:
         assert results.pane.foot.text.startswith("0 rows")
         await pilot.press("down", "enter", "y", "s", "=", "G")
         await still(app, pilot)
+
+
+async def test_a_sorted_result_is_sorted_anew_when_it_is_read_to_its_end() -> None:
+    app = results_app()
+    async with app.run_test(size=(140, 24)) as pilot:
+        results = await show_results(pilot, ("select", lambda: events_of(order, 5000)))
+        pane = results.pane
+        await pilot.press("s")
+        await until(pilot, lambda: pane.grid.view.sort is not None)
+        await pilot.press("s")
+        await until(pilot, lambda: pane.grid.view.sort.descending)
+        await pilot.press("G")
+        await until(pilot, lambda: results.run.sets[0].state is State.ENDED and not pane.grid.view.unseen)
+        await pilot.press("g")
+        await still(app, pilot)
+        assert lines(pane.grid)[1].startswith("▌5000  4999 ")
+        pane.foot.hush()
+        assert pane.foot.text.startswith("5,000 rows · 12 ms · all · by id ▼")
+        assert "fetched" not in pane.foot.text
+
+
+async def test_another_run_gives_up_what_the_one_before_left_unread() -> None:
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select", lambda: events_of(order, 5000)))
+        before = results.run.sets[0]
+        results.show(Run(), wire=Wire.MYSQL)
+        await app.taking
+        assert before.state is State.STOPPED
+        await still(app, pilot)
+        assert "nothing yet" in screen_text(app)
+
+
+async def test_an_export_is_cancelled_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select * from orders", lambda: events_of(order, 10_000_000)))
+        await pilot.press("x")
+        await still(app, pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: results.run.sets[0].read > 5000)
+        assert [each.name[-5:] for each in tmp_path.iterdir()] == [".part"]
+        await pilot.press("escape")
+        await until(pilot, lambda: results.run.sets[0].state is State.PAUSED)
+        await still(app, pilot)
+        assert list(tmp_path.iterdir()) == []
+        assert "of more" in results.pane.foot.text
+        assert results.pane.grid.has_focus

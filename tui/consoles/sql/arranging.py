@@ -42,7 +42,6 @@ class ArrangedPane(Vertical):
         Binding("equals_sign", "same(False)", "Only this value", show=False, id="result.same"),
         Binding("exclamation_mark", "same(True)", "All but this value", show=False, id="result.other"),
         Binding("s", "sort", "Sort", id="result.sort"),
-        Binding("c", "columns", "Columns", id="result.columns"),
         Binding("o", "go_to_column", "Go to a column", show=False, id="result.go-to-column"),
         Binding("number_sign", "ask('jump')", "Go to a row", show=False, id="result.jump"),
     ]
@@ -52,6 +51,7 @@ class ArrangedPane(Vertical):
         self.result: ResultSet | None = None
         self._asked = ""
         self._sought = ""
+        self._ordering = 0  # sorts and filters that are under way: one that is given up ends after the next began
 
     def compose(self) -> ComposeResult:
         """The grid, the row as a list, the two lines."""
@@ -170,12 +170,16 @@ class ArrangedPane(Vertical):
         """Shows the rows that fit, in an order; a long one leaves keys and frames their turn."""
         if (view := self.grid.view) is None:
             return
+        self.workers.cancel_group(self, "extend")
+        self._ordering += 1
         self.foot.tell(f"{'sorting' if sort != view.sort else 'filtering'} {len(view.store):,} rows…", seconds=0)
         try:
             await view.apply(filters, sort)
         except ValueError as error:
             self.foot.tell(str(error), ink="failing")
             return
+        finally:
+            self._ordering -= 1
         self.foot.hush()
         if view is self.grid.view:
             self.grid.reordered()

@@ -64,7 +64,9 @@ class Foot(Widget):
         left: Cell = ((" ", ""), *(self._told or self._left))
         room = width - width_of(left) - 3
         right = (
-            fit((*self._right, (" ", "")), min(room, width_of(self._right) + 1)) if room > 6 and not self._told else []
+            fit((*self._right, (" ", "")), min(room, width_of(self._right) + 1), keep="end")
+            if room > 6 and not self._told
+            else []
         )
         taken = sum(width_of(text) for text, _ in right)
         return strip_of([*fit(left, width - taken), *right], inks(self.app), ground, width)

@@ -61,8 +61,7 @@ way of the terminal (OSC 52), x exports to a file."""
         Binding("home,g", "first", "First row", show=False, id="result.first"),
         Binding("end,G", "last", "Last row; reads on to it", show=False, id="result.last"),
         Binding("enter", "open", "Cell", id="result.open"),
-        Binding("v", "mark", "Mark", id="result.mark"),
-        Binding("V", "mark_rows", "Mark rows", show=False, id="result.mark-rows"),
+        Binding("V", "mark(True)", "Mark rows", show=False, id="result.mark-rows"),
         Binding("w", "widen(True)", "Wider", show=False, id="result.widen"),
         Binding("W", "widen(False)", "Narrower", show=False, id="result.narrow"),
     ]
@@ -274,7 +273,7 @@ way of the terminal (OSC 52), x exports to a file."""
 
     def go(self, row: int, at: int) -> None:
         """Puts the cursor on a cell, as near as there is one: position of the row, place among the columns shown."""
-        if self.view is None or not len(self.view) or not self.layout_.shown:
+        if self.view is None or not self.layout_.shown:
             return
         row = max(0, min(row, len(self.view) - 1))
         at = max(0, min(at, len(self.layout_.shown) - 1))
@@ -350,15 +349,8 @@ way of the terminal (OSC 52), x exports to a file."""
             self._moved(len(self.view) - 1, self._at)
             self.post_message(self.EndWanted())
 
-    def action_mark(self) -> None:
-        """Begins a range at the cursor, or drops it."""
-        self._mark(whole_rows=False)
-
-    def action_mark_rows(self) -> None:
-        """Begins a range of whole rows at the cursor, or drops it."""
-        self._mark(whole_rows=True)
-
-    def _mark(self, *, whole_rows: bool) -> None:
+    def action_mark(self, whole_rows: bool = False) -> None:
+        """Begins a range at the cursor, of cells or of whole rows, or drops it."""
         if self.marking:
             self.drop_range()
             return

@@ -43,10 +43,10 @@ class ColumnLayout:
 
     def measure(self, natural: Sequence[int], room: int) -> bool:
         """Takes what the columns ask for and the room that they have; True when that changes how they stand."""
-        before = [self.width(index) for index in self.shown[self.left : self.left + 60]], self._room
+        before = self.places(), self._room
         self._natural, self._room = natural, room
         self._fits = sum(natural[index] + GAP for index in self.shown) <= room
-        return before != ([self.width(index) for index in self.shown[self.left : self.left + 60]], room)
+        return before != (self.places(), room)
 
     def width(self, index: int) -> int:
         """Cells that a column takes; never more than there is room for."""

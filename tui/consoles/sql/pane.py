@@ -62,6 +62,8 @@ class ResultPane(ArrangedPane):
         Binding("y", "copy", "Copy", id="result.copy"),
         Binding("Y", "copy_cell", "Copy the cell", show=False, id="result.copy-cell"),
         Binding("x", "export", "Export", id="result.export"),
+        Binding("v", "mark", "Mark", id="result.mark"),
+        Binding("c", "columns", "Columns", id="result.columns"),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -98,7 +100,7 @@ class ResultPane(ArrangedPane):
         if result is None or view is None:
             self.foot.show(())
             return
-        if view.unseen and not self._extending and (view.sort is None or not result.open):
+        if view.unseen and not self._extending and not self._ordering and (view.sort is None or not result.open):
             self._extending = True
             self._extend(view)
         self.grid.grown(reading=result.state is State.READING)
@@ -182,6 +184,10 @@ class ResultPane(ArrangedPane):
         grid = self.grid
         if (found := grid.cell) is not None and grid.view is not None:
             self.app.push_screen(CellView(*found, grid.view.number(grid.position) + 1))
+
+    def action_mark(self) -> None:
+        """Begins a range at the cursor, or drops it."""
+        self.grid.action_mark()
 
     def action_record(self) -> None:
         """Shows the row as a list, or goes back to the grid."""

@@ -151,8 +151,8 @@ def _steps(
     step: list[Piece] = [(lead, "frame"), (one_line(node.label), "strong")]
     if node.target:
         step += [(" on ", "dim"), (one_line(node.target), "key")]
-    yield Line((*figures, *step))
     blank: Piece = (" " * room, "")
+    yield Line((*figures, *step), room + len(below) + 4, (blank, (below, "frame"), ("    ", "")))
     # What is told of a step stands below it; the line to its children goes through.
     through = below + ("│ " if node.children else "  ")
     left: tuple[Piece, ...] = (blank, (through, "frame"), ("  ", ""))

@@ -320,7 +320,7 @@ def said_of(result: ResultSet) -> str:
             size = f"{result.store.used >> 20} MB"
             return f"{count} of more · {size} of memory are spent: end reads on all the same, x exports{tail}"
         case State.FAILED:
-            return f"{count}, then an error: see the messages{tail}"
+            return f"{count}, then an error: m shows it{tail}"
         case State.STOPPED:
             return f"{count} of more · given up, the rest was not read{tail}"
     return f"{count} · {seconds(result.seconds)} · all{tail}"

@@ -47,7 +47,7 @@ def fits(text: str) -> str:
     Raises:
         TooLong: no terminal would take it.
     """
-    size = len(base64.b64encode(text.encode("utf-8", "replace")))
+    size = len(text) if len(text) > CLIPBOARD else len(base64.b64encode(text.encode("utf-8", "replace")))
     if size > CLIPBOARD:
         raise TooLong(f"{size:,} bytes are more than terminals take at once ({CLIPBOARD:,}): x exports to a file")
     return text
