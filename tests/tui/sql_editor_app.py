@@ -92,9 +92,16 @@ class EditorApp(OrderedKeys, FrugalApp):
         workbench = Workbench(self.wire, store, history, clock=self.clock)
         await self.push_screen(Desk(workbench))
         workbench.set_source(self.source)
+        self.app_resume_signal.subscribe(self, lambda _: self.redraw())
         if self.first:
             workbench.editor.load_text(self.first)
         workbench.editor.focus()
+
+    def redraw(self) -> None:
+        """As the app does it when somebody else had the terminal."""
+        if self._frames is not None:
+            self._frames.invalidate()
+        self.screen.refresh()
 
     @property
     def workbench(self) -> Workbench:

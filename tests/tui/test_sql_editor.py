@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 from sql_editor_app import EditorApp, Still
+from textual import events
 from textual.drivers.headless_driver import HeadlessDriver
 from workload_fakes import still
 
@@ -246,8 +247,9 @@ async def test_a_paste_of_ten_thousand_lines() -> None:
     app = EditorApp()
     async with app.run_test(size=(80, 24)) as pilot:
         text = "\r\n".join(f"insert into t values ({n}, 'x');" for n in range(10_000))
-        app.editor.put(text)
+        app.editor.post_message(events.Paste(text))
         await pilot.pause()
+        await still(app, pilot)
         assert app.editor.sql.line_count == 10_000
         assert app.editor.text == text.replace("\r\n", "\n")
         assert app.editor.cursor_location[0] == 9_999
@@ -321,6 +323,23 @@ async def test_completions_open_follow_and_close() -> None:
         assert app.editor.text.endswith("cus")
 
 
+@pytest.mark.parametrize("line", [1, 15, 22, 40])
+@pytest.mark.parametrize("size", [(80, 24), (60, 15), (30, 8)])
+async def test_the_list_never_covers_what_is_typed(line: int, size: tuple[int, int]) -> None:
+    app = EditorApp("\n" * 50)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app.editor.go_to_line(line)
+        await pilot.press(*"select", "space", *"or")
+        await still(app, pilot)
+        region, cursor = app.workbench.completions.region, app.editor.cursor_screen_offset
+        assert app.workbench.completions.is_open
+        assert region.height >= 1
+        assert not region.y <= cursor.y < region.bottom
+        assert region.x >= 0
+        assert region.right <= size[0]
+
+
 async def test_names_that_come_later_are_offered() -> None:
     source = Still()
     columns = source.names.columns.pop(("public", "orders"))
@@ -331,6 +350,19 @@ async def test_names_that_come_later_are_offered() -> None:
         source.names.columns["public", "orders"] = columns
         app.workbench.completions.names_changed()
         assert [one.name for one in app.workbench.completions.candidates] == ["id", "total", "customer"]
+
+
+async def test_a_statement_of_a_million_characters_does_not_hold_the_list() -> None:
+    app = EditorApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.editor.put("insert into t values " + ",".join(f"({n}, 'x')" for n in range(60_000)) + " returning order")
+        begin, text, cursor = app.editor.sql.around(app.editor.cursor_location)
+        assert len(text) <= 10_000
+        assert text[:cursor].endswith(" returning order")
+        assert app.editor.sql.index(begin) + cursor == app.editor.cursor_index
+        await pilot.press("_")
+        await pilot.pause()
+        assert "order_total" in [one.name for one in app.workbench.completions.candidates]
 
 
 async def test_nothing_is_offered_in_strings_and_comments() -> None:
@@ -396,6 +428,22 @@ async def test_a_buffer_is_kept_while_it_is_written(monkeypatch: pytest.MonkeyPa
             if files := list((paths.state_dir() / "buffers").rglob("*.json")):
                 break
         assert json.loads(files[0].read_text())["text"] == "select"
+
+
+async def test_a_long_buffer_is_looked_through_beside_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.consoles.sql.editor.workbench.KEEP", 0.05)
+    app = EditorApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.editor.put("insert into t values (1);\n" * 2000 + "alter user me password 'hunter2';")
+        for _ in range(100):
+            await pilot.pause(0.02)
+            if files := list((paths.state_dir() / "buffers").rglob("*.json")):
+                break
+        kept = json.loads(files[0].read_text())
+        assert kept["secret"]
+        assert kept["text"].endswith("password '…';")
+        await pilot.pause(0.1)
+        assert app.workbench._unkept == {}
 
 
 async def test_closing_asks_when_something_would_be_lost() -> None:
@@ -468,6 +516,18 @@ async def test_the_history_is_searched_and_hands_over() -> None:
         assert app.editor.text == "select 0;\n\nselect 1\nfrom t;"
         assert app.focused is app.editor
         assert app.ran == []
+
+
+@pytest.mark.parametrize(
+    ("kept", "put"),
+    [("select 1", "select 1;"), ("select 1; ", "select 1; "), ("select 1 -- x", "select 1 -- x\n;"),
+     ("select 1 /* ; */", "select 1 /* ; */;"), ("select ';", "select ';;")],
+)  # fmt: skip
+async def test_what_comes_back_is_one_statement_of_its_own(kept: str, put: str) -> None:
+    app = EditorApp("select 0")
+    async with app.run_test(size=(80, 24)):
+        app.workbench.put_statement(kept)
+        assert app.editor.text == f"select 0;\n\n{put}"
 
 
 async def test_a_snippet_is_kept_and_taken() -> None:

@@ -135,14 +135,29 @@ class BufferStore:
         self._lock(buffer.ident)
         return buffer
 
+    def keepable(self, text: str) -> tuple[str, bool]:
+        """The text as it may be kept, and whether something was left out. At 10,000 new statements it takes half a
+        second: a thread may do it.
+        """
+        return self._keeper.keepable(text[:LARGEST])
+
     def keep(self, buffer: Buffer, text: str, cursor: int) -> None:
-        """Writes a buffer's file, in one step. That it cannot be written is told by `problem`."""
-        if not text and buffer.path is None:
+        """Keeps a buffer as it is now."""
+        self.write(buffer, *self.keepable(text), cursor)
+
+    def write(self, buffer: Buffer, kept: str, secret: bool, cursor: int) -> None:
+        """Writes a buffer's file, in one step. That it cannot be written is told by `problem`.
+
+        Args:
+            buffer: which.
+            kept: what `keepable` gave.
+            secret: what it gave as well.
+            cursor: index in the text.
+        """
+        buffer.text, buffer.secret, buffer.cursor = kept, secret, cursor
+        if not kept and buffer.path is None:
             self._remove(f"{buffer.ident}.json")
-            buffer.text = ""
             return
-        kept, buffer.secret = self._keeper.keepable(text[:LARGEST])
-        buffer.text, buffer.cursor = kept, cursor
         told = {
             "number": buffer.number,
             "text": kept,

@@ -72,7 +72,7 @@ class Completions(Widget):
     DEFAULT_CSS: ClassVar[str] = """
     Completions {
         overlay: screen;
-        constrain: inside inflect;
+        constrain: inside none;
         position: absolute;
         display: none;
         width: auto;
@@ -91,6 +91,7 @@ class Completions(Widget):
         self._begin = (0, 0)
         self._at = 0
         self._top = 0
+        self._rows = ROWS
         self._chosen = False  # somebody went through the list: enter takes the marked one
         self._asked = False
         self._waits = False  # for names that are being read
@@ -178,12 +179,15 @@ class Completions(Widget):
         width = min(WIDEST, max(NARROWEST, max(map(sum, zip(names, details, strict=True))) + 6))
         # An open list only grows wider: one that changes its shape at each letter is hard to read.
         width = max(width, self._shape[0])
-        height = min(ROWS, len(self.candidates))
         cursor = self._editor.cursor_screen_offset
+        room = self.screen.size.height - 1 - cursor.y
+        height = self._rows = max(1, min(ROWS, len(self.candidates), max(room, cursor.y)))
         _, column = self._editor.cursor_location
         line = self._editor.sql.get_line(self._editor.cursor_location[0])
         typed = column - self._start_column(line, column)
-        place = Offset(max(0, cursor.x - typed - 3), cursor.y + 1)
+        # Above the line where there is no room below it; never over what is typed.
+        top = cursor.y + 1 if height <= room or room >= cursor.y else max(0, cursor.y - height)
+        place = Offset(max(0, cursor.x - typed - 3), top)
         self._keep_in_sight()
         if (width, height) != self._shape or not self.display or self.absolute_offset != place:
             self._shape = (width, height)
@@ -199,7 +203,7 @@ class Completions(Widget):
         return start
 
     def _keep_in_sight(self) -> None:
-        rows = min(ROWS, len(self.candidates))
+        rows = min(self._rows, len(self.candidates))
         self._top = max(0, min(max(self._top, self._at - rows + 1), self._at, len(self.candidates) - rows))
 
     def render_line(self, y: int) -> Strip:
@@ -213,7 +217,7 @@ class Completions(Widget):
         sign, ink = _SIGNS[one.offer]
         here = at == self._at
         more = " "
-        if y == ROWS - 1 and at < len(self.candidates) - 1:
+        if y == self._rows - 1 and at < len(self.candidates) - 1:
             more = "▾"
         elif y == 0 and at:
             more = "▴"

@@ -21,6 +21,8 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 _STEP = 64
 #: Lines looked through in each direction for the statement around the cursor.
 _AROUND = 200
+#: Characters of it at most.
+_LONGEST = 10_000
 _versions = itertools.count()
 
 
@@ -133,8 +135,12 @@ class SqlDocument(Document):
             if ends := [at for at in self._ends(number) if number > row or at > column]:
                 end = (number, ends[0] - 1)
                 break
-        text = self.get_text_range(begin, end)
-        return begin, text, len(self.get_text_range(begin, place))
+        text, before = self.get_text_range(begin, end), len(self.get_text_range(begin, place))
+        if len(text) > _LONGEST:  # a pasted INSERT of a million values: what is near has to do
+            first = max(0, before - _LONGEST // 2)
+            begin = self.place(self.index(begin) + first)
+            text, before = text[first : before + _LONGEST // 2], before - first
+        return begin, text, before
 
     def _ends(self, row: int) -> list[int]:
         line = self._lines[row]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -18,23 +19,23 @@ from tui.consoles.sql.editor.editor import SqlEditor
 from tui.consoles.sql.editor.filing import Filing
 from tui.consoles.sql.editor.finding import FindLine
 from tui.consoles.sql.editor.history import HistoryScreen
-from tui.consoles.sql.editor.prompts import Prompt
+from tui.consoles.sql.editor.shelf import Shelf
 from tui.consoles.sql.editor.tabs import BufferTab, BufferTabs
 from tui.problem import Problem, ProblemError
-from tui.screens.chooser import Choice, Chooser
 from tui.screens.forwards.question import Question
-from tui.services.sql import snippets
+from tui.services.sql.language.lexer import Kind, scan
 from tui.widgets.ink import Piece
 
 if TYPE_CHECKING:
     from textual.timer import Timer
 
-    from tui.services.sql.history import Entry, History
+    from tui.services.sql.history import History
     from tui.services.sql.model import Wire
 
 #: Seconds after the last key until a buffer is kept; and at most, while somebody goes on typing.
 KEEP, AT_MOST = 0.8, 5.0
-_KEEP_SNIPPET = "\0keep"
+#: Characters of a text in which secrets are looked for at once.
+_LONG = 40_000
 
 
 class Workbench(Vertical):
@@ -76,6 +77,7 @@ class Workbench(Vertical):
         self._keeping: Timer | None = None
         self._told = False
         self._filing = Filing(self)
+        self._shelf = Shelf(self)
 
     def compose(self) -> ComposeResult:
         """The tabs, an editor for each buffer that was looked at, the line for finding, the completions."""
@@ -128,13 +130,15 @@ class Workbench(Vertical):
     def put_statement(self, text: str) -> None:
         """Puts a statement below the one at the cursor, with the cursor behind it; it is not run."""
         editor = self.editor
-        statement = text if text.rstrip().endswith(";") else f"{text};"
+        statement = _ended(text, self._wire)
         piece = editor.statement()
         if piece is None:
             editor.put(statement)
         else:
             end = editor.sql.place(piece.end + len(piece.delimiter))
-            editor.replace(f"\n\n{statement}", end, end, maintain_selection_offset=False)
+            # What was not ended yet would go on in the new one.
+            rest = "" if piece.delimiter else _ended(piece.text, self._wire)[len(piece.text) :]
+            editor.replace(f"{rest}\n\n{statement}", end, end, maintain_selection_offset=False)
             editor.history.checkpoint()
         self.screen.set_focus(editor)
 
@@ -197,19 +201,40 @@ class Workbench(Vertical):
         if self._keeping is None or self._clock() - first < AT_MOST:
             if self._keeping is not None:
                 self._keeping.stop()
-            self._keeping = self.set_timer(KEEP, self._keep_soon)
+            self._keeping = self.set_timer(KEEP, self._start_keeping)
 
-    def _keep_soon(self) -> None:
+    def _start_keeping(self) -> None:
+        self.run_worker(self._keep_soon(), group="keep", exit_on_error=False)
+
+    async def _keep_soon(self) -> None:
         self._keeping = None
-        self.keep_all()
+        for ident in list(self._unkept):
+            editor = self._editors.get(ident)
+            if editor is not None and len(editor.text) > _LONG:
+                await self._keep_long(ident, editor)
+            else:
+                self._keep(ident)
         self._tell()
 
     def _keep(self, ident: str) -> None:
         self._unkept.pop(ident, None)
-        editor = self._editors.get(ident)
-        buffer = next((one for one in self._buffers if one.ident == ident), None)
+        editor, buffer = self._editors.get(ident), self._named(ident)
         if editor is not None and buffer is not None:
             self._store.keep(buffer, editor.text, editor.cursor_index)
+
+    async def _keep_long(self, ident: str, editor: SqlEditor) -> None:
+        """Looks for secrets in a thread, so that nobody's keys wait."""
+        version, cursor = editor.sql.version, editor.cursor_index
+        kept = await asyncio.to_thread(self._store.keepable, editor.text)
+        buffer = self._named(ident)
+        if buffer is None or self._editors.get(ident) is not editor:
+            return  # closed meanwhile
+        self._store.write(buffer, *kept, cursor)
+        if editor.sql.version == version:
+            self._unkept.pop(ident, None)
+
+    def _named(self, ident: str) -> Buffer | None:
+        return next((one for one in self._buffers if one.ident == ident), None)
 
     async def action_new(self) -> None:
         """Opens an empty buffer."""
@@ -310,6 +335,11 @@ class Workbench(Vertical):
         message.stop()
         self.completions.close()
 
+    @on(SqlEditor.NothingToRun)
+    def _nothing(self, message: SqlEditor.NothingToRun) -> None:
+        message.stop()
+        self.app.notify("There is no statement at the cursor", markup=False)
+
     def action_find(self) -> None:
         """Opens the line for finding."""
         self.completions.close()
@@ -324,45 +354,13 @@ class Workbench(Vertical):
 
     def action_history(self) -> None:
         """Lists what was asked before."""
-        self.app.push_screen(HistoryScreen(self._history, self._wire, self._from_history, self._clock()))
-
-    def _from_history(self, entry: Entry) -> None:
-        self.put_statement(entry.statement)
+        self.app.push_screen(
+            HistoryScreen(self._history, self._wire, lambda entry: self.put_statement(entry.statement), self._clock())
+        )
 
     def action_snippets(self) -> None:
-        """Lists the snippets; the first line keeps what is written as a new one."""
-        found, problems = snippets.read_all()
-        for problem in problems:
-            self.fail(problem)
-        kept = self._worth_keeping()
-        choices = [Choice(str(number), one.name, one.about) for number, one in enumerate(found)]
-        if kept:
-            what = "the selection" if not self.editor.selection.is_empty else "the statement at the cursor"
-            choices.append(Choice(_KEEP_SNIPPET, f"keep {what} …", "under a name"))
-        chooser = Chooser("Snippets", choices, hint="type to narrow")
-
-        def chosen(value: str | None) -> None:
-            if value == _KEEP_SNIPPET:
-                self._ask_name(kept)
-            elif value is not None:
-                self.put_statement(found[int(value)].text.rstrip())
-
-        self.app.push_screen(chooser, chosen)
-        if not choices:
-            chooser.call_after_refresh(chooser.set_choices, (), f"none yet: files *.sql in {snippets.folder()}")
-
-    def _worth_keeping(self) -> str:
-        if chosen := self.editor.selected_text.strip():
-            return chosen
-        piece = self.editor.statement()
-        return f"{piece.text}{piece.delimiter}" if piece is not None else ""
-
-    def _ask_name(self, text: str) -> None:
-        def keep(name: str) -> None:
-            snippets.save(name.strip(), text)
-            self.app.notify(f"Kept as {name.strip()}", markup=False)
-
-        self.app.push_screen(Prompt("Keep as a snippet", "", keep, word="keep it"))
+        """Lists the snippets; the last line keeps what is written as a new one."""
+        self._shelf.open()
 
     def action_outside(self) -> None:
         """Hands the buffer to the person's own editor."""
@@ -373,3 +371,13 @@ class Workbench(Vertical):
             self.fail(error.problem)
             return
         self.editor.take_over(changed)
+
+
+def _ended(text: str, wire: Wire) -> str:
+    """A statement with its semicolon, on a line of its own where the last one ends with a comment."""
+    tokens = scan(text, wire)[0]
+    if not tokens or text[tokens[-1].start : tokens[-1].end] == ";":
+        return text
+    if tokens[-1].kind is Kind.COMMENT and not text.rstrip().endswith("*/"):
+        return f"{text}\n;"
+    return f"{text};"
