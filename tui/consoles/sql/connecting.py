@@ -100,6 +100,7 @@ class Connection:
         self._changed = changed
         self._clock = clock
         self._login: Login | None = None
+        self._lock = asyncio.Lock()
 
     # --- what is known
 
@@ -128,9 +129,9 @@ class Connection:
         return self._login.source if self._login is not None else ""
 
     @property
-    def seconds(self) -> float:
-        """For how long `phase` has been."""
-        return self._clock() - self.since
+    def opening(self) -> bool:
+        """Whether a session is being opened."""
+        return self._lock.locked()
 
     def turn(self, phase: Phase, problem: Problem | None = None) -> None:
         """Takes note of another phase."""
@@ -151,8 +152,12 @@ class Connection:
         Returns:
             Whether there is one.
         """
-        await self._end()
-        self.way = way or self.way
+        async with self._lock:
+            await self._end()
+            self.way = way or self.way
+            return await self._open(as_other=as_other)
+
+    async def _open(self, *, as_other: bool) -> bool:
         try:
             login = None if as_other else self._login
             if login is None:

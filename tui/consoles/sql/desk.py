@@ -121,9 +121,10 @@ class Desk:
     def start(self, statements: Iterable[Statement]) -> bool:
         """Runs statements one after the other until one is refused; nothing when one runs already.
 
-        A result that waits with an open cursor is given up, and says so.
+        A result that waits with an open cursor is given up, and says so. While a session is being opened nothing is
+        run either: nobody knows yet which one it will be.
         """
-        if self.busy:
+        if self.busy or self.connection.opening:
             return False
         self._task = asyncio.create_task(self._run(iter(statements), self._task))
         return True
@@ -297,7 +298,7 @@ class Desk:
         Args:
             verb: BEGIN, COMMIT or ROLLBACK.
         """
-        if self.busy:
+        if self.busy or self.connection.opening:
             return
         before, self._task = self._task, asyncio.current_task()
         await self._make_room(before)

@@ -178,7 +178,12 @@ one; nothing is ever sent twice. What destroys is held back until you say yes (s
         message.editor.clear_error()
         self.workbench.completions.close()
         if not self.desk.start(self.desk.script(message.text, message.offset)):
-            self.tell("A statement is running: ctrl+c cancels it", "warn")
+            self.tell(self._why_not(), "warn")
+
+    def _why_not(self) -> str:
+        if self.desk.connection.opening:
+            return f"Nothing is run before there is a session: {self.desk.connection.phase}"
+        return "A statement is running: ctrl+c cancels it"
 
     def _begun(self, run: Run) -> None:
         self.results.show(run, wire=self.access.wire)
@@ -250,7 +255,7 @@ one; nothing is ever sent twice. What destroys is held back until you say yes (s
             self.remove_class("-tree")
             self.results.main().focus()
         else:
-            self.tell("A statement is running: ctrl+c cancels it", "warn")
+            self.tell(self._why_not(), "warn")
 
     @on(CataloguePane.Failed)
     def _unread(self, message: CataloguePane.Failed) -> None:
