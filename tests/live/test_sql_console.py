@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from conftest import KUBECONFIG
+from conftest import KUBECONFIG, apply, kubectl
 
 sys.path.append(str(Path(__file__).parents[1] / "tui"))
 from process import Program
@@ -60,10 +60,10 @@ def database() -> str:
 
 
 @asynccontextmanager
-async def console(workload: str, size: tuple[int, int] = WIDE) -> AsyncIterator[Program]:
+async def console(workload: str, size: tuple[int, int] = WIDE, namespace: str = NAMESPACE) -> AsyncIterator[Program]:
     """A console, opened from the overview by its keys."""
-    async with Program("-n", NAMESPACE, "--layout", "table", kubeconfig=KUBECONFIG, size=size) as program:
-        await program.until(r"● live +5 w")
+    async with Program("-n", namespace, "--layout", "table", kubeconfig=KUBECONFIG, size=size) as program:
+        await program.until(r"● live +\d w")
         program.type("/")
         await program.until("/ words, all of them")
         program.type(workload)
@@ -198,3 +198,49 @@ async def test_one_may_not_read_the_secret_and_is_asked_once(tmp_path: Path) -> 
         assert "get secrets/orders-mysql" in " ".join(program.text.split()).replace("│ │ ", "")
         program.type(ESCAPE)
         await program.until("may not be read")
+
+
+def server(namespace: str) -> None:
+    """A MySQL of one pod that keeps nothing, in a namespace of the test's own."""
+    start = (
+        "mkdir -p /run/mysqld /tmp/data; "
+        "mariadb-install-db --user=root --datadir=/tmp/data --auth-root-authentication-method=normal >/dev/null; "
+        "printf '%s\\n' \"CREATE USER IF NOT EXISTS root@'%';\" \"GRANT ALL ON *.* TO root@'%';\" >/tmp/init.sql; "
+        "exec mariadbd --user=root --datadir=/tmp/data --bind-address=0.0.0.0 --skip-name-resolve"
+        " --init-file=/tmp/init.sql"
+    )
+    container = {
+        "name": "mysql", "image": "mysql:8.4", "imagePullPolicy": "IfNotPresent", "command": ["bash", "-c", start],
+        "env": [{"name": "MYSQL_ALLOW_EMPTY_PASSWORD", "value": "1"}],
+        "ports": [{"name": "mysql", "containerPort": 3306}],
+        "readinessProbe": {"exec": {"command": ["mysql", "-h", "127.0.0.1", "-e", "SELECT 1"]}, "periodSeconds": 1},
+    }  # fmt: skip
+    labels = {"app": "mysql"}
+    pod = {"terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False, "containers": [container]}
+    apply(
+        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "namespace": namespace},
+         "spec": {"clusterIP": "None", "selector": labels, "ports": [{"name": "mysql", "port": 3306}]}},
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "shop", "namespace": namespace},
+         "spec": {"serviceName": "shop", "selector": {"matchLabels": labels},
+                  "template": {"metadata": {"labels": labels}, "spec": pod}}},
+    )  # fmt: skip
+    kubectl("-n", namespace, "rollout", "status", "statefulset/shop", "--timeout=90s")
+
+
+async def test_a_pod_that_is_deleted_takes_its_session_and_nothing_is_sent_twice(namespace: str) -> None:
+    server(namespace)
+    async with console("shop", WIDE, namespace) as program:
+        await choose(program, F9, "Begin")
+        await program.until("▶ transaction open")
+        kubectl("-n", namespace, "delete", "pod", "shop-0", "--wait=false")
+        await program.until("✗ transaction lost", 30)
+        assert re.search(r"Session with shop-0 lost, open transaction lost \(.*shop-0.*\)", program.text), program.text
+        await run(program, "SELECT 40 + 2;", "went away between two statements")
+        program.type(F5)
+        await program.until(r"1 +42", 90)
+        await program.until("This is a new session with shop-0")
+        await run(program, "SELECT sleep(90);", r"◐ running [1-9] s")
+        kubectl("-n", namespace, "delete", "pod", "shop-0", "--wait=false")
+        await program.until(r"Session with shop-0 lost", 30)
+        assert "is not known; it is not sent again" in " ".join(program.text.split())
+        await run(program, "SELECT 40 + 2;", r"1 +42", 90)
