@@ -247,7 +247,7 @@ async def test_a_paste_of_ten_thousand_lines() -> None:
     app = EditorApp()
     async with app.run_test(size=(80, 24)) as pilot:
         text = "\r\n".join(f"insert into t values ({n}, 'x');" for n in range(10_000))
-        app.editor.post_message(events.Paste(text))
+        app.post_message(events.Paste(text))
         await pilot.pause()
         await still(app, pilot)
         assert app.editor.sql.line_count == 10_000

@@ -47,7 +47,7 @@ class SqlArea(TextArea, inherit_bindings=False):
         padding: 0;
         background: $background;
         color: $foreground;
-        scrollbar-size: 1 1;
+        scrollbar-size: 0 1;
         &:focus { border: none; }
     }
     """
