@@ -120,6 +120,7 @@ class FakeSession:
         self.cancelled = asyncio.Event()
         self.gone = False
         self.before = False
+        self.deaf = False
         self.catalogue = options.application == "statetui catalogue"
 
     @property
@@ -181,7 +182,8 @@ class FakeSession:
                 yield each
 
     async def cancel(self) -> None:
-        self.cancelled.set()
+        if not self.deaf:
+            self.cancelled.set()
 
     async def alive(self) -> bool:
         return self.is_open and not self.gone

@@ -257,6 +257,47 @@ async def test_what_only_a_client_understands_is_not_sent() -> None:
         assert "--mysql" in line(screen, "activity")
 
 
+async def test_a_cancellation_that_is_not_answered_gives_the_connection_up() -> None:
+    server = FakeServer()
+    server.answers["select sleep"] = [asyncio.Event()]
+    async with opened(server) as (pilot, screen):
+        now = screen._clock()
+        screen.desk._clock = lambda: now
+        server.sessions[0].deaf = True
+        await run(pilot, screen, "select sleep(100)")
+        await until(pilot, lambda: screen.desk.busy)
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert "cancelling on the server" in line(screen, "activity")
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert screen.desk.busy, "the server has not had its time"
+        now += 3
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: not screen.desk.busy)
+        await until(pilot, lambda: screen.desk.connection.phase is Phase.LOST)
+        assert not server.sessions[0].is_open
+        assert kept(screen) == [("select sleep(100)", Status.LOST)]
+        await run(pilot, screen, "select 1")
+        await ended(pilot, screen)
+        assert server.sent == ["select sleep(100)", "select 1"]
+        assert len(server.sessions) == 2
+
+
+async def test_leaving_while_a_statement_runs_cancels_it_first() -> None:
+    server = FakeServer()
+    server.answers["select"] = [asyncio.Event()]
+    async with opened(server) as (pilot, screen):
+        await run(pilot, screen, "select sleep(100)")
+        await until(pilot, lambda: screen.desk.busy)
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, Question)
+        await pilot.press("enter")
+        await until(pilot, lambda: screen not in pilot.app.screen_stack)
+        assert kept(screen) == [("select sleep(100)", Status.CANCELLED)]
+        await until(pilot, lambda: not server.sessions[0].is_open)
+
+
 # --- transactions
 
 

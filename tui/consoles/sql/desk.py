@@ -87,6 +87,7 @@ class Desk:
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
+        self._unknown = False  # a statement was given up after it had been sent
 
     # --- what is known
 
@@ -155,7 +156,8 @@ class Desk:
             return
         # The statements of a script must be read to their end: the next one waits for it.
         self.results = Run(first=FIRST if second is None else None, changed=self._changed)
-        self._stopped, self.outcome = False, None
+        self._stopped = self._unknown = False
+        self.outcome = None
         self._begun(self.results)
         began, number, done, statement = self._clock(), 0, 0, first
         outcome = Outcome(Status.CANCELLED, statement=first, said="it was given up before it was sent")
@@ -171,6 +173,11 @@ class Desk:
                 statement, second = second, next(statements, None)
                 if number % 64 == 0:
                     await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            if self._unknown:
+                outcome = Outcome(Status.LOST, statement=statement, said=_UNKNOWN, seconds=self._clock() - began)
+                self._keep(outcome)
+            raise
         finally:
             self.running = None
             rest = "nothing after it was sent" if second is not None else ""
@@ -327,6 +334,7 @@ class Desk:
             return
         if running.cancelling is not None:
             if self._clock() - running.cancelling >= PATIENCE and self._task is not None:
+                self._unknown = session is not None and session.is_open
                 self._task.cancel()
                 await self.connection.close()
                 self.connection.turn(Phase.LOST, _GIVEN_UP)
@@ -351,6 +359,7 @@ class Desk:
         await self.connection.close()
 
 
+_UNKNOWN = "what became of the statement is not known; it is not sent again"
 _GIVEN_UP = Problem(
     Cause.TIMEOUT, "The server did not answer the cancellation, and the connection was given up", "",
     "What became of the statement is not known; it is not sent again. The next one opens a new session.",
