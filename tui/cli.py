@@ -307,7 +307,16 @@ def _demo(arguments: argparse.Namespace, settings: Settings) -> int:
 
         return demo_check.run(replace(options, kubeconfig=kubeconfig))
 
-    return demo.run(demo.Request(arguments.mode, arguments.yes), screen, check)
+    def prepare() -> None:
+        # Imports take about as long as the sandbox does.
+        if arguments.mode == "check":
+            from tui.commands import demo_check  # noqa: F401, PLC0415
+        if arguments.mode == "screen":
+            prepare_screen(settings)
+            from tui.screens import app  # noqa: F401, PLC0415
+            from tui.systems import live  # noqa: F401, PLC0415
+
+    return demo.run(demo.Request(arguments.mode, arguments.yes), screen, check, prepare)
 
 
 def _settings_file(arguments: argparse.Namespace) -> str | None:

@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import re
-import secrets
 import selectors
 import socket
 import statistics
@@ -26,8 +25,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "live"), str(Path(__file__).parent)]
-import peer  # noqa: E402  (the path is set above)
+from tests.contract import forwarding, peer
+from tests.contract.clusters import RealCluster, own_namespace
 
 HERE = Path(__file__).parent
 MB, GB = 1e6, 1e9
@@ -256,14 +255,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1 << 30, help="bytes for each throughput figure")
     parser.add_argument("--only", default="streams,trips,connects,stalled")
     arguments = parser.parse_args()
-    os.environ["KUBECONFIG"] = os.environ["STATETUI_TEST_KUBECONFIG"] = arguments.kubeconfig
-    import forwarding  # noqa: PLC0415  (reads the environment)
-
-    namespace = f"statetui-bench-{secrets.token_hex(3)}"
-    forwarding.kubectl("create", "namespace", namespace)
+    os.environ["KUBECONFIG"] = arguments.kubeconfig
+    cluster = RealCluster(arguments.kubeconfig)
     table = Table()
-    try:
-        forwarding.peers(namespace, replicas=1)
+    with own_namespace(cluster) as namespace:
+        forwarding.peers(cluster, namespace, replicas=1)
         for _ in range(arguments.runs):
             for rival_of in (
                 lambda: ours(namespace, "peer-0"),
@@ -280,9 +276,7 @@ def main() -> None:
                     if "stalled" in arguments.only and (rival.name != "kubectl" or not _):
                         stalled(rival, table)
                     table.add("resident afterwards", "MB", rival.name, rival.resident)
-    finally:
-        forwarding.kubectl("delete", "namespace", namespace, "--wait=false")
-        table.show()
+    table.show()
 
 
 if __name__ == "__main__":

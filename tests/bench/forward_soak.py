@@ -12,25 +12,21 @@ import argparse
 import asyncio
 import collections
 import gc
-import os
 import random
 import re
-import secrets
-import sys
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "live")]
-import peer  # noqa: E402  (the path is set above)
-
-from tui.kube.api import Api  # noqa: E402
-from tui.kube.cluster import Cluster  # noqa: E402
-from tui.kube.context import load_context  # noqa: E402
-from tui.kube.forward.book import Forwards  # noqa: E402
-from tui.kube.forward.forward import Forward  # noqa: E402
-from tui.kube.forward.listener import TcpAddress  # noqa: E402
-from tui.kube.forward.targets import PodTarget  # noqa: E402
-from tui.kube.options import ConnectOptions  # noqa: E402
+from tests.contract import forwarding, peer
+from tests.contract.clusters import RealCluster, own_namespace
+from tui.kube.api import Api
+from tui.kube.cluster import Cluster
+from tui.kube.context import load_context
+from tui.kube.forward.book import Forwards
+from tui.kube.forward.forward import Forward
+from tui.kube.forward.listener import TcpAddress
+from tui.kube.forward.targets import PodTarget
+from tui.kube.options import ConnectOptions
 
 count: collections.Counter[str] = collections.Counter()
 
@@ -108,16 +104,10 @@ def main() -> None:
     parser.add_argument("--tunnels", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=10)
     arguments = parser.parse_args()
-    os.environ["STATETUI_TEST_KUBECONFIG"] = arguments.kubeconfig
-    import forwarding  # noqa: PLC0415  (reads the environment)
-
-    namespace = f"statetui-bench-{secrets.token_hex(3)}"
-    forwarding.kubectl("create", "namespace", namespace)
-    try:
-        forwarding.peers(namespace)
+    cluster = RealCluster(arguments.kubeconfig)
+    with own_namespace(cluster) as namespace:
+        forwarding.peers(cluster, namespace)
         asyncio.run(run(arguments, namespace))
-    finally:
-        forwarding.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-KUBECONFIG = os.environ.get("STATETUI_TEST_KUBECONFIG", "")
+from tests.contract.clusters import KUBECONFIG
 
 pytestmark = pytest.mark.live
 

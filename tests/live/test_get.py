@@ -1,9 +1,11 @@
-"""`statetui get` as a process, against the real cluster and its five workloads."""
+"""`statetui get` as a process, against the chapter's workloads: real servers, users and drivers of volumes.
+
+What holds for any cluster is in `tests/contract/test_contract_recognition.py`.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,8 @@ from typing import Any
 
 import pytest
 
-KUBECONFIG = os.environ.get("STATETUI_TEST_KUBECONFIG", "")
+from tests.contract.clusters import KUBECONFIG
+
 NAMESPACE = "stateful"
 
 pytestmark = pytest.mark.live
@@ -81,27 +84,6 @@ def test_use_of_volumes_or_why_it_is_not_known() -> None:
     assert all(claim["usage"] is None and claim["usageUnknown"] for claim in others)
 
 
-def test_the_table_and_one_workload_with_its_members() -> None:
-    lines = run("-n", NAMESPACE).stdout.splitlines()
-    assert lines[0].split()[:4] == ["NAMESPACE", "NAME", "SYSTEM", "READY"]
-    assert [line.split()[1] for line in lines[1:]] == ["cdb", "my-tenant", "mysql", "orders", "rabbitmq"]
-    shown = run("-n", NAMESPACE, "mysql").stdout
-    assert [line.split()[1] for line in shown.splitlines() if line.startswith("●")] == ["mysql-0", "mysql-1", "mysql-2"]
-
-
-@pytest.mark.parametrize(
-    "name", ["orders", "stateful/orders", "orders-mysql-primary", "stateful/orders-mysql-secondary"]
-)
-def test_a_workload_by_its_own_name_or_that_of_one_of_its_sets(name: str) -> None:
-    assert list(workloads(name)) == ["orders"]
-
-
-def test_a_name_that_is_not_there() -> None:
-    done = run("-n", NAMESPACE, "rabitmq")
-    assert done.returncode == 1
-    assert "did you mean rabbitmq?" in done.stderr
-
-
 def test_a_user_of_one_namespace() -> None:
     done = run("-n", NAMESPACE, "-o", "json", kubeconfig=other("viewer"))
     assert done.returncode == 0, done.stderr
@@ -116,27 +98,3 @@ def test_a_user_with_no_rights() -> None:
     done = run(kubeconfig=other("nobody"))
     assert (done.returncode, done.stdout) == (4, "")
     assert "forbidden" in done.stderr
-
-
-def test_a_deleted_pod_is_seen_going_and_coming_back_with_its_claim() -> None:
-    watch = command("-n", NAMESPACE, "cdb", "-w", "-o", "json")
-    with subprocess.Popen(watch, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        try:
-            first = json.loads(process.stdout.readline())["workload"]["members"][2]
-            delete = ["delete", "pod", "cdb-cockroachdb-2", "--namespace", NAMESPACE, "--wait=false"]
-            subprocess.run(
-                ["kubectl", "--kubeconfig", KUBECONFIG, *delete], capture_output=True, check=True, timeout=30
-            )
-            healths = []
-            while True:
-                event = json.loads(process.stdout.readline())
-                last = event["workload"]["members"][2]
-                healths.append(last["health"])
-                if last["health"] == "ready" and last["uid"] != first["uid"]:
-                    break
-        finally:
-            process.kill()
-    assert "terminating" in healths
-    assert [claim["uid"] for claim in last["claims"]] == [claim["uid"] for claim in first["claims"]]
-    assert event["workload"]["ready"] == 3

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import KUBECONFIG, UP, kubectl
+
+from tests.contract.clusters import KUBECONFIG, UP
+from tests.live.real import kubectl
 
 OPERATORS = Path(UP).parent / "operators" if UP else Path()
 WEEK = 7 * 24 * 3600

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import KUBECONFIG, Components, kubectl
+
+from tests.contract.clusters import KUBECONFIG, RealCluster
+from tests.live.real import kubectl
 
 sys.path.append(str(Path(__file__).parents[1] / "tui"))
 from process import Program
@@ -128,7 +130,7 @@ async def test_a_deleted_pod_is_seen_going_and_returning_with_its_claim() -> Non
     assert after == before
 
 
-async def test_a_killed_api_server_makes_it_stale_and_then_live_again(components: Components) -> None:
+async def test_a_killed_api_server_makes_it_stale_and_then_live_again(components: RealCluster) -> None:
     async with Program("-n", NAMESPACE, kubeconfig=KUBECONFIG, size=WIDE) as program:
         await program.until(r"● live +5 workloads")
         components.kill_api_server()

@@ -11,7 +11,7 @@ from typing import Any
 
 from tui.sandbox.controllers import Clock, build
 from tui.sandbox.controllers.meta import is_controlled_by, timestamp
-from tui.sandbox.model import ApiError, Change, Json, Propagation
+from tui.sandbox.model import ApiError, Change, Json, Meant, Propagation
 
 _CLUSTER = ("nodes", "namespaces", "persistentvolumes", "storageclasses.storage.k8s.io")
 
@@ -47,6 +47,14 @@ class FakeObjects:
 
     def get(self, resource: str, namespace: str, name: str) -> Json | None:
         return self.kept.get((resource, namespace, name))
+
+    def select(self, resource: str, namespace: str, meant: Meant) -> list[Json]:
+        def controller(obj: Json) -> str:
+            owners = obj["metadata"].get("ownerReferences") or ()
+            return next((one["uid"] for one in owners if one.get("controller")), "")
+
+        every: Any = self.list(resource, namespace)
+        return [obj for obj in every if meant(obj["metadata"].get("labels") or {}, controller(obj))]
 
     def list(self, resource: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Json]:
         found = [
@@ -155,7 +163,9 @@ class FakeObjects:
         empty = not new["metadata"].get("finalizers") and not (
             resource == "namespaces" and new["spec"].get("finalizers")
         )
-        if new["metadata"].get("deletionTimestamp") and empty and resource != "pods":
+        # A pod goes with its last finalizer; with none, its kubelet decides.
+        freed = resource != "pods" or bool(old["metadata"].get("finalizers"))
+        if new["metadata"].get("deletionTimestamp") and empty and freed:
             self._remove(resource, done, "Background")
         return done
 

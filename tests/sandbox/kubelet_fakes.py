@@ -126,7 +126,7 @@ def sh(script: str, name: str = "app", **more: Any) -> Json:
     return {"name": name, "image": "sandbox/process", "command": ["sh", "-c", script], **more}
 
 
-async def until(what, seconds: float = 30.0):
+async def until(what, seconds: float = 90.0):
     """Waits until a function answers with something true, and answers with it."""
     async with asyncio.timeout(seconds):
         while True:

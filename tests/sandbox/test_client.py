@@ -29,7 +29,7 @@ async def running(sandbox: Sandbox, context: str) -> AsyncIterator[Cluster]:
 
 
 async def until(wanted: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while not wanted():
             await asyncio.sleep(0.02)
 

@@ -9,11 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from tui.commands import demo_install
 from tui.sandbox import reclaim, scene, seeds
-from tui.sandbox.missing import Missing
 from tui.sandbox.registry import Registry
 from tui.sandbox.store import Store
 
@@ -38,23 +34,12 @@ async def test_only_directories_of_volumes_that_are_gone_are_removed(tmp_path: P
     (volumes / name).symlink_to(elsewhere)
     (gone / "link").symlink_to(elsewhere)
     task = asyncio.create_task(reclaim.run(Registry(Store()), volumes))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while gone.exists():
             await asyncio.sleep(0.02)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert (elsewhere / "file").exists() and (volumes / "mine" / "file").exists()
-
-
-def test_what_is_missing_is_installed_by_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo_install.shutil, "which", lambda name: f"/usr/bin/{name}" if name == "apt-get" else None)
-    lacking = [Missing("RabbitMQ", apt=("rabbitmq-server",))]
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    commands, by_hand = demo_install.plan(lacking)
-    assert commands[-1][-1] == "rabbitmq-server" and commands[0][:2] == ["apt-get", "update"] and not by_hand
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    commands, by_hand = demo_install.plan(lacking)
-    assert not commands and by_hand[0].startswith("as root: apt-get install")
 
 
 def _demo(state: Path, *words: str) -> subprocess.Popen[str]:
@@ -69,17 +54,17 @@ def test_the_command_serves_one_at_a_time_and_forgets(tmp_path: Path) -> None:
         assert first.stdout is not None
         assert first.stdout.readline().startswith("export KUBECONFIG=")
         second = _demo(tmp_path, "--serve")
-        _, said = second.communicate(timeout=30)
+        _, said = second.communicate(timeout=120)
         assert second.returncode == 1 and "another demo runs already" in said
         third = _demo(tmp_path, "--reset", "--yes")
-        _, said = third.communicate(timeout=30)
+        _, said = third.communicate(timeout=120)
         assert third.returncode == 1 and "a demo runs" in said
         first.send_signal(signal.SIGTERM)
-        assert first.wait(40) == 0
+        assert first.wait(120) == 0
     finally:
         first.kill()
         first.communicate()
     assert (tmp_path / "statetui" / "demo").is_dir()
     last = _demo(tmp_path, "--reset", "--yes")
-    last.communicate(timeout=30)
+    last.communicate(timeout=120)
     assert last.returncode == 0 and not (tmp_path / "statetui" / "demo").exists()

@@ -11,9 +11,11 @@ import pytest
 from fake_objects import FakeObjects, World, stateful_set, template
 
 from tui.sandbox.controllers import run
-from tui.sandbox.controllers.engine import Clock, Engine
-from tui.sandbox.controllers.meta import quantity, safe_hash, selects, share
+from tui.sandbox.controllers.engine import Clock, Engine, drive
+from tui.sandbox.controllers.meta import safe_hash, share
 from tui.sandbox.model import ApiError, Change, Json
+from tui.sandbox.quantities import quantity
+from tui.sandbox.selectors import selects
 
 SLICES, CLAIMS, VOLUMES = "endpointslices.discovery.k8s.io", "persistentvolumeclaims", "persistentvolumes"
 
@@ -493,7 +495,7 @@ async def test_run_is_idle_when_there_is_nothing_to_do_and_ends_when_cancelled(t
     world = World()
     task = asyncio.create_task(run(world.objects, volumes=tmp_path))
     world.add("statefulsets.apps", "web", spec=stateful_set(replicas=2))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(90):
         while len(world.pods()) < 2 or world.get("statefulsets.apps", "web")["status"].get("readyReplicas") != 2:
             world.kubelet()
             await asyncio.sleep(0.01)
@@ -506,6 +508,29 @@ async def test_run_is_idle_when_there_is_nothing_to_do_and_ends_when_cancelled(t
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class _Waiting(Engine):
+    """Always has something to do in a minute."""
+
+    def step(self) -> float | None:
+        return 60.0
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_it_ends_when_it_is_cancelled_just_when_something_changes(turns: int) -> None:
+    world = World()
+    task = asyncio.create_task(drive(_Waiting([], Clock()), world.objects))
+    await asyncio.sleep(0.02)
+    for _, queue in world.objects.watchers:
+        queue.put_nowait(Change("ADDED", "pods", {"metadata": {"namespace": "default", "name": "p"}}, None, 1))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    done, _ = await asyncio.wait((task,), timeout=30)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert done
 
 
 def test_hundreds_of_objects_settle_with_few_writes(world: World) -> None:

@@ -319,3 +319,102 @@ def test_a_job_ends_at_its_deadline_and_rests_while_suspended(world: World) -> N
     world.edit("jobs.batch", "later", {"spec": {"suspend": False}})
     world.settle()
     assert len(world.pods()) == 1
+
+
+def test_a_job_says_when_it_rests_and_its_time_begins_anew(world: World) -> None:
+    world.add("jobs.batch", "job", spec=job(suspend=True))
+
+    def told() -> tuple[str, str, bool]:
+        status = world.get("jobs.batch", "job")["status"]
+        (condition,) = (one for one in status["conditions"] if one["type"] == "Suspended")
+        return condition["status"], condition["reason"], "startTime" in status
+
+    world.settle()
+    assert told() == ("True", "JobSuspended", False)
+    world.edit("jobs.batch", "job", {"spec": {"suspend": False}})
+    world.settle()
+    assert told() == ("False", "JobResumed", True)
+    assert len(world.pods()) == 1
+    world.edit("jobs.batch", "job", {"spec": {"suspend": True}})
+    world.settle()
+    assert told() == ("True", "JobSuspended", False)
+    assert world.pods() == {}
+    assert "failed" not in world.get("jobs.batch", "job")["status"], "what the Job itself ends has not failed"
+
+
+def test_what_has_succeeded_is_not_run_again_when_its_pod_is_deleted(world: World) -> None:
+    world.add("jobs.batch", "job", spec=job(completions=2))
+    world.settle()
+    finish(world, "Succeeded")
+    world.control()
+    done = [name for name, pod in world.pods().items() if pod["status"]["phase"] == "Succeeded"]
+    world.objects.delete("pods", "a", done[0])
+    world.settle()
+    assert done[0] not in world.pods()
+    finish(world, "Succeeded")
+    world.settle()
+    assert world.get("jobs.batch", "job")["status"]["succeeded"] == 2
+    assert len(world.pods()) == 1
+
+
+def test_an_indexed_job_has_one_pod_of_each_index(world: World) -> None:
+    world.add("jobs.batch", "job", spec=job(completions=3, parallelism=2, completionMode="Indexed"))
+    world.settle()
+    mark = "batch.kubernetes.io/job-completion-index"
+
+    def indexes() -> list[str]:
+        return sorted(pod["metadata"]["annotations"][mark] for pod in world.pods().values())
+
+    assert indexes() == ["0", "1"]
+    finish(world, "Succeeded")
+    world.settle()
+    assert indexes() == ["0", "1", "2"]
+    assert world.get("jobs.batch", "job")["status"]["completedIndexes"] == "0,1"
+    (pod,) = (one for one in world.pods().values() if one["status"]["phase"] == "Running")
+    finish(world, "Failed")
+    world.settle(11)
+    assert indexes() == ["0", "1", "2", "2"]
+    finish(world, "Succeeded")
+    world.settle()
+    status = world.get("jobs.batch", "job")["status"]
+    assert (status["completedIndexes"], status["succeeded"], status["failed"]) == ("0-2", 3, 1)
+    assert pod["spec"]["hostname"] == "job-2"
+    (variable,) = pod["spec"]["containers"][0]["env"]
+    assert variable["valueFrom"]["fieldRef"]["fieldPath"] == f"metadata.labels['{mark}']"
+
+
+def test_pods_of_a_job_that_is_deleted_do_not_stay(world: World) -> None:
+    world.add("jobs.batch", "job", spec=job(parallelism=2, completions=2))
+    world.settle()
+    world.objects.delete("jobs.batch", "a", "job")
+    world.settle()
+    assert world.pods() == {}
+
+
+def test_pods_leave_a_node_whose_taint_they_do_not_tolerate(world: World) -> None:
+    taint = {"key": "k", "value": "v", "effect": "NoExecute"}
+    bear = {"key": "k", "operator": "Exists", "effect": "NoExecute"}
+    container = {"containers": [{"name": "c", "image": "i"}]}
+    world.add("pods", "none", spec=container)
+    world.add("pods", "brief", spec={**container, "tolerations": [{**bear, "tolerationSeconds": 5}]})
+    world.add("pods", "ever", spec={**container, "tolerations": [bear]})
+    world.settle()
+    assert set(world.pods()) == {"none", "brief", "ever"}
+    world.edit("nodes", "node-1", {"spec": {"taints": [taint]}})
+    world.settle(4)
+    assert set(world.pods()) == {"brief", "ever"}
+    world.settle(2)
+    assert set(world.pods()) == {"ever"}
+    assert "TaintManagerEviction" in world.reasons("Pod/none")
+
+
+def test_a_taint_that_goes_in_time_costs_no_pod(world: World) -> None:
+    bear = {"key": "k", "operator": "Exists", "tolerationSeconds": 5}
+    world.add("pods", "brief", spec={"containers": [{"name": "c", "image": "i"}], "tolerations": [bear]})
+    world.settle()
+    for _ in range(3):
+        world.edit("nodes", "node-1", {"spec": {"taints": [{"key": "k", "effect": "NoExecute"}]}})
+        world.settle(4)
+        world.edit("nodes", "node-1", {"spec": {"taints": None}})
+        world.settle(4)
+    assert set(world.pods()) == {"brief"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import shutil
 import time
 from collections.abc import AsyncIterator
@@ -28,10 +29,6 @@ CLASS = {
 }
 PODS = "/api/v1/namespaces/default/pods"
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "8Mi"}}}
-ECHO = (
-    "exec python3 -c 'import socket, sys\nserver = socket.create_server((sys.argv[1], 7000))\n"
-    "while True:\n c, _ = server.accept()\n c.send(c.recv(9))\n c.close()' $POD_IP"
-)
 
 
 class Taught(Sandbox):
@@ -113,7 +110,7 @@ async def test_faults_are_listed_and_for_admins_alone(taught: Taught, admin: Api
         ("slow-network", {"options": {"seconds": 1}}, 400, "has no option 'seconds'; it has milliseconds"),
         ("slow-network", {"options": {"milliseconds": "1"}}, 400, "option milliseconds of slow-network is a int"),
         ("slow-network", {"options": {"milliseconds": True}}, 400, "option milliseconds of slow-network is a int"),
-        ("slow-network", {"options": {"milliseconds": 0}}, 400, "milliseconds is a number from 1 to 60000"),
+        ("slow-network", {"options": {"milliseconds": 0}}, 400, "milliseconds is a number from 1 to 10000"),
         ("slow-network", {"option": {}}, 400, "unknown field 'option'"),
         ("slow-network", ["x"], 400, "a fault is asked for with an object"),
         ("slow-network", {"options": "x"}, 400, "options is an object"),
@@ -177,7 +174,8 @@ async def test_a_volume_is_filled_to_its_size_and_emptied(taught: Taught, admin:
         (pod,) = taught.kubelet.stats()["pods"]
         return next(each for each in pod["volume"] if "pvcRef" in each)
 
-    await until(lambda: figures()["usedBytes"] == 8 << 20)
+    await taught.kubelet._usage.sample()
+    assert figures()["usedBytes"] == 8 << 20
     assert figures()["availableBytes"] == 0
     for target in ("p", "data-p", "default/data-p"):
         assert (await admin("POST", f"{PATH}/fill-volume", {"target": target}))[0] == 409
@@ -235,20 +233,20 @@ async def test_a_frozen_node_is_not_heard_and_comes_back(taught: Taught, admin: 
     assert (await admin("DELETE", f"{PATH}/freeze-node"))[0] == 200
     await until(lambda: taught.ready("q"))
     assert conditions()["Ready"] == "True"
-    await until(lambda: taught.pod("p") is None, 40)
+    await until(lambda: taught.pod("p") is None)
     node = taught.registry.get("nodes", "", "sandbox") or {}
     assert not node["spec"].get("taints")
 
 
 async def test_probes_do_not_count_what_they_see_of_a_frozen_node(taught: Taught) -> None:
-    probe = {"exec": {"command": ["true"]}, "periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 1}
+    probe = {"exec": {"command": ["true"]}, "periodSeconds": 1, "timeoutSeconds": 3, "failureThreshold": 1}
     container = sh("sleep 1000") | {"livenessProbe": probe}
     taught.registry.create(
         "pods", {"metadata": {"name": "p", "namespace": "default"}, "spec": {"containers": [container]}}
     )
     await until(lambda: taught.ready("p"))
     await taught.faults.start("freeze-node", wish(processes=True))
-    await asyncio.sleep(2.5)
+    await asyncio.sleep(4.5)
     await taught.faults.end("freeze-node")
     await until(lambda: taught.ready("p"))
     await asyncio.sleep(1.2)
@@ -258,10 +256,13 @@ async def test_probes_do_not_count_what_they_see_of_a_frozen_node(taught: Taught
 async def test_watches_are_cut_and_old_ones_expire(taught: Taught, admin: Api) -> None:
     async with taught.client("admin") as other:
         watch = asyncio.create_task(other.watch(f"{PODS}?watch=true"))
-        await asyncio.sleep(0.3)
         version = taught.store.revision
-        status, told = await admin("POST", f"{PATH}/cut-watches")
-        assert (status, told["said"]) == (201, "cut 1 connection of watches")
+        said = ""
+        async with asyncio.timeout(90):  # until it is connected
+            while said != "cut 1 connection of watches":
+                status, told = await admin("POST", f"{PATH}/cut-watches")
+                assert status == 201
+                said = told["said"]
         with pytest.raises(aiohttp.ClientError):
             await watch
     taught.registry.create("configmaps", {"metadata": {"name": "c", "namespace": "default"}})
@@ -292,15 +293,15 @@ async def test_a_right_is_refused_until_that_ends(taught: Taught, admin: Api) ->
     assert (await admin("GET", PATH))[0] == 200
 
 
-async def test_a_slow_network_slows_answers_and_connections(taught: Taught, admin: Api) -> None:
-    await taught.run("p", ECHO)
+async def test_a_slow_network_slows_answers_and_watches_that_run(taught: Taught, admin: Api) -> None:
+    maps = "/api/v1/namespaces/default/configmaps"
 
-    async def ask() -> float:
+    async def changed(name: str) -> float:
+        """How long a watch that runs takes to tell of a new object."""
         began = time.monotonic()
-        reader, writer = await taught.kubelet.connect("default", "p", 7000)
-        writer.write(b"hello")
-        assert await reader.read(9) == b"hello"
-        writer.close()
+        taught.registry.create("configmaps", {"metadata": {"name": name, "namespace": "default"}})
+        while name not in json.loads(await watch.content.readline())["object"]["metadata"]["name"]:
+            pass
         return time.monotonic() - began
 
     async def get() -> float:
@@ -308,14 +309,15 @@ async def test_a_slow_network_slows_answers_and_connections(taught: Taught, admi
         assert (await admin("GET", PODS))[0] == 200
         return time.monotonic() - began
 
-    await asyncio.sleep(0.5)
-    assert await ask() < 0.3
-    assert (await admin("POST", f"{PATH}/slow-network", {"options": {"milliseconds": 400}}))[0] == 201
-    assert 0.8 <= await ask() < 2
-    assert 0.4 <= await get() < 1.5
-    assert (await admin("DELETE", f"{PATH}/slow-network"))[0] == 200
-    assert await ask() < 0.3
-    assert await get() < 0.3
+    async with taught.client("admin") as other, other.session.get(f"{other.url}{maps}?watch=true") as watch:
+        # How long it takes otherwise depends on how busy this machine is; less than the delay it is.
+        assert min([await changed(f"fast{number}") for number in range(5)]) < 0.4
+        assert (await admin("POST", f"{PATH}/slow-network", {"options": {"milliseconds": 400}}))[0] == 201
+        assert await changed("slow") >= 0.4
+        assert await get() >= 0.4
+        assert (await admin("DELETE", f"{PATH}/slow-network"))[0] == 200
+        assert min([await changed(f"again{number}") for number in range(5)]) < 0.4
+        assert min([await get() for _ in range(5)]) < 0.4
 
 
 async def test_the_end_of_the_sandbox_ends_all_faults(taught: Taught) -> None:
@@ -329,4 +331,5 @@ async def test_the_end_of_the_sandbox_ends_all_faults(taught: Taught) -> None:
     assert not taught.faults.active
     assert not list(directory.iterdir())
     host = taught.kubelet.host
-    assert (host.delay, host.crashing, host.awake.is_set(), taught.server.rights.denials) == (0.0, {}, True, [])
+    assert (taught.server.latency.seconds, host.crashing, host.awake.is_set()) == (0.0, {}, True)
+    assert taught.server.rights.denials == []

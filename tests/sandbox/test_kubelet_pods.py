@@ -7,6 +7,7 @@ import io
 import os
 import re
 import signal
+import socket
 import sys
 import tarfile
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from tests.sandbox.kubelet_fakes import FakeObjects, sh, until
 from tui.sandbox.kubelet import BusyError, Kubelet, supervisor
+from tui.sandbox.kubelet.addresses import Addresses
 from tui.sandbox.model import Exec, Logs
 
 
@@ -328,8 +330,12 @@ async def test_logs_are_followed_to_the_end(objects, kubelet):
 
 
 async def test_pods_listen_on_one_port_and_mounts_are_translated(objects, kubelet):
-    serve = "import http.server as h,sys; h.HTTPServer((sys.argv[1], 8080), h.SimpleHTTPRequestHandler).serve_forever()"
-    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 0.2, "timeoutSeconds": 3}
+    with socket.create_server(("0.0.0.0", 0)) as free:  # one that no other program here has on all addresses
+        port = free.getsockname()[1]
+    # HTTPServer would ask the name server for its own name first.
+    serve = f"""import http.server as h, socketserver as s, sys
+s.ThreadingTCPServer((sys.argv[1], {port}), h.SimpleHTTPRequestHandler).serve_forever()"""
+    probe = {"httpGet": {"path": "/", "port": port}, "periodSeconds": 0.2, "timeoutSeconds": 3}
     for name in ("a", "b"):
         objects.pod(
             name,
@@ -389,6 +395,62 @@ async def test_usage_is_measured(objects, kubelet):
     assert "nothing enforces it" in objects.said("c", "SizeNotEnforced")[0]
 
 
+async def test_the_end_of_the_log_says_why_a_container_failed_if_that_is_asked_for(objects, kubelet):
+    words = "seq 500; echo 'the last words' >&2; exit 3"
+    asked = {**sh(words), "terminationMessagePolicy": "FallbackToLogsOnError"}
+    objects.pod("p", asked, restartPolicy="Never")
+    objects.pod("q", sh(words), restartPolicy="Never")
+    objects.pod("r", {**asked, "command": ["sh", "-c", "echo fine"]}, restartPolicy="Never")
+    await until(lambda: all(status(objects, name)["phase"] in ("Failed", "Succeeded") for name in "pqr"))
+    message = state(objects, "p")["state"]["terminated"]["message"]
+    assert message.endswith("500\nthe last words\n") and len(message.splitlines()) == 80
+    assert not any("message" in state(objects, name)["state"]["terminated"] for name in "qr")
+
+
+async def test_a_full_volume_is_said_to_be_full_each_time_that_it_is(objects, kubelet):
+    objects.claim("c", "1Mi")
+    mount = {"volumeMounts": [{"name": "d", "mountPath": "/d"}]}
+    volumes = [{"name": "d", "persistentVolumeClaim": {"claimName": "c"}}]
+    objects.pod("p", sh("sleep 1000", **mount), volumes=volumes)
+    await until(lambda: conditions(objects)["Ready"] == "True")
+    for times in (1, 2):
+        for _ in range(2):
+            assert (await run(kubelet, "sh", "-c", "head -c 1500000 /dev/zero >/d/x"))[0] == 0
+            await kubelet._usage.sample()
+        volume = kubelet.stats()["pods"][0]["volume"][0]
+        assert volume["capacityBytes"] == 1 << 20 and volume["availableBytes"] == 0
+        assert volume["usedBytes"] > volume["capacityBytes"]
+        for about in ("p", "c"):
+            said = objects.said(about, "VolumeFull")
+            assert len(said) == times and "holds 1 MiB and was to hold 1 MiB" in said[0] and "Remove data" in said[0]
+        await run(kubelet, "sh", "-c", "rm /d/x")
+        await kubelet._usage.sample()
+        assert kubelet.stats()["pods"][0]["volume"][0]["availableBytes"] > 0
+
+
+async def test_a_port_that_somebody_else_has_is_gone_round(objects, kubelet):
+    def server(port):
+        words = f"exec python3 -m http.server --bind $POD_IP $STATETUI_PORT_{port}"
+        probe = {"readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1}}
+        return {**sh(words), "ports": [{"containerPort": port}], **probe}
+
+    usual = socket.inet_ntoa((Addresses(kubelet.host.state)._base + 2).to_bytes(4, "big"))
+    with socket.create_server((usual, 0)) as other:
+        objects.pod("p", server(other.getsockname()[1]))
+        await until(lambda: conditions(objects)["Ready"] == "True")
+        assert status(objects)["podIP"] != usual
+        assert not objects.said("p", "AddressInUse"), "it had no address before: nothing to say"
+    with socket.create_server(("0.0.0.0", 0)) as other:
+        port = other.getsockname()[1]
+        objects.pod("q-0", server(port))
+        await until(lambda: conditions(objects, "q-0")["Ready"] == "True")
+        assert f"Port {port} is taken at all addresses" in objects.said("q-0", "PortInUse")[0]
+        reader, writer = await kubelet.connect("default", "q-0", port)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert b"200 OK" in await reader.readline()
+        writer.close()
+
+
 async def test_the_node_is_there(objects, kubelet):
     node = objects.get("nodes", "", "sandbox")
     assert {c["type"]: c["status"] for c in node["status"]["conditions"]}["Ready"] == "True"
@@ -439,14 +501,14 @@ asyncio.run(main())
         sys.executable, "-c", program, str(tmp_path / "state"), cwd=root, stdout=asyncio.subprocess.PIPE
     )
     try:
-        assert await asyncio.wait_for(process.stdout.readline(), 10) == b"up\n"
+        assert await asyncio.wait_for(process.stdout.readline(), 90) == b"up\n"
         family = supervisor.family(process.pid, supervisor.processes()) - {process.pid}
         children = {p for p in supervisor.processes() if b"9876" in _words(p)}
         assert len(family) >= 2 and len(children & family) == 2
     finally:
         os.kill(process.pid, signal.SIGKILL)
         await process.wait()
-    await until(lambda: not family & supervisor.processes().keys(), 5)
+    await until(lambda: not family & supervisor.processes().keys())
     assert not list((tmp_path / "state" / "run" / "pids").iterdir())
 
 

@@ -158,37 +158,40 @@ def test_dependents_follow_their_owners(registry: Registry, propagation: Any) ->
         assert left is None
 
 
-def test_a_namespace_goes_with_all_that_is_in_it(registry: Registry) -> None:
+def test_what_changed_before_history_was_forgotten_is_collected_too(registry: Registry) -> None:
     collector = Collector(registry)
+    owner = registry.create("configmaps", {"metadata": {"name": "owner", "namespace": "default"}})
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}
+    collector.collect()
+    mine = {"metadata": {"name": "mine", "namespace": "default", "ownerReferences": [reference]}}
+    registry.create("configmaps", mine)
+    registry.delete("configmaps", "default", "owner")
+    registry.store.forget()
+    collector.collect()
+    assert registry.get("configmaps", "default", "mine") is None
+
+
+def test_a_dependent_of_two_owners_goes_with_the_last(registry: Registry) -> None:
+    collector = Collector(registry)
+    references = []
+    for name in ("first", "second"):
+        made = registry.create("configmaps", {"metadata": {"name": name, "namespace": "default"}})
+        references.append({"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": made["metadata"]["uid"]})
+    registry.create("secrets", {"metadata": {"name": "of", "namespace": "default", "ownerReferences": references}})
+    for name, left in (("first", ["first", "second"]), ("second", ["second"])):
+        of = registry.get("secrets", "default", "of") or {}
+        assert [one["name"] for one in of["metadata"]["ownerReferences"]] == left
+        registry.delete("configmaps", "default", name)
+        collector.collect()
+    assert registry.get("secrets", "default", "of") is None
+
+
+def test_nothing_is_made_in_a_namespace_that_goes(registry: Registry) -> None:
     registry.create("namespaces", {"metadata": {"name": "x"}})
-    collector.collect()
-    assert registry.get("serviceaccounts", "x", "default")
-    registry.create("configmaps", {"metadata": {"name": "c", "namespace": "x", "finalizers": ["a/b"]}})
     registry.delete("namespaces", "", "x")
-    collector.collect()
     assert registry.get("namespaces", "", "x")["status"]["phase"] == "Terminating"
-    assert registry.get("serviceaccounts", "x", "default") is None
     problem = refused(403, registry.create, "configmaps", {"metadata": {"name": "d", "namespace": "x"}})
     assert problem.message.endswith("because it is being terminated")
-    registry.patch("configmaps", "x", "c", {"metadata": {"finalizers": None}})
-    collector.collect()
-    assert registry.get("namespaces", "", "x") is None
-
-
-def test_a_protected_claim_stays_while_a_pod_uses_it(registry: Registry) -> None:
-    collector = Collector(registry)
-    claim = manifests.made("PersistentVolumeClaim")
-    claim["metadata"]["finalizers"] = ["kubernetes.io/pvc-protection"]
-    registry.create("persistentvolumeclaims", claim)
-    pod = manifests.made("Pod")
-    pod["spec"]["volumes"] = [{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}]
-    registry.create("pods", pod)
-    registry.delete("persistentvolumeclaims", "default", "data")
-    collector.collect()
-    assert registry.get("persistentvolumeclaims", "default", "data")
-    registry.delete("pods", "default", "one")
-    collector.collect()
-    assert registry.get("persistentvolumeclaims", "default", "data") is None
 
 
 def test_definitions_are_served_checked_and_gone(registry: Registry) -> None:

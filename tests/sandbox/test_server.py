@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
-from api_client import Api, Sandbox
+from api_client import Api, Events, Sandbox
 
 import manifests
 from tui.sandbox import watching
@@ -66,11 +67,11 @@ async def test_users_and_what_they_may(sandbox: Sandbox, api: Api) -> None:
 
 
 async def test_certificates_and_tokens_outlive_a_restart(sandbox: Sandbox) -> None:
-    before = sandbox.kubeconfig
+    before = json.loads(sandbox.server.kubeconfig.read_text())
     sandbox.store.close()
     again = Sandbox(sandbox.directory)
     await again.server.start()
-    assert again.kubeconfig["users"] == before["users"]
+    assert json.loads(again.server.kubeconfig.read_text())["users"] == before["users"]
     async with again.client("admin") as api:
         assert (await api("GET", MAPS))[0] == 200
     await again.server.stop()
@@ -154,8 +155,13 @@ async def test_watches(sandbox: Sandbox, api: Api, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(watching, "BOOKMARKS", 0.3)
     made = (await api("POST", MAPS, config("a", app="x")))[1]
     version = made["metadata"]["resourceVersion"]
-    query = f"{MAPS}?watch=1&timeoutSeconds=1&allowWatchBookmarks=true&resourceVersion={version}&labelSelector=app%3Dx"
-    task = asyncio.create_task(api.watch(query))
+    query = f"{MAPS}?watch=1&allowWatchBookmarks=true&resourceVersion={version}&labelSelector=app%3Dx"
+
+    def enough(events: Events) -> bool:
+        changes = [event for event in events if event["type"] != "BOOKMARK"]
+        return len(changes) == 3 and events[-1]["type"] == "BOOKMARK"
+
+    task = asyncio.create_task(api.watch(query, enough=enough))
     await asyncio.sleep(0.2)
     await api("POST", MAPS, config("b", app="y"))
     for labels in ({"app": "y"}, {"app": "x"}):
@@ -168,6 +174,9 @@ async def test_watches(sandbox: Sandbox, api: Api, monkeypatch: pytest.MonkeyPat
     assert kinds[-1] == "BOOKMARK"
     assert events[-1]["object"]["metadata"]["resourceVersion"] == str(sandbox.store.revision)
     assert events[-1]["object"]["kind"] == "ConfigMap"
+    began = time.monotonic()
+    await api.watch(f"{MAPS}?watch=1&timeoutSeconds=1")
+    assert time.monotonic() - began >= 1
     sandbox.store.forget()
     (event,) = await api.watch(f"{MAPS}?watch=1&resourceVersion={version}")
     assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")

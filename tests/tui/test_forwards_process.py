@@ -37,6 +37,7 @@ async def test_no_socket_outlives_the_program(server: FakeApi, tmp_path: Path, h
     file = kubeconfig(server, tmp_path)
     async with Program(kubeconfig=file, ignore_hangup=how == "hangup-ignored") as program:
         await program.until("● live")
+        await program.until("shop")
         await program.until("f Forward")
         program.type("f")
         await program.until("Forward shop")
@@ -46,13 +47,13 @@ async def test_no_socket_outlives_the_program(server: FakeApi, tmp_path: Path, h
         assert path.stat().st_mode & 0o777 == 0o600
         if how == "quit":
             program.type("q")
-            assert await program.exit_code(3) == 0, "nobody is connected: nothing is asked, nothing waited for"
+            assert await program.exit_code(30) == 0, "nobody is connected: nothing is asked"
         elif how in ("sigterm", "sigkill"):
             program.process.send_signal(getattr(signal, how.upper()))
-            await program.exit_code(5)
+            await program.exit_code(30)
         else:
             program.hang_up()
-            await program.exit_code(8)
+            await program.exit_code(30)
         assert await gone(path), "the socket outlived the program"
 
 
@@ -61,6 +62,7 @@ async def test_a_port_is_closed_and_the_connection_told_when_the_program_is_quit
 ) -> None:
     file = kubeconfig(server, tmp_path)
     async with Program(kubeconfig=file) as program:
+        await program.until("shop")
         await program.until("f Forward")
         program.type("f")
         await program.until("Forward shop")
@@ -72,7 +74,7 @@ async def test_a_port_is_closed_and_the_connection_told_when_the_program_is_quit
             program.type("q")
             await program.until("1 connection of other programs end")
             program.type("q")
-            assert await program.exit_code(5) == 0
+            assert await program.exit_code(30) == 0
             with pytest.raises(ConnectionError):
                 assert await reader.read(1) == b"", "it ended"
                 raise ConnectionResetError

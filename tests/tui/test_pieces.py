@@ -27,7 +27,7 @@ from tui.problem import Cause, ProblemError
 from tui.screens import themes
 from tui.screens.chooser import Choice, matching
 from tui.screens.keys import BINDINGS
-from tui.screens.overview import pane
+from tui.screens.overview import pane, preview, table
 from tui.screens.overview.arrange import arrange, column_counts
 from tui.screens.overview.members import members, shape, steady
 from tui.screens.overview.order import SORTS, Order, faulty, grouped
@@ -269,6 +269,16 @@ def test_what_stands_in_is_said_and_never_in_the_way_of_state() -> None:
     assert "Valkey" not in "".join(ill)
 
 
+def test_the_table_says_what_stands_in_where_nothing_else_is_to_be_said() -> None:
+    said = "Valkey stands in for MySQL: it knows no SQL"
+    made = workload("shop", members=[member("shop-0", stands_in=said, claims=(claim(used=0.5),))])
+    assert table.row(made, NOW).cells[-1] == (("Valkey stands in for MySQL", "dim"),)
+    ill = replace(made, why="shop-0: it is ill", health=Health.FAILING)
+    assert table.row(ill, NOW).cells[-1] == (("shop-0: it is ill", ""),)
+    under = ["".join(text for text, _ in line).strip() for line in preview.lines(ill, 80, 8, NOW)]
+    assert "Valkey stands in for MySQL" in under
+
+
 def test_a_pane_neither_grows_nor_shrinks_when_a_member_falls_ill() -> None:
     well = workload(members=[member("a-0", claims=(claim(),)), member("a-1", claims=(claim(),))])
     ill = replace(
@@ -340,7 +350,7 @@ def test_matching_prefers_beginnings_then_parts_then_letters() -> None:
 
 
 def bindings() -> Iterator[tuple[str, str]]:
-    for package in (tui.screens, tui.consoles, tui.widgets):
+    for package in (tui.screens, tui.widgets, tui.consoles):
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             for found in vars(importlib.import_module(module.name)).values():
                 if isinstance(found, type) and found.__module__.startswith("tui."):

@@ -540,7 +540,8 @@ async def test_the_key_is_there_where_it_leads_somewhere() -> None:
             await pilot.pause()
             assert pilot.app.check_action("sql", ()) is leads, key
         assert [choice.value for choice in pilot.app.console_choices()] == [  # type: ignore[attr-defined]
-            "sql stateful/mysql/mysql", "sql stateful/mysql/orders",
+            "sql stateful/mysql/mysql", "operations stateful/mysql/mysql",
+            "sql stateful/mysql/orders", "operations stateful/mysql/orders",
         ]  # fmt: skip
 
 

@@ -453,7 +453,9 @@ class Host(App[None]):
         return self.now
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action != "sql" and super().check_action(action, parameters)  # no console stands behind it
+        return action not in ("sql", "operations") and super().check_action(
+            action, parameters
+        )  # no console stands behind it
 
     def on_mount(self) -> None:
         self.ages: Signal[float] = Signal(self, "ages")

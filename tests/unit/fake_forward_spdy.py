@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from test_spdy import control, data
 
-from tui.kube.forward.spdy_headers import DICTIONARY
+from tui.spdy_headers import DICTIONARY
 
 if TYPE_CHECKING:
     from fake_forward import Server, Socket

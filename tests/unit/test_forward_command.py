@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from fake_api import FakeApi
-from small_cluster import kubeconfig, put_mysql
+from small_cluster import kubeconfig, meta, put_mysql
 
 from tui.commands import forward, forward_output
 from tui.commands.forward_definitions import Request
@@ -101,6 +101,19 @@ async def test_it_goes_on_until_a_signal(
         assert probe.connect_ex(("127.0.0.1", int(found[1]))), "nobody listens any more"
     assert capfd.readouterr().err == ""
     assert {one: signal.getsignal(one) for one in before} == before
+
+
+async def test_services_that_are_late_are_waited_for(
+    server: FakeApi, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spec = {"selector": {"app": "shop"}, "ports": [{"port": 3306, "name": "sql"}]}
+    server.put("services", {"metadata": meta("late", "db", {}), "spec": spec})
+    late = server.fail("/api/v1/services", 503, times=2)
+    task = asyncio.create_task(run(server, tmp_path, "svc/late"))
+    assert (await line(capfd)).startswith("service late:3306 at 127.0.0.1:")
+    assert late.times == 0, "they were late"
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert await task == 0
 
 
 async def test_what_has_no_ready_pod_listens_and_says_so(

@@ -16,6 +16,7 @@ from small_cluster import container, kubeconfig, meta, pod, put_mysql
 from tui.kube.forward.listener import TcpAddress, UnixAddress
 from tui.kube.forward.targets import PodPort, Target, Waiting
 from tui.kube.options import ConnectOptions
+from tui.kube.resources import SERVICES
 from tui.problem import Cause, ProblemError
 from tui.settings_forwards import KINDS, ForwardSetting
 from tui.systems import forwarding
@@ -53,13 +54,22 @@ async def opened(server: FakeApi, folder: Path, **options: Any) -> AsyncIterator
     live.listeners.append(lambda update: complete.set() if update.complete else None)
     task = asyncio.create_task(live.run())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):
             await complete.wait()
+            # Workloads are complete without Services, which come when there is time.
+            while not _services_known(live):
+                await asyncio.sleep(0.01)
         yield live
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await live.close()
+
+
+def _services_known(live: Live) -> bool:
+    assert live.cluster is not None
+    feeds = [feed for (key, _), feed in live.cluster.feeds.items() if key == SERVICES.key]
+    return bool(feeds) and all(feed.settled for feed in feeds)
 
 
 def pods(target: Target) -> list[str]:

@@ -107,7 +107,7 @@ async def test_wide_adds_columns(server: FakeApi, tmp_path: Path, out: Out) -> N
 
 async def test_what_stands_in_is_said(server: FakeApi, tmp_path: Path, out: Out) -> None:
     said = "Valkey stands in for MySQL: it knows no SQL"
-    for name in ("audit-0", "audit-1"):
+    for name in ("audit-0", "audit-1", "shop-0", "shop-1"):
         made = server.get("pods", name, "db")
         assert made is not None
         made["metadata"]["annotations"] = {"statetui/stands-in": said}
@@ -118,6 +118,12 @@ async def test_what_stands_in_is_said(server: FakeApi, tmp_path: Path, out: Out)
         head, row = table(text)[:2]
         assert dict(zip(head, row, strict=False))["STAND-IN"] == "Valkey stands in for MySQL"
     assert said in "".join([members, *remarks])
+    # Without the column for it, it is said where there is nothing else to say.
+    out.seek(0)
+    out.truncate()
+    await run(server, tmp_path, namespace="db")
+    head, audit, shop = table(out.getvalue())
+    assert (head[8], shop[8]) == ("WHY", "Valkey stands in for MySQL") and "CrashLoopBackOff" in audit[8]
     out.seek(0)
     out.truncate()
     await run(server, tmp_path, "db/audit", output="json")
@@ -175,7 +181,7 @@ async def test_json_has_the_documented_fields(server: FakeApi, tmp_path: Path, o
     assert (first["pod"], first["ordinal"], first["set"], first["restarts"]) == ("audit-0", 0, "audit", 0)
     assert second["restarts"] == 4
     assert set(first) == {
-        "pod", "uid", "label", "set", "ordinal", "role", "health", "phase", "ready", "restarts", "lastRestart",
+        "pod", "uid", "label", "set", "ordinal", "role", "lag", "health", "phase", "ready", "restarts", "lastRestart",
         "lastRestartAt", "created", "node", "ip", "revision", "revisionCurrent", "images", "note", "standsIn",
         "terminatingSince", "claims",
     }  # fmt: skip

@@ -396,8 +396,5 @@ def test_what_stands_in_is_taken_from_the_pods_and_told_once() -> None:
     )
     assert [member.stands_in for member in world.only.members] == [said, said, ""]
     assert world.only.stands_in == said
-    assert (
-        brief(f"{said}; B stands in for C; Valkey stands in for MySQL")
-        == "Valkey stands in for MySQL; B stands in for C"
-    )
+    assert brief(f"{said}; B stands in for C; Valkey stands in for MySQL") == "Valkey stands in for MySQL, B for C"
     assert brief("") == ""

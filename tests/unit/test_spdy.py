@@ -12,7 +12,7 @@ import pytest
 
 from tui.kube.forward import spdy
 from tui.kube.forward.spdy import Accepted, Ended, Pong, PortStreams, Refused, SpdyError
-from tui.kube.forward.spdy_headers import DICTIONARY
+from tui.spdy_headers import DICTIONARY
 
 #: What Kubernetes 1.36.3 with containerd 2.3.7 sent: the answer to a ping, both SYN_REPLYs, and for a closed port the
 #: end of the data stream before the text and the end of the error stream.

@@ -72,6 +72,8 @@ def test_what_sql_is_asked(asked: list[Any]) -> None:
     assert (request.client, request.arguments, request.member) == ("psql", ("-c", "\\dt", "--", "-e"), "0")
     assert cli.main(["sql", "pg", "-f", "x.sql", "--single-transaction", "--tls", "require"]) == 0
     assert (asked[2][2].file, asked[2][2].single, asked[2][2].tls) == ("x.sql", True, "require")
+    assert cli.main(["sql", "pg", "--status", "-o", "json"]) == 0
+    assert (asked[3][2].status, asked[3][2].format) == (True, "json")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +87,9 @@ def test_what_sql_is_asked(asked: list[Any]) -> None:
         (["x", "--mysql", "--single-transaction"], "not allowed with argument --mysql"),
         (["x", "--password-file", "-"], "stdin is where the statements come from"),
         (["x", "-o", "xml"], "invalid choice"),
+        (["x", "--status", "-e", "SELECT 1"], "not allowed with argument"),
+        (["x", "--status", "-o", "csv"], "--status is told as table or json"),
+        (["x", "--status", "--member", "1"], "--member: not allowed with argument --status"),
         (["x", "--databse", "d"], "Did you mean --database?"),
     ],
 )

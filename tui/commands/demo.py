@@ -13,8 +13,9 @@ from types import FrameType
 
 from tui.commands import demo_child, demo_install, exits
 from tui.commands.demo_child import Sandbox
-from tui.commands.opening import note
+from tui.commands.remarks import note
 from tui.problem import Cause, Problem, ProblemError
+from tui.sandbox.images import fetched
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -32,13 +33,19 @@ class Request:
     yes: bool = False
 
 
-def run(request: Request, screen: Callable[[str], int], check: Callable[[str], int]) -> int:
+def run(
+    request: Request,
+    screen: Callable[[str], int],
+    check: Callable[[str], int],
+    prepare: Callable[[], None] = lambda: None,
+) -> int:
     """Does it, and returns the exit code.
 
     Args:
         request: what is wanted.
         screen: shows the cluster of a kubeconfig until somebody quits; the exit code.
         check: asks the servers of the cluster of a kubeconfig; the exit code.
+        prepare: what either can do before there is a cluster; it is done while the sandbox starts.
 
     Raises:
         ProblemError: the sandbox cannot start, or has died.
@@ -50,9 +57,11 @@ def run(request: Request, screen: Callable[[str], int], check: Callable[[str], i
     try:
         with _Signals() as signals:
             # A signal that comes while it starts must end it as well.
-            sandbox.start()
+            sandbox.start(prepare, lambda: signals.received is not None)
             if request.mode == "serve":
                 return _serve(sandbox, signals)
+        if signals.received is not None:
+            return 128 + signals.received
         code = (check if request.mode == "check" else screen)(str(sandbox.kubeconfig))
         if sandbox.ended:
             raise ProblemError(sandbox.failure("the sandbox ended before its time"))
@@ -123,4 +132,6 @@ def _reset(*, yes: bool) -> int:
     with suppress(OSError):
         Sandbox().log.unlink()
     note("the demo is forgotten")
+    if fetched.programs():
+        note(f"servers that it fetched stay in {fetched.place()}")
     return exits.OK

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from tui import paths
 from tui.commands import demo_questions, exits
 from tui.commands.demo_questions import FAILURES, PATIENCE
-from tui.commands.opening import Opening, note
+from tui.commands.opening import Opening
+from tui.commands.remarks import note
 from tui.kube.options import ConnectOptions
 from tui.problem import ProblemError
 from tui.sandbox.scene import NAMESPACE
 from tui.systems.catalogue import load_catalogue
+from tui.systems.diagnose import diagnose
 from tui.systems.forwarding import Definition, address_of, target_of
 from tui.systems.live import Live
 from tui.systems.model import Member
@@ -23,6 +25,8 @@ from tui.text import one_line
 
 #: Seconds until all must be ready; half of it is enough on two processors.
 READY = 120.0
+#: Restarts after which a server that dies is not waited for: some wait for others by ending, but not half a minute.
+_ENOUGH = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,11 @@ def _missing(live: Live, name: str) -> str:
 
 
 def _hopeless(live: Live, name: str) -> bool:
-    """Whether a server is not on this machine: waiting does not install it."""
-    return any(word in member.phase for member in _members(live, name) for word in ("ImagePull",))
+    """Whether waiting is in vain: a server is not on this machine, or dies at every start."""
+    return any(
+        "ImagePull" in member.phase or ("CrashLoop" in member.phase and member.restarts >= _ENOUGH)
+        for member in _members(live, name)
+    )
 
 
 async def _ask_all(live: Live, name: str, service: _Service) -> list[_Row]:
@@ -111,7 +118,7 @@ async def _ask_all(live: Live, name: str, service: _Service) -> list[_Row]:
 async def _ask(live: Live, name: str, service: _Service, member: Member) -> _Row:
     role = member.role.name if member.role else ""
     if member.health.value != "ready":
-        return _Row(name, member.pod, role, good=False, answer=f"{member.phase}: {member.note}".rstrip(": "))
+        return _Row(name, member.pod, role, good=False, answer=_why(live, name, member))
     assert live.forwards is not None  # noqa: S101 (it has arrived)
     try:
         wanted = Definition(f"{NAMESPACE}/pod/{member.pod}", service.port, local=0)
@@ -128,6 +135,20 @@ async def _ask(live: Live, name: str, service: _Service, member: Member) -> _Row
     except FAILURES as error:
         return _Row(name, member.pod, role, good=False, answer=str(error) or f"no answer within {PATIENCE:g} s")
     return _Row(name, member.pod, role, good=True, answer=answer)
+
+
+def _why(live: Live, name: str, member: Member) -> str:
+    """Why a member is not ready: what, the evidence, what to do."""
+    assert live.cluster is not None  # noqa: S101 (it has arrived)
+    found = (one for one in live.workloads.values() if (one.namespace, one.name) == (NAMESPACE, name))
+    reasons = [reason for workload in found for reason in diagnose(live.cluster.store, workload, member)]
+    told = max(reasons, key=lambda reason: (bool(reason.evidence), reason.depth), default=None)
+    if told is None:
+        return f"{member.phase}: {member.note}".rstrip(": ")
+    # Of a log it is the end that tells.
+    lines = [line for line in told.evidence.splitlines() if line.strip()][-2:]
+    parts = [told.text, " / ".join(lines), told.remedy]
+    return f"{member.phase}: {'; '.join(part for part in parts if part)}"
 
 
 def _print(rows: list[_Row]) -> None:

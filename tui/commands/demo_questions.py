@@ -14,7 +14,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 
 from tui.sandbox import scene
-from tui.sandbox.images import MissingProgramError, wheels
+from tui.sandbox.images import MissingProgramError, mysqlserver, wheels
 
 #: Seconds that an answer may take.
 PATIENCE = 15.0
@@ -26,16 +26,20 @@ class WrongError(Exception):
 
 async def mysql(port: int, role: str) -> str:
     """Whether a member of MySQL has the rows, and replicates or takes writes as its role wants it."""
-    client = wheels.system(["mariadb", "mysql"], "MariaDB's client", "mariadb-client")
+    client = mysqlserver.client()
     words = [client, "--no-defaults", "-h127.0.0.1", f"-P{port}", "-uroot", "--protocol=tcp", "-N", "-B", "-e"]
     # In statements of their own: MariaDB 10.11 says 0 for @@read_only beside an aggregate (measured).
-    words.append("SELECT @@read_only; SELECT COUNT(*) FROM shop.orders; SHOW SLAVE STATUS\\G")
-    told = await _run(words)
-    read_only, rows = told.split(None, 2)[:2]
+    told = await _run([*words, "SELECT @@read_only; SELECT COUNT(*) FROM shop.orders"])
+    read_only, rows = told.split()[:2]
     if role == "primary":
         if read_only != "0":
             raise WrongError("the primary takes no writes")
         return f"{rows} rows, takes writes"
+    try:
+        told = await _run([*words, "SHOW REPLICA STATUS\\G"])
+    except WrongError:
+        # MySQL knows that word from 8.0.22 on, and this one until 8.4.
+        told = await _run([*words, "SHOW SLAVE STATUS\\G"])
     # Without names (-N) the lines of \G are values alone: the two threads say Yes or No, or Connecting.
     if told.split("\n").count("Yes") < 2:
         raise WrongError("it does not replicate")
@@ -69,18 +73,25 @@ async def rabbitmq(port: int, _: str) -> str:
         headers = {"Authorization": f"Basic {login}"}
         return json.loads(await asyncio.to_thread(_get, f"http://127.0.0.1:{port}/api/{path}", headers))
 
-    nodes, queue = await ask("nodes"), await ask("queues/%2F/orders")
-    assert isinstance(nodes, list) and isinstance(queue, dict)  # noqa: S101 (RabbitMQ's API)
-    until = time.monotonic() + 7
-    while not queue.get("messages") and time.monotonic() < until:
-        # RabbitMQ counts every five seconds.
+    nodes, messages, until = await ask("nodes"), 0, time.monotonic() + 10
+    assert isinstance(nodes, list)  # noqa: S101 (RabbitMQ's API)
+    while True:
+        # The first node makes the queue when it is ready, and RabbitMQ counts every five seconds.
+        try:
+            queue = await ask("queues/%2F/orders")
+        except urllib.error.HTTPError as error:
+            if error.code != 404 or time.monotonic() > until:
+                raise
+        else:
+            assert isinstance(queue, dict)  # noqa: S101 (as above)
+            messages = int(queue.get("messages") or 0)
+        if messages or time.monotonic() > until:
+            break
         await asyncio.sleep(0.5)
-        again = await ask("queues/%2F/orders")
-        queue = again if isinstance(again, dict) else queue
     running = sum(bool(node.get("running")) for node in nodes)
     if running != 3:
         raise WrongError(f"{running} of 3 nodes run in its cluster")
-    return f"{running} nodes, queue orders: {queue.get('messages', 0)} messages"
+    return f"{running} nodes, queue orders: {messages} messages"
 
 
 async def _run(words: Sequence[str]) -> str:

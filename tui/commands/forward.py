@@ -15,7 +15,8 @@ from tui.commands import exits, output
 from tui.commands.forward_definitions import Request, check_context, definitions, listing, table
 from tui.commands.forward_environment import EnvFile, environment, expanded, facts, variables
 from tui.commands.forward_output import Entry, Reporter
-from tui.commands.opening import Opening, note, tell_nowhere
+from tui.commands.opening import Opening, tell_nowhere
+from tui.commands.remarks import note
 from tui.commands.signals import Signals
 from tui.kube import program
 from tui.kube.access import can
@@ -25,7 +26,7 @@ from tui.kube.options import ConnectOptions
 from tui.problem import Cause, Problem, ProblemError
 from tui.settings import Settings
 from tui.systems.catalogue import load_catalogue
-from tui.systems.forwarding import Definition, address_of, target_of
+from tui.systems.forwarding import Definition, address_of, looked_up_in, target_of
 from tui.systems.live import Live
 from tui.text import one_line, safe
 
@@ -105,7 +106,8 @@ class _Forwarding:
 
     async def _work(self) -> int:
         async with self._opening:
-            if not await self._opening.arrive():
+            needed = dict.fromkeys(map(looked_up_in, self._wanted))
+            if not (await self._opening.arrive() and all([await self._opening.arrive_too(it) for it in needed])):
                 raise ProblemError(
                     Problem(
                         Cause.TIMEOUT,

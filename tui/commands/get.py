@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from tui import paths
 from tui.commands import exits
-from tui.commands.opening import LOOK, Opening, note, tell_nowhere
+from tui.commands.opening import LOOK, Opening, tell_nowhere
 from tui.commands.printers import Printer, printer
+from tui.commands.remarks import note
 from tui.kube.feeds import Feed, Phase
 from tui.kube.options import ConnectOptions
 from tui.kube.usagebook import READING

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import sys
 import time
 from types import TracebackType
 
+from tui.commands.remarks import note
 from tui.kube.feeds import Phase
 from tui.kube.presence import look_for
 from tui.problem import Cause, Problem, ProblemError
 from tui.systems.live import Live, Update
-from tui.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +72,15 @@ class Opening:
                 return False
             await self.wait(LOOK if self._failing_since else deadline - time.monotonic())
         self._refuse()
+        return True
+
+    async def arrive_too(self, resource: str) -> bool:
+        """Waits for what workloads can do without (Services), or until it is known not to come. False: out of time."""
+        deadline = time.monotonic() + self._timeout
+        while self._live.forwards is None or self._live.forwards.known(resource) is None:
+            if time.monotonic() >= deadline:
+                return False
+            await self.wait(LOOK)
         return True
 
     async def wait(self, seconds: float) -> None:
@@ -178,9 +185,3 @@ async def tell_nowhere(live: Live) -> bool:
         near = f"; did you mean {' or '.join(presence.near)}?" if presence.near else ""
         note(f"there is no namespace {presence.namespace}{near}")
     return presence.exists is False
-
-
-def note(text: str) -> None:
-    """A remark for people, beside the output."""
-    with contextlib.suppress(OSError):  # nobody reads it any more: that must not end what goes on
-        print(f"statetui: {one_line(text)}", file=sys.stderr, flush=True)

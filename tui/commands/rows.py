@@ -34,7 +34,14 @@ def workload_row(item: Workload, on: Paper, now: float, *, wide: bool) -> list[C
     """One workload as one row of `WORKLOADS` or `WORKLOADS_WIDE`."""
     short = item.ready < item.desired
     ready = [(f"{item.ready}/{item.desired}", item.health.value if short else "")]
-    facts: list[Cell] = [ready, _signs(item, on), _claims(item), _use(item), _age(item.created, now), _why(item, on)]
+    facts: list[Cell] = [
+        ready,
+        _signs(item, on),
+        _claims(item),
+        _use(item),
+        _age(item.created, now),
+        _why(item, on, wide=wide),
+    ]
     head: list[Cell] = [item.namespace, item.name, item.title]
     if not wide:
         return [*head, *facts]
@@ -160,14 +167,15 @@ def _use(item: Workload) -> Cell:
     return [(f"{fullest.fraction:.0%}", _fullness(fullest.fraction))] if fullest else [("?", "unknown")]
 
 
-def _why(item: Workload, on: Paper) -> Cell:
+def _why(item: Workload, on: Paper, *, wide: bool) -> Cell:
     if item.why:
         return [(item.why, "" if item.health.value == "ready" else item.health.value)]
     if item.warnings:
         worst = min(item.warnings, key=lambda warning: not warning.alarms)
         mark = ("⚠ " if on.unicode else "! ", "running") if worst.alarms else ("", "")
         return [mark, (worst.text, "" if worst.alarms else "dim")]
-    return ""
+    # Where there is nothing else to tell; `-o wide` has a column for it.
+    return [(brief(item.stands_in), "dim")] if item.stands_in and not wide else ""
 
 
 def _age(created: float | None, now: float) -> str:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tui import paths
-from tui.commands import descriptors, exits, sql_client
-from tui.commands.opening import Opening, note
+from tui.commands import descriptors, exits, sql_client, sql_status
+from tui.commands.opening import Opening
+from tui.commands.remarks import note
 from tui.commands.signals import Signals
 from tui.commands.sql_output import Narration, Output
 from tui.commands.sql_run import Rules, Runner
@@ -57,6 +58,7 @@ class Request:
         out: the file for them; None for stdout.
         timeout: seconds after which the server ends a statement, 0 for never.
         wait: seconds for the cluster and for a ready pod.
+        status: whether all members are asked what an operator asks, in place of running statements.
     """
 
     workload: str
@@ -76,6 +78,7 @@ class Request:
     out: str | None = None
     timeout: float = 0.0
     wait: float = 30.0
+    status: bool = False
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Request:
@@ -85,7 +88,7 @@ class Request:
             arguments.client or "", tuple(arguments.program or ()), arguments.on_error == "stop",
             arguments.single_transaction, arguments.role or "", arguments.member or "", arguments.user or "",
             arguments.password_file, arguments.database or "", arguments.tls or "", arguments.output or "table",
-            arguments.out, arguments.timeout or 0.0, arguments.wait,
+            arguments.out, arguments.timeout or 0.0, arguments.wait, arguments.status,
         )  # fmt: skip
 
 
@@ -95,7 +98,13 @@ def run(options: ConnectOptions, settings: Settings, request: Request) -> int:
     Raises:
         ProblemError: the cluster or the database cannot be reached.
     """
-    if not request.client and request.execute is None and request.file == "-" and sys.stdin.isatty():
+    if (
+        not request.client
+        and not request.status
+        and request.execute is None
+        and request.file == "-"
+        and sys.stdin.isatty()
+    ):
         print("statetui: name statements with -e or -f, or pipe them in", file=sys.stderr)
         return exits.USAGE
     if request.format == "parquet" and request.out is None and sys.stdout.isatty():
@@ -162,6 +171,8 @@ class _Sql:
                 )  # fmt: skip
             assert self._live.context is not None  # noqa: S101 (it has arrived)
             self._protected = self._settings.protects(self._live.context.name)
+            if request.status:
+                return await self._status()
             workload, router = self._find()
             wire = self._wire(workload)
             if request.client and (wire is Wire.POSTGRES) is not (request.client == "psql"):
@@ -187,6 +198,17 @@ class _Sql:
             finally:
                 with contextlib.suppress(ProblemError, Lost, ServerError):
                     await session.close()
+
+    async def _status(self) -> int:
+        """Asks all members what an operator asks; see `sql_status`."""
+        workload = workload_of(target_of(Definition(self._request.workload), self._live), self._live)
+        if workload is None:
+            raise _wrong(f"{self._request.workload} is no workload", "Name one that `statetui get` lists.")
+        self._wire(workload)
+        request = self._request
+        given = request.user or request.password_file or request.database or request.tls
+        login = await self._login(workload, "") if given else None
+        return await sql_status.run(self._live, workload.key, request.format, login)
 
     # --- getting there
 

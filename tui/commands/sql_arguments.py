@@ -37,6 +37,7 @@ examples:
   statetui sql orders -e 'SHOW DATABASES'
   statetui sql orders --role replica -o csv -e 'SELECT * FROM shop.orders' > orders.csv
   statetui sql shop/pg -f schema.sql --single-transaction
+  statetui sql orders --status -o json
   statetui sql cdb --psql -- -c '\\dt'
 """
 
@@ -47,7 +48,8 @@ def add(commands: argparse._SubParsersAction[Any], common: argparse.ArgumentPars
         "sql", parents=[common], allow_abbrev=False, help="run SQL on a workload, or its ordinary client",
         formatter_class=argparse.RawDescriptionHelpFormatter, description=_DESCRIPTION, epilog=_EPILOG,
         usage="statetui sql [options] WORKLOAD [-e STATEMENT ... | -f FILE | < FILE]\n"
-        "       statetui sql [options] WORKLOAD --psql|--mysql [-- ARG ...]",
+        "       statetui sql [options] WORKLOAD --psql|--mysql [-- ARG ...]\n"
+        "       statetui sql [options] WORKLOAD --status [-o table|json]",
     )  # fmt: skip
     sql.add_argument("workload", metavar="WORKLOAD", help="which database")
     what = sql.add_argument_group("what")
@@ -56,6 +58,9 @@ def add(commands: argparse._SubParsersAction[Any], common: argparse.ArgumentPars
     source.add_argument("-f", "--file", metavar="FILE", help="run a script; - for stdin (the default)")
     source.add_argument("--psql", dest="client", action="store_const", const="psql", help="run psql")
     source.add_argument("--mysql", dest="client", action="store_const", const="mysql", help="run mysql")
+    source.add_argument(
+        "--status", action="store_true", help="tell replication, sessions, locks, sizes and health of all members, once"
+    )
     what.add_argument("--on-error", choices=("stop", "continue"), default="stop", help="after a refused statement")
     what.add_argument("--single-transaction", action="store_true", help="all or nothing")
     where = sql.add_argument_group("where, and as whom")
@@ -79,6 +84,16 @@ def add(commands: argparse._SubParsersAction[Any], common: argparse.ArgumentPars
 def mistake(arguments: argparse.Namespace) -> str:
     """What argparse cannot say: which options need and exclude one another; empty when all is well."""
     client = f"--{arguments.client}" if arguments.client else ""
+    if arguments.status:
+        if arguments.output not in (None, "table", "json"):
+            return "argument -o/--output: --status is told as table or json"
+        for name, given in (
+            ("--role", arguments.role), ("--member", arguments.member), ("--out", arguments.out),
+            ("--single-transaction", arguments.single_transaction), ("--timeout", arguments.timeout),
+            ("--on-error", arguments.on_error != "stop"),
+        ):  # fmt: skip
+            if given:
+                return f"argument {name}: not allowed with argument --status, which asks all members"
     if arguments.program is not None and not client:
         return "sql: arguments after -- are those of a client: --psql or --mysql"
     if client:

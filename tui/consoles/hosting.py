@@ -9,6 +9,7 @@ from tui.screens.forwards.hosting import ForwardingApp
 
 if TYPE_CHECKING:
     from tui.screens.chooser import Choice
+    from tui.services.sql.model import Login
     from tui.systems.model import Workload
 
 
@@ -25,7 +26,7 @@ class ConsolesApp(ForwardingApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The key for a console is there where it leads somewhere."""
-        if action == "sql":
+        if action in ("sql", "operations"):
             screen = self.screen
             return isinstance(screen, BaseScreen) and self._console_for(screen.reachable()[0]) is not None
         return super().check_action(action, parameters)
@@ -58,14 +59,34 @@ class ConsolesApp(ForwardingApp):
         guard = Guard(Hold(settings.sql.confirm), settings.protects(access.context) and not locked, locked)
         self.push_screen(SqlConsole(access, workload.name, guard, kept_as=f"{access.context}/{key}", way=way))
 
+    def action_operations(self) -> None:
+        """What an operator asks of the database under the cursor."""
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            self.open_operations(screen.reachable()[0])
+
+    def open_operations(self, key: str, login: Login | None = None) -> None:
+        """Opens the panel of topology, sessions, locks, sizes and health.
+
+        Args:
+            key: the workload's.
+            login: one that somebody typed, in place of what the packaging keeps.
+        """
+        from tui.consoles.sql.operations import SqlOperations  # noqa: PLC0415  (not needed to start)
+
+        live = self._me.live
+        if live is not None and self._console_for(key) is not None:
+            self.push_screen(SqlOperations(live, key, login))
+
     def console_choices(self) -> list[Choice]:
         """What the palette offers."""
         from tui.screens.chooser import Choice  # noqa: PLC0415  (not needed to start)
 
         return [
-            Choice(f"sql {key}", f"SQL console of {workload.name}", f"{workload.title}  {workload.namespace}")
+            Choice(f"{what} {key}", f"{name} of {workload.name}", f"{workload.title}  {workload.namespace}")
             for key, workload in self._me.workloads.items()
             if self._console_for(key) is not None
+            for what, name in (("sql", "SQL console"), ("operations", "Operations"))
         ]
 
     async def action_quit(self) -> None:

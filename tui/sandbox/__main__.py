@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
+import json
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
 
+from tui.sandbox import failures
 from tui.sandbox.cluster import Cluster, PartError
 from tui.sandbox.journal import Damaged
+from tui.sandbox.kubelet import supervisor
 from tui.sandbox.kubelet.kubelet import BusyError
 from tui.sandbox.model import ApiError
 
@@ -43,6 +47,8 @@ async def _serve(directory: Path, port: int, with_scene: bool, with_parent: bool
         works.cancel()
     finally:
         await cluster.stop()
+        # Nothing, unless the supervisor of the pods was killed: what these had started is ours then.
+        supervisor.end_descendants()
 
 
 def _ended_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -59,17 +65,31 @@ def main() -> int:
     parser.add_argument("--scene", action="store_true", help="begin with four stateful systems, in namespace stateful")
     parser.add_argument("--with-parent", action="store_true", help="end when the standard input does")
     arguments = parser.parse_args()
+    # What the imports made stays for ever: without it, a full collection stops the API for a few milliseconds only.
+    gc.freeze()
+    supervisor.become_reaper()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Pods find the Python that runs this one, if there is no other.
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
+    directory = arguments.directory.absolute()
     try:
-        asyncio.run(_serve(arguments.directory.absolute(), arguments.port, arguments.scene, arguments.with_parent))
+        asyncio.run(_serve(directory, arguments.port, arguments.scene, arguments.with_parent))
     except (BlockingIOError, BusyError):
-        sys.stderr.write(f"another sandbox uses {arguments.directory}\n")
+        sys.stderr.write(f"another sandbox uses {directory}\nEnd it, or choose another --directory.\n")
         return BUSY
     except (OSError, Damaged, PartError, ApiError) as problem:
-        sys.stderr.write(f"{problem}\n")
+        failure = failures.explain(problem, directory, arguments.port)
+        if arguments.with_parent:
+            with contextlib.suppress(OSError):
+                sys.stdout.write(f"{json.dumps({'failure': failure.told()})}\n")
+                sys.stdout.flush()
+        # A log on the full disk takes nothing.
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{failure}\n")
         return 1
+    except KeyboardInterrupt:
+        # Before the loop has its own handler, or after: nothing runs then.
+        return 130
     return 0
 
 

@@ -40,15 +40,12 @@ class Allocation:
         spec, name = obj["spec"], obj["metadata"].get("name", "")
         if spec["type"] == "ExternalName":
             return
-        others = [
-            entry.load()["spec"]
-            for entry in self._store.list("services")
-            if entry.key != f"{obj['metadata'].get('namespace', '')}/{name}"
-        ]
+        own = f"{obj['metadata'].get('namespace', '')}/{name}"
+        others = [entry for entry in self._store.list("services") if entry.key != own]
         causes = problems.Causes()
-        self._address(spec, {other.get("clusterIP") for other in others}, causes)
+        self._address(spec, {other.fields["spec.clusterIP"] for other in others}, causes)
         if spec["type"] in ("NodePort", "LoadBalancer"):
-            taken = {port.get("nodePort") for other in others for port in other.get("ports", [])}
+            taken = {port.get("nodePort") for other in others for port in other.load()["spec"].get("ports", [])}
             self._node_ports(spec, taken, causes)
         causes.check(kind, name)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Never
+
 import msgspec
 import yaml
 from aiohttp import web
@@ -14,13 +16,23 @@ from tui.sandbox.shapes import Value
 _encode = msgspec.json.Encoder().encode
 
 
+#: How deep YAML may be nested: objects of Kubernetes are not, and each level takes several of Python's stack.
+_DEEPEST = 100
+
+
 class _Loader(yaml.SafeLoader):
     """YAML that is JSON: no times, no aliases (which grow without bound when they are followed)."""
+
+    _depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not read")
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {_DEEPEST} levels deep")
         node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
         return node
 
 
@@ -35,13 +47,27 @@ def _plain(value: Value) -> Value:
         return {_key(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
-    if value is None or isinstance(value, str | int | float | bool):
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        return float(value) if abs(value) < 1 << 1023 else _refused("a number that is too large")
+    if value is None or isinstance(value, int | float):
         return value
     raise bad(f"error converting YAML to JSON: a value of type {type(value).__name__}")
 
 
 def _key(key: object) -> str:
-    return str(key).lower() if isinstance(key, bool) else str(key)
+    return str(key).lower() if isinstance(key, bool) else _text(str(key))
+
+
+def _text(text: str) -> str:
+    """A text that UTF-8 can tell: with escapes, YAML can spell half a character."""
+    halved = not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+    return _refused(repr(text)) if halved else text
+
+
+def _refused(what: str) -> Never:
+    raise bad(f"error converting YAML to JSON: {what[:80]} has no form in JSON")
 
 
 def parse(data: bytes, media: str, kind: str) -> Value:
@@ -55,13 +81,13 @@ def parse(data: bytes, media: str, kind: str) -> Value:
     if "yaml" in media:
         try:
             return msgspec.json.decode(data)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return _yaml(data)
     if not media.endswith(("json", "octet-stream")) and media:
         raise ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type")
     try:
         return msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         told = data[:40].decode("utf-8", "replace")
         start = f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; "
         raise bad(f"{start}json parse error: {problem} ({told})") from None
@@ -75,9 +101,13 @@ def _yaml(data: bytes) -> Value:
         raise bad(f"error decoding YAML: {str(problem).splitlines()[0] if str(problem) else 'unreadable'}") from None
 
 
+#: Of every answer of JSON; no charset is named, for kubectl takes the type literally.
+HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
+
+
 def answer(value: Value, status: int = 200, *, media: str = "application/json") -> web.Response:
     """An answer of JSON."""
-    headers = {"Content-Type": media, "Cache-Control": "no-cache, private"}
+    headers = {**HEADERS, "Content-Type": media}
     return web.Response(body=value if isinstance(value, bytes) else _encode(value), status=status, headers=headers)
 
 

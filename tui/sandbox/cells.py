@@ -157,8 +157,9 @@ def volume_cells(obj: Json) -> Sequence[Any]:
 def node_cells(obj: Json) -> Sequence[Any]:
     """The cells of a node."""
     status, labels = obj.get("status", {}), obj["metadata"].get("labels", {})
-    ready = next((one.get("status") for one in status.get("conditions", []) if one.get("type") == "Ready"), "Unknown")
-    told = {"True": "Ready", "False": "NotReady"}.get(str(ready), "Unknown")
+    ready = next((one.get("status") for one in status.get("conditions", []) if one.get("type") == "Ready"), None)
+    # A node that is not heard (`Unknown`) is NotReady in the real server's table, too.
+    told = "Unknown" if ready is None else "Ready" if ready == "True" else "NotReady"
     if obj.get("spec", {}).get("unschedulable"):
         told += ",SchedulingDisabled"
     prefix = "node-role.kubernetes.io/"

@@ -138,6 +138,8 @@ def _stateful_set(obj: Json) -> None:
         "persistentVolumeClaimRetentionPolicy", {}
     )
     _rolling(spec.setdefault("updateStrategy", {}), "RollingUpdate", {"partition": 0})
+    # Of a feature that is off by default: the real server (seen on 1.36.3) drops it, and replaces one pod at a time.
+    spec["updateStrategy"].get("rollingUpdate", {}).pop("maxUnavailable", None)
     for claim in spec.get("volumeClaimTemplates", []):
         claim |= {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
         claim_spec(claim.setdefault("spec", {}))

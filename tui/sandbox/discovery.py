@@ -175,7 +175,7 @@ class Discovery:
                 continue
             gvk = {"group": group, "kind": kind.name, "version": version}
             name = f"{group or 'core'}.{version}.{kind.name}"
-            schemas[name] = {**_fields(kind.shape, schemas), "x-kubernetes-group-version-kind": [gvk]}
+            schemas[name] = {**_whole(kind, schemas), "x-kubernetes-group-version-kind": [gvk]}
             start = f"/apis/{group}/{version}" if group else f"/api/{version}"
             where = "/namespaces/{namespace}" if kind.namespaced else ""
             paths[f"{start}{where}/{kind.plural}/{{name}}"] = _path(gvk, name)
@@ -214,6 +214,15 @@ _TYPES: dict[str, Json] = {
     "quantity": {"oneOf": [{"type": "string"}, {"type": "number"}]},
     "intstr": {"oneOf": [{"type": "integer"}, {"type": "string"}], "format": "int-or-string"},
 }
+
+
+def _whole(kind: Kind, schemas: dict[str, Any]) -> Json:
+    """A kind's schema; a CRD's as it stands there, which knows more than its shape: what is required, enumerations."""
+    told = _fields(kind.shape, schemas)
+    if kind.rules is None:
+        return told
+    common = {key: told["properties"][key] for key in ("apiVersion", "kind", "metadata")}
+    return {"type": "object", **kind.rules, "properties": {**(kind.rules.get("properties") or {}), **common}}
 
 
 def _fields(shape: Shape, schemas: dict[str, Any]) -> Json:

@@ -77,7 +77,7 @@ def _heed(registry: Registry, namespace: str, pod: Json) -> None:
     budgets = [
         budget
         for budget in registry.list("poddisruptionbudgets.policy", namespace)
-        if selectors.of_object(budget.get("spec", {}).get("selector"))(labels)
+        if selectors.selects(budget.get("spec", {}).get("selector"), labels)
     ]
     if len(budgets) > 1:
         message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
@@ -85,8 +85,8 @@ def _heed(registry: Registry, namespace: str, pod: Json) -> None:
     if not budgets:
         return
     budget = budgets[0]
-    test = selectors.of_object(budget.get("spec", {}).get("selector"))
-    pods = [one for one in registry.list("pods", namespace) if test(one["metadata"].get("labels", {}))]
+    selector = budget.get("spec", {}).get("selector")
+    pods = registry.select("pods", namespace, lambda labels, _: selectors.selects(selector, labels))
     allowed, healthy, wanted = _allowed(registry, budget, pods)
     # A pod that is not ready may go when those that are suffice without it (IfHealthyBudget, the default).
     if allowed < 1 if _healthy(pod) else healthy < wanted:

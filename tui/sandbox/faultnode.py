@@ -9,14 +9,16 @@ from pathlib import Path
 
 from tui.sandbox.kubelet.kubelet import Kubelet
 from tui.sandbox.kubelet.pod import Pod
-from tui.sandbox.model import ApiError, Json
-from tui.sandbox.objects import now
+from tui.sandbox.model import ApiError
+from tui.sandbox.objects import later, now
 from tui.sandbox.registry import Registry
 
 #: The file that fills a volume.
 FILLING = ".statetui-fault-filling"
 _LOST = ("NodeStatusUnknown", "Kubelet stopped posting node status.")
-_TAINT: Json = {"key": "node.kubernetes.io/unreachable", "effect": "NoSchedule"}
+_UNREACHABLE = "node.kubernetes.io/unreachable"
+#: For so many seconds a pod tolerates that its node is not reached, unless it says otherwise.
+TOLERATED = 300
 
 
 async def send(kubelet: Kubelet, pod: Pod, number: int, *kinds: str) -> int:
@@ -37,13 +39,18 @@ class Freezer:
         self._registry, self._kubelet = registry, kubelet
         self._stopped: list[Pod] = []
 
-    async def freeze(self, *, processes: bool) -> None:
-        """Freezes it, and lets the pods' processes stand still if asked for."""
+    async def freeze(self, *, processes: bool, evict: int) -> None:
+        """Freezes it.
+
+        Args:
+            processes: whether the pods' processes stand still as well, as on a machine that hangs.
+            evict: after how many seconds its pods are to be marked for deletion, at most `TOLERATED`.
+        """
         self._kubelet.host.awake.clear()
         self._stopped = self._kubelet.pods if processes else []
         for pod in self._stopped:
             await send(self._kubelet, pod, signal.SIGSTOP)
-        self._lose()
+        self._lose(evict)
 
     async def thaw(self) -> None:
         """Lets everything go on, and the kubelet say how it is."""
@@ -56,7 +63,7 @@ class Freezer:
         for pod in self._kubelet.pods:
             pod.changed(anew=True)
 
-    def _lose(self) -> None:
+    def _lose(self, evict: int) -> None:
         """Writes what the controller of nodes writes of a node that is not heard any more, 40 s earlier than it."""
         host = self._kubelet.host
         node = self._registry.get("nodes", "", host.node)
@@ -69,7 +76,7 @@ class Freezer:
         ]
         status = {"status": {"conditions": conditions}}
         self._registry.patch("nodes", "", host.node, status, subresource="status", manager="node-controller")
-        self.taint(on=True)
+        self.taint(on=True, evict=evict)
         self._registry.event(
             node, "NodeNotReady", f"Node {host.node} status is now: NodeNotReady", source="node-controller"
         )
@@ -87,14 +94,18 @@ class Freezer:
                     subresource="status", manager="node-controller",
                 )  # fmt: skip
 
-    def taint(self, *, on: bool) -> None:
-        """Marks the node as unreachable for new pods, or takes the mark away."""
+    def taint(self, *, on: bool, evict: int = TOLERATED) -> None:
+        """Marks the node as unreachable, or takes the marks away; see `freeze` for `evict`."""
         node = self._registry.get("nodes", "", self._kubelet.host.node)
         if node is None:
             return
         taints = node.get("spec", {}).get("taints") or []
-        kept = [taint for taint in taints if taint.get("key") != _TAINT["key"]]
-        wanted = [*kept, {**_TAINT, "timeAdded": now()}] if on else kept
+        wanted = [taint for taint in taints if taint.get("key") != _UNREACHABLE]
+        if on:
+            wanted.append({"key": _UNREACHABLE, "effect": "NoSchedule", "timeAdded": now()})
+            # What a pod tolerates counts from here on: an earlier time makes the wait a shorter one.
+            since = later(evict - TOLERATED)
+            wanted.append({"key": _UNREACHABLE, "effect": "NoExecute", "timeAdded": since})
         if wanted != taints:
             self._registry.patch("nodes", "", self._kubelet.host.node, {"spec": {"taints": wanted or None}})
 

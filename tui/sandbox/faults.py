@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from tui.sandbox import bodies, problems
-from tui.sandbox.faultnode import FILLING, Freezer, fill, send
+from tui.sandbox.faultnode import FILLING, TOLERATED, Freezer, fill, send
 from tui.sandbox.faultsorts import SORTS, Active, Undo, Wish, options_of, place_of, sort_of, told, within
-from tui.sandbox.kubelet.environment import quantity
 from tui.sandbox.kubelet.kubelet import Kubelet
 from tui.sandbox.kubelet.pod import Pod
 from tui.sandbox.kubelet.usage import disk
 from tui.sandbox.kubelet.volumes import MountError, inside
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.objects import now
+from tui.sandbox.quantities import quantity
 from tui.sandbox.rbac import Asked
 from tui.sandbox.registry import Registry
 from tui.sandbox.server import Server
@@ -30,8 +30,8 @@ from tui.sandbox.users import User
 PATH = "/sandbox/v1/faults"
 #: Bytes of this machine's disk that are never filled.
 SPARE = 2 << 30
-#: The longest delay, milliseconds.
-_LONGEST = 60_000
+#: The longest delay, milliseconds: the answer to whoever ends it has to wait as long.
+_LONGEST = 10_000
 
 
 class Faults:
@@ -47,7 +47,6 @@ class Faults:
         self._store, self._registry, self._server, self._kubelet = store, registry, server, kubelet
         self._watches: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
         self._freezer = Freezer(registry, kubelet)
-        self._latency = 0.0
         self._busy = asyncio.Lock()
         self._makers: dict[str, Callable[[Wish], Awaitable[tuple[str, str, Undo | None]]]] = {
             "kill-pod": self._kill_pod,
@@ -123,10 +122,11 @@ class Faults:
         wish = Wish(wish.target, wish.namespace, options_of(name, sort, wish.options))
         async with self._busy:
             for each in self.active.values():
-                if each.name == name and each.target in (wish.target, f"{wish.namespace}/{wish.target}"):
+                if each.name == name and each.is_of(wish.target, wish.namespace):
                     raise ApiError(409, "AlreadyExists", f"{name} goes on since {each.since}; end it first")
             said, target, undo = await self._makers[name](wish)
-            made = Active(name, target, wish.options, said, now(), undo or _nothing)
+            asked = "/".join(place_of(wish)) if sort.target in ("pod", "claim") else wish.target
+            made = Active(name, target, asked, wish.options, said, now(), undo or _nothing)
             if undo is not None:
                 self.active[name, target] = made
         return {**told(made), "active": undo is not None}
@@ -139,8 +139,7 @@ class Faults:
         """
         sort_of(name)
         async with self._busy:
-            wanted = (target, f"{namespace}/{target}")
-            found = [key for key in self.active if key[0] == name and (not target or key[1] in wanted)]
+            found = [key for key, each in self.active.items() if key[0] == name and each.is_of(target, namespace)]
             if not found:
                 of = f" of {target}" if target else ""
                 raise ApiError(404, "NotFound", f"the fault {name}{of} is not active")
@@ -160,8 +159,6 @@ class Faults:
             return
         if target.verb == "watch" and request.transport is not None:
             self._watches.add(request.transport)
-        if self._latency:
-            await asyncio.sleep(self._latency)
 
     # ── Pods ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -224,7 +221,12 @@ class Faults:
         async def undo() -> None:
             await asyncio.to_thread(file.unlink, missing_ok=True)
 
-        return f"wrote {wanted >> 20} MiB: {claim} is {percent}% full", f"{namespace}/{claim}", undo
+        return (
+            f"wrote {wanted >> 20} MiB: {claim} is {percent}% full by its figures; "
+            "nothing keeps its server from writing on",
+            f"{namespace}/{claim}",
+            undo,
+        )
 
     def _claim(self, wish: Wish) -> tuple[str, str, Json]:
         """Namespace, name and object of the claim that is meant, by its name or that of its pod."""
@@ -241,10 +243,11 @@ class Faults:
     # ── The node ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _freeze_node(self, wish: Wish) -> tuple[str, str, Undo | None]:
-        stopped = bool(wish.options["processes"])
-        await self._freezer.freeze(processes=stopped)
+        stopped, evict = bool(wish.options["processes"]), within("evictAfter", wish.options, 0, TOLERATED)
+        await self._freezer.freeze(processes=stopped, evict=evict)
         return (
-            "the kubelet is not heard any more" + (", its pods stand still" if stopped else ""),
+            f"the kubelet is not heard any more{', its pods stand still' if stopped else ''}; "
+            + (f"they are marked for deletion in {evict} s" if evict else "they are marked for deletion"),
             "",
             self._freezer.thaw,
         )
@@ -263,6 +266,9 @@ class Faults:
         return len(cut)
 
     async def _expire_history(self, wish: Wish) -> tuple[str, str, Undo | None]:
+        # A change that nobody has seen: whoever comes back is behind, however closely it has followed.
+        node = self._registry.get("nodes", "", self._kubelet.host.node) or {"metadata": {"name": "sandbox"}}
+        self._registry.event(node, "HistoryExpired", "The API has forgotten all changes up to now", source="sandbox")
         self._store.forget()
         cut = f", and {_connections(self._cut())} of watches cut" if wish.options["cut"] else ""
         return f"all changes up to {self._store.first} are forgotten{cut}", "", None
@@ -292,12 +298,12 @@ class Faults:
 
     async def _slow_network(self, wish: Wish) -> tuple[str, str, Undo | None]:
         delay = within("milliseconds", wish.options, 1, _LONGEST) / 1000
-        self._latency = self._kubelet.host.delay = delay
+        self._server.latency.seconds = delay
 
         async def undo() -> None:
-            self._latency = self._kubelet.host.delay = 0.0
+            self._server.latency.seconds = 0.0
 
-        return f"every answer comes {delay:g} s later", "", undo
+        return f"all that the API sends comes {delay:g} s later, watches, logs and forwards too", "", undo
 
 
 def _connections(count: int) -> str:

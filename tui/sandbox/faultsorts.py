@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from tui.sandbox import problems
+from tui.sandbox.faultnode import TOLERATED
 from tui.sandbox.model import ApiError, Json
 
 Value = str | int | bool
@@ -33,7 +34,10 @@ SORTS: dict[str, Sort] = {
     "kill-pod": Sort("kills the processes of a pod, as running out of memory does", "pod", lasts=False),
     "crash-loop": Sort("lets each start of a pod's containers fail", "pod", options={"exitCode": 1}),
     "fill-volume": Sort("fills a claim's volume up to its size", "claim", options={"percent": 100}),
-    "freeze-node": Sort("stops the kubelet, and its pods' processes where asked for", options={"processes": False}),
+    "freeze-node": Sort(
+        "freezes the machine: no kubelet, and its pods' processes stand still",
+        options={"processes": True, "evictAfter": TOLERATED},
+    ),
     "cut-watches": Sort("cuts the connections of all watches", lasts=False),
     "expire-history": Sort(
         "forgets all changes so far: watches begin anew (410)", lasts=False, options={"cut": True}
@@ -41,7 +45,7 @@ SORTS: dict[str, Sort] = {
     "refuse-right": Sort(
         "refuses users a right that they have (403)", "resource", options={"user": "*", "verb": "*", "cut": True}
     ),
-    "slow-network": Sort("lets answers and forwarded connections wait", options={"milliseconds": 500}),
+    "slow-network": Sort("delays all that the API sends, in watches and forwards too", options={"milliseconds": 500}),
 }  # fmt: skip
 
 
@@ -59,6 +63,8 @@ class Active:
     """A fault that goes on.
 
     Attributes:
+        target: what it is done to, with its namespace where it has one.
+        asked: what its maker called that; a volume is filled by the name of its pod as well.
         said: what it does, in a sentence.
         since: RFC 3339.
         undo: ends it.
@@ -66,10 +72,15 @@ class Active:
 
     name: str
     target: str
+    asked: str
     options: Mapping[str, Value]
     said: str
     since: str
     undo: Undo
+
+    def is_of(self, target: str, namespace: str) -> bool:
+        """Whether this is what somebody means by a target; an empty one is any."""
+        return not target or bool({target, f"{namespace}/{target}"} & {self.target, self.asked})
 
 
 def sort_of(name: str) -> Sort:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from tui.sandbox.model import ApiError, Json
@@ -16,6 +15,7 @@ from tui.sandbox.problems import bad
 from tui.sandbox.shapes import ANY, Shape, Value
 
 Path = tuple[str, ...]
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 #: What the server itself sets; nobody owns it.
 _SERVER = frozenset(
@@ -41,11 +41,11 @@ _THERE = object()
 
 def _key(shape: Shape, item: Value) -> str:
     if shape.keys == ("=",):
-        return "v:" + json.dumps(item, separators=(",", ":"))
+        return "v:" + _dumps(item)
     have = item if isinstance(item, dict) else {}
     keys = {key: have.get(key, _KEY_DEFAULTS.get(key)) for key in shape.keys}
     told = {key: value for key, value in sorted(keys.items()) if value is not None}
-    return "k:" + json.dumps(told, separators=(",", ":"))
+    return "k:" + _dumps(told)
 
 
 def _granular(shape: Shape, value: Value) -> bool:
@@ -58,18 +58,20 @@ def _inner(shape: Shape, key: str) -> Shape:
     return shape.fields.get(key) or shape.item or ANY
 
 
-def _walk(shape: Shape, value: Value, path: Path) -> Iterator[tuple[Path, Any]]:
+def _gather(shape: Shape, value: Value, path: Path, made: dict[Path, Any]) -> None:
     if not _granular(shape, value):
-        yield path, value
+        made[path] = value
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _walk(_inner(shape, key), inner, (*path, f"f:{key}"))
+            _gather(_inner(shape, key), inner, (*path, f"f:{key}"), made)
     else:
         for item in value:
             here = (*path, _key(shape, item))
-            yield here, _THERE if isinstance(item, dict) else item
             if isinstance(item, dict):
-                yield from (found for found in _walk(shape.item or ANY, item, here) if found[0] != here)
+                _gather(shape.item or ANY, item, here, made)
+                made[here] = _THERE
+            else:
+                made[here] = item
 
 
 def leaves(shape: Shape, obj: Json, *, subresource: str = "", status: bool = True) -> dict[Path, Any]:
@@ -82,9 +84,9 @@ def leaves(shape: Shape, obj: Json, *, subresource: str = "", status: bool = Tru
             if subresource != "status" and isinstance(value, dict):
                 kept = {name: inner for name, inner in value.items() if name not in _SERVER}
                 if kept:
-                    made.update(_walk(_inner(shape, key), kept, ("f:metadata",)))
+                    _gather(_inner(shape, key), kept, ("f:metadata",), made)
         else:
-            made.update(_walk(_inner(shape, key), value, (f"f:{key}",)))
+            _gather(_inner(shape, key), value, (f"f:{key}",), made)
     return made
 
 
@@ -107,17 +109,21 @@ def _trim(node: Json) -> None:
         _trim(value)
 
 
-def from_v1(value: Value, path: Path = (), depth: int = 0) -> set[Path]:
+def from_v1(value: Value) -> set[Path]:
     """A set of paths out of `fieldsV1`; what cannot be read owns nothing."""
     made: set[Path] = set()
-    if not isinstance(value, dict) or depth > 60:
-        return made
+    _read_v1(value, (), made)
+    return made
+
+
+def _read_v1(value: Value, path: Path, made: set[Path]) -> None:
+    if not isinstance(value, dict) or len(path) > 60:
+        return
     if path and (not value or "." in value):
         made.add(path)
     for step, inner in value.items():
         if step != ".":
-            made |= from_v1(inner, (*path, step), depth + 1)
-    return made
+            _read_v1(inner, (*path, step), made)
 
 
 def _told(path: Path) -> str:
@@ -213,7 +219,9 @@ def conflicts(managers: Managers, live: dict[Path, Any], wanted: dict[Path, Any]
         who = f'"{entry.get("manager", "")}"'
         if entry.get("subresource"):
             who += f' with subresource "{entry["subresource"]}"'
-        who += f" using {entry.get('apiVersion', '')}"
+        if entry.get("operation") == "Update":
+            # Who applies is told by name alone (seen on 1.36.3).
+            who += f" using {entry.get('apiVersion', '')}"
         for path in sorted(paths & differs):
             told = _told(path)
             causes.append({"reason": "FieldManagerConflict", "message": f"conflict with {who}", "field": told})

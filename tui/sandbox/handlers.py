@@ -22,6 +22,8 @@ from tui.sandbox.targets import Target
 
 #: Subresources of which the object itself is shown.
 _SHOWN = ("", "status")
+#: How many objects of a list, or of a watch's beginning, are sent at once.
+_PIECE = 100
 
 
 class Resources:
@@ -50,7 +52,7 @@ class Resources:
             case "get":
                 return self._get(request, kind, namespace, target)
             case "list":
-                return self._list(request, kind, namespace)
+                return await self._list(request, kind, namespace)
             case "watch":
                 return await self._watch(request, kind, namespace, target.name)
             case "create":
@@ -110,7 +112,7 @@ class Resources:
             self._show(kind),
         )
 
-    def _list(self, request: web.Request, kind: Kind, namespace: str) -> web.Response:
+    async def _list(self, request: web.Request, kind: Kind, namespace: str) -> web.StreamResponse:
         query = request.query
         chosen = self._chosen(request, kind, namespace)
         limit, token = _number(query, "limit"), query.get("continue", "")
@@ -140,6 +142,8 @@ class Resources:
             entries = entries[:limit]
             mark = json.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": entries[-1].key})
             meta["continue"] = base64.urlsafe_b64encode(mark.encode()).decode().rstrip("=")
+        if chosen.form != "Table" and len(entries) > _PIECE:
+            return await _streamed(request, chosen, entries, meta)
         return bodies.answer(_listed(chosen, entries, meta))
 
     async def _watch(self, request: web.Request, kind: Kind, namespace: str, name: str) -> web.StreamResponse:
@@ -157,16 +161,14 @@ class Resources:
         if asked is not None and asked > self._store.revision:
             raise _too_new(asked, self._store.revision)
         watch = watching.Watch(self._store, chosen, bookmarks=bookmarks)
-        response = web.StreamResponse(
-            headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
-        )
+        response = web.StreamResponse(headers=bodies.HEADERS)
         response.enable_chunked_encoding()
         await response.prepare(request)
         revision = asked or self._store.revision
         if streaming or (not asked and query.get("sendInitialEvents", "").lower() != "false"):
             revision = self._store.revision
             initial = watch.initial()
-            while gathered := b"".join(itertools.islice(initial, 100)):
+            while gathered := b"".join(itertools.islice(initial, _PIECE)):
                 await response.write(gathered)
             if streaming and bookmarks:
                 await response.write(watch.bookmark(revision, first=True))
@@ -222,8 +224,6 @@ class Resources:
             raise problems.no_method()
         options = self._options(request, target, "UpdateOptions")
         body = await self._body(request, kind)
-        if target.subresource == "finalize":
-            return bodies.answer(self._registry.fetch(kind, namespace, target.name))
         made = self._registry.replace(self._writable(kind), namespace, target.name, body, options)
         return self._shown(request, kind, made)
 
@@ -271,11 +271,30 @@ class Resources:
 def _listed(chosen: watching.Chosen, entries: Sequence[Entry], meta: Json) -> Json | bytes:
     if chosen.form == "Table":
         return tables.table(chosen.kind, [entry.load() for entry in entries], meta, include=chosen.include)
+    return _head(chosen, meta) + b",".join(chosen.text(entry) for entry in entries) + b"]}"
+
+
+def _head(chosen: watching.Chosen, meta: Json) -> bytes:
+    """A list up to its first object."""
     name, version = f"{chosen.kind.name}List", chosen.kind.api_version
     if chosen.form:
         name, version = "PartialObjectMetadataList", "meta.k8s.io/v1"
     head = json.dumps({"kind": name, "apiVersion": version, "metadata": meta})
-    return head[:-1].encode() + b',"items":[' + b",".join(chosen.text(entry) for entry in entries) + b"]}"
+    return head[:-1].encode() + b',"items":['
+
+
+async def _streamed(
+    request: web.Request, chosen: watching.Chosen, entries: Sequence[Entry], meta: Json
+) -> web.StreamResponse:
+    """A long list in pieces: as a whole it would take its size in memory three times over, and hold others up."""
+    response = web.StreamResponse(headers=bodies.HEADERS)
+    await response.prepare(request)
+    await response.write(_head(chosen, meta))
+    for start in range(0, len(entries), _PIECE):
+        piece = b",".join(chosen.text(entry) for entry in entries[start : start + _PIECE])
+        await response.write(b"," + piece if start else piece)
+    await response.write_eof(b"]}")
+    return response
 
 
 def _number(query: Value, name: str) -> int:

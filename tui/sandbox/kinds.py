@@ -66,11 +66,6 @@ class Kind:
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
-    def told(self) -> str:
-        """The kind with its group, as in `StatefulSet.apps "x" is invalid`."""
-        return f"{self.name}.{self.group}" if self.group else self.name
-
-    @property
     def verbs(self) -> tuple[str, ...]:
         """What can be done with it."""
         return tuple(verb for verb in VERBS if verb != "deletecollection" or self.plural != "namespaces")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 #: An object of Kubernetes as JSON. One that comes from `Objects` must not be changed: `copy.deepcopy` makes another.
 Json = dict[str, Any]
+
+#: Says of an object's labels, and of the uid of its controller (empty without one), whether it is meant.
+Meant = Callable[[Mapping[str, str], str], bool]
 
 #: How dependents are deleted.
 Propagation = Literal["Background", "Foreground", "Orphan"]
@@ -55,6 +58,9 @@ class Objects(Protocol):
 
     def get(self, resource: str, namespace: str, name: str) -> Json | None:
         """One object, None when there is none."""
+
+    def select(self, resource: str, namespace: str, meant: Meant) -> list[Json]:
+        """The objects of a namespace that are meant, by name; the others cost next to nothing."""
 
     def list(self, resource: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Json]:
         """The objects of a resource, in one namespace or in all, that bear all the labels; by namespace and name."""
@@ -116,20 +122,24 @@ class Logs:
     limit: int | None = None
 
 
-class Process(Protocol):
-    """A process inside a container, from outside."""
-
-    async def read(self) -> tuple[Literal["stdout", "stderr"], bytes] | None:
-        """The next output, None after the last."""
+class Console(Protocol):
+    """The standard input of a process inside a container, and its terminal where it has one, from outside."""
 
     async def write(self, data: bytes) -> None:
         """Sends to its standard input."""
 
     def end_input(self) -> None:
-        """Closes its standard input."""
+        """The sender's input has ended."""
 
     def resize(self, width: int, height: int) -> None:
         """Tells it the terminal's size."""
+
+
+class Process(Console, Protocol):
+    """A process inside a container, from outside."""
+
+    async def read(self) -> tuple[Literal["stdout", "stderr"], bytes] | None:
+        """The next output, None after the last."""
 
     async def wait(self) -> int:
         """Its exit code; 128 + n for signal n."""
@@ -146,6 +156,9 @@ class Pods(Protocol):
 
     def attach(self, namespace: str, pod: str, container: str) -> AsyncIterator[tuple[str, bytes]]:
         """What a container prints from now on: (`stdout` or `stderr`, bytes)."""
+
+    def console(self, namespace: str, pod: str, container: str) -> Console | None:
+        """The input of a container's own process, for one who is attached; None when its manifest wants no `stdin`."""
 
     def logs(self, namespace: str, pod: str, container: str, wanted: Logs) -> AsyncIterator[bytes]:
         """A container's log, in pieces of whole lines."""

@@ -41,12 +41,10 @@ class Options:
 
     Attributes:
         manager: who owns the fields that it sets.
-        subresource: `status` or `scale`; empty for the object itself.
+        subresource: `status`, `scale` or `finalize` (of namespaces); empty for the object itself.
         dry: whether everything but the keeping is done.
         strict: whether unknown fields are refused.
         force: whether an apply takes fields from their owners.
-        uid: which object is meant; empty: whichever has the name.
-        version: the resource version that the object must still have.
     """
 
     manager: str = "sandbox"
@@ -54,13 +52,19 @@ class Options:
     dry: bool = False
     strict: bool = False
     force: bool = False
-    uid: str = ""
-    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """How a deletion is meant; see `Options`. `grace` is seconds, None for what the object says."""
+    """How a deletion is meant.
+
+    Attributes:
+        uid: which object is meant; empty: whichever has the name.
+        version: the resource version that the object must still have; empty: any.
+        grace: seconds that it has to end, None for what the object says.
+        propagation: what becomes of its dependents.
+        dry: whether everything but the deleting is done.
+    """
 
     uid: str = ""
     version: str = ""
@@ -173,14 +177,8 @@ _KEPT = (
 
 def continued(kind: Kind, old: Json, obj: Json, options: Options) -> Json:
     """What becomes of an object when it is replaced: the parts that such a write may not touch are as they were."""
-    if options.subresource == "status":
-        made = copy.deepcopy(old)
-        made.pop("status", None)
-        if "status" in obj:
-            made["status"] = obj["status"]
-        if kind.key == "pods" and "status" in made:
-            made["status"].setdefault("qosClass", old.get("status", {}).get("qosClass", "BestEffort"))
-        return made
+    if options.subresource in ("status", "finalize"):
+        return _continued_part(kind, old, obj, options.subresource)
     made = obj
     metadata, before = made["metadata"], old["metadata"]
     for part in _KEPT:
@@ -206,6 +204,20 @@ def continued(kind: Kind, old: Json, obj: Json, options: Options) -> Json:
     return made
 
 
+def _continued_part(kind: Kind, old: Json, obj: Json, subresource: str) -> Json:
+    """What becomes of an object when a subresource of it is written; `old` is not changed, but shares its parts."""
+    if subresource == "finalize":
+        finalizers = (obj.get("spec") or {}).get("finalizers") or []
+        return {**old, "metadata": dict(old["metadata"]), "spec": {**old.get("spec", {}), "finalizers": finalizers}}
+    made = {key: value for key, value in old.items() if key != "status"}
+    made["metadata"] = dict(old["metadata"])
+    if "status" in obj:
+        made["status"] = obj["status"]
+    if kind.key == "pods" and "status" in made:
+        made["status"].setdefault("qosClass", old.get("status", {}).get("qosClass", "BestEffort"))
+    return made
+
+
 def owned(kind: Kind, old: Json | None, obj: Json, options: Options) -> None:
     """Notes in an object's `managedFields` what its writer changed."""
     status = "status" in kind.subresources
@@ -224,11 +236,12 @@ def scale_of(kind: Kind, obj: Json) -> Json:
     """The Scale of an object."""
     metadata = obj["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    wanted = _at(obj, kind.scale.get("specReplicasPath", ".spec.replicas"))
     made: Json = {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {key: metadata[key] for key in kept if key in metadata},
-        "spec": {"replicas": _at(obj, kind.scale.get("specReplicasPath", ".spec.replicas")) or 0},
+        "spec": {"replicas": wanted} if wanted else {},  # 0 is left out, as in Kubernetes
         "status": {"replicas": _at(obj, kind.scale.get("statusReplicasPath", ".status.replicas")) or 0},
     }
     if kind.scale:

@@ -10,7 +10,7 @@ from tui.sandbox import changes, fields, objects, patches, problems, shapes, val
 from tui.sandbox.allocation import Allocation
 from tui.sandbox.events import Events
 from tui.sandbox.kinds import Kind, Kinds
-from tui.sandbox.model import Change, Json, Propagation
+from tui.sandbox.model import Change, Json, Meant, Propagation
 from tui.sandbox.objects import Deletion, Options
 from tui.sandbox.store import Store
 
@@ -52,6 +52,11 @@ class Registry:
         """See `Objects.get`."""
         entry = self.store.get(resource, f"{namespace}/{name}")
         return entry.load() if entry else None
+
+    def select(self, resource: str, namespace: str, meant: Meant) -> list[Json]:
+        """See `Objects.select`."""
+        every = self.store.list(resource, namespace)
+        return [entry.load() for entry in every if meant(entry.labels, entry.controller)]
 
     def list(self, resource: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Json]:
         """See `Objects.list`."""
@@ -117,7 +122,7 @@ class Registry:
         Raises:
             ApiError: 400, 403 (the namespace goes), 404 (there is no such namespace), 409, 422.
         """
-        made = objects.shaped(kind, copy.deepcopy(obj), options)
+        made = objects.shaped(kind, obj, options)
         metadata = made["metadata"]
         if metadata.get("resourceVersion"):
             raise problems.bad("resourceVersion should not be set on objects to be created")
@@ -167,7 +172,7 @@ class Registry:
         """
         if options.subresource == "scale":
             return self._scale(kind, namespace, name, lambda _: obj, options)
-        made = objects.shaped(kind, copy.deepcopy(obj), options)
+        made = objects.shaped(kind, obj, options)
         metadata = made["metadata"]
         if metadata.setdefault("name", name) != name:
             raise problems.bad(
@@ -191,7 +196,7 @@ class Registry:
 
     @staticmethod
     def _named(kind: Kind, old: Json, obj: object, options: Options) -> Json:
-        made = objects.shaped(kind, copy.deepcopy(obj), options)
+        made = objects.shaped(kind, obj, options)
         for part in ("name", "namespace"):
             if made["metadata"].get(part, old["metadata"].get(part)) != old["metadata"].get(part):
                 raise problems.bad(f"the {part} of the object does not match the {part} on the URL")
@@ -223,10 +228,9 @@ class Registry:
         name, before, sent = old["metadata"]["name"], old["metadata"], made["metadata"]
         if sent.get("resourceVersion") and sent["resourceVersion"] != before["resourceVersion"]:
             raise problems.conflict(kind, name)
-        for uid in filter(None, (sent.get("uid"), options.uid)):
-            if uid != before["uid"]:
-                why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before['uid']}"
-                raise problems.conflict(kind, name, why)
+        if (uid := sent.get("uid")) and uid != before["uid"]:
+            why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {before['uid']}"
+            raise problems.conflict(kind, name, why)
         if options.subresource and options.subresource not in kind.subresources:
             raise problems.no_resource()
         made = objects.continued(kind, old, made, options)
@@ -235,6 +239,8 @@ class Registry:
             self._allocation.fill(kind, made)
             validation.check(kind, made)
             changes.check_change(kind, old, made)
+        if objects.same(old, made):
+            return old
         objects.owned(kind, old, made, options)
         return self._kept(kind, old, made, options)
 
@@ -368,20 +374,9 @@ class Registry:
     def _drop(self, crd: Json) -> None:
         """Removes all objects of a definition, without waiting for who would finalize them: they could not be seen."""
         resource = crd["metadata"]["name"]
-        for entry in list_of(self.store, resource):
-            self.store.remove(resource, entry)
+        for key in self.store.keys(resource):
+            self.store.remove(resource, key)
         self.kinds.drop(resource)
-
-    def finalize(self, namespace: str) -> None:
-        """Removes a namespace that is marked and empty."""
-        obj = self.get("namespaces", "", namespace)
-        if obj and obj["metadata"].get("deletionTimestamp") and not obj["metadata"].get("finalizers"):
-            self.store.remove("namespaces", f"/{namespace}")
-
-
-def list_of(store: Store, resource: str) -> list[str]:
-    """The keys of a resource, for those who remove while they go through them."""
-    return [*store.keys(resource)]
 
 
 def _grace(kind: Kind, obj: Json, asked: int | None) -> int:

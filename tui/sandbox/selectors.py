@@ -96,33 +96,36 @@ def _integer(text: str | None) -> int | None:
     return int(text) if text is not None and text.lstrip("-").isdecimal() else None
 
 
-def of_object(selector: Json | None) -> Test:
-    """A `LabelSelector` of an object; an absent one means nothing, an empty one everything."""
-    if selector is None:
-        return lambda _: False
-    wanted: dict[str, str] = selector.get("matchLabels") or {}
-    expressions: list[Json] = selector.get("matchExpressions") or []
-
-    def test(have: Mapping[str, str]) -> bool:
-        if any(have.get(key) != value for key, value in wanted.items()):
-            return False
-        return all(_expression(expression, have) for expression in expressions)
-
-    return test
-
-
-def _expression(expression: Json, have: Mapping[str, str]) -> bool:
-    key, values = expression.get("key", ""), expression.get("values") or []
-    match expression.get("operator"):
+def _meets(requirement: Json, labels: Mapping[str, str]) -> bool:
+    value, values = labels.get(requirement.get("key", "")), list(requirement.get("values") or ())
+    match requirement.get("operator"):
         case "In":
-            return have.get(key) in values
+            return value in values
         case "NotIn":
-            return have.get(key) not in values
+            return value not in values
         case "Exists":
-            return key in have
+            return value is not None
         case "DoesNotExist":
-            return key not in have
+            return value is None
+        case "Gt" | "Lt" as operator:  # of nodes alone
+            try:
+                difference = int(value or "") - int(values[0])
+            except (ValueError, IndexError):
+                return False
+            return difference > 0 if operator == "Gt" else difference < 0
     return False
+
+
+def selects(selector: Json | None, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector meets labels. None meets nothing, an empty one everything.
+
+    Operators that do not exist meet nothing, so a hostile selector adopts nothing.
+    """
+    if selector is None:
+        return False
+    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    return all(_meets(requirement, labels) for requirement in selector.get("matchExpressions") or ())
 
 
 def text_of(selector: Json | None) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import platform
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from pathlib import Path
+from typing import cast
 
 from aiohttp import web
 
-from tui.sandbox import bodies, problems, reviews, targets
+from tui.sandbox import bodies, openapi2, problems, reviews, targets
 from tui.sandbox.discovery import AGGREGATED, Discovery
 from tui.sandbox.handlers import Resources
+from tui.sandbox.latency import Latency, Slowed
 from tui.sandbox.model import ApiError, Json
 from tui.sandbox.rbac import Asked, Rights
 from tui.sandbox.registry import Registry
@@ -46,15 +49,16 @@ Gate = Callable[[web.Request, User, Target], Awaitable[None]]
 class Server:
     """Serves a registry.
 
-    Handlers that others bring (`routes`: logs, exec, statistics …) are asked only when the sender may; `USER` and
-    `TARGET` say who that is and what is meant. An `ApiError` that they raise becomes a Status. They are cancelled when
-    the client goes.
+    Handlers that others bring (`extend`, `add_routes`: logs, exec, statistics …) are asked only when the sender may;
+    `USER` and `TARGET` say who that is and what is meant. An `ApiError` that they raise becomes a Status. They are
+    cancelled when the client goes.
 
     Attributes:
         kubeconfig: the file that tells clients how to get in; there once the server has started.
         url: where it serves, once it has started.
         rights: what users may do.
         gates: what every request passes.
+        latency: how much later what is sent arrives.
     """
 
     def __init__(
@@ -62,7 +66,6 @@ class Server:
         registry: Registry,
         directory: Path,
         *,
-        routes: Iterable[web.RouteDef] = (),
         extend: Callable[[web.Application], None] | None = None,
         metrics: bool = False,
         host: str = "127.0.0.1",
@@ -73,8 +76,7 @@ class Server:
         Args:
             registry: what is served.
             directory: where certificates and kubeconfig are kept.
-            routes: handlers of what the registry does not serve.
-            extend: adds more of them, for those who also want to hear when the server stops.
+            extend: adds handlers of what the registry does not serve, and hears of the application's life.
             metrics: whether these serve metrics.k8s.io, which discovery tells then.
             host: the address; of loopback.
             port: 0 for any that is free.
@@ -85,21 +87,22 @@ class Server:
         self._users = Users(directory, host)
         self.rights = Rights(registry.store)
         self.gates: list[Gate] = []
+        self.latency = Latency()
         self._discovery = Discovery(registry.kinds, metrics=metrics)
         self._resources = Resources(registry)
         self._host, self._port = host, port
         app = web.Application(client_max_size=_LARGEST, middlewares=[self._guard])
-        app.router.add_routes(routes)
         if extend is not None:
             extend(app)
         app.router.add_route("*", "/{path:.*}", self._answer)
         # Watches end with their clients, and do not hold up the end of the server.
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.5, access_log=None)
+        self._listener: asyncio.Server | None = None
         self.kubeconfig = directory / "kubeconfig"
         self.url = ""
 
     def add_routes(self, routes: Iterable[web.RouteDef]) -> None:
-        """Serves what the registry does not; as the `routes` of the beginning, and before the start as well."""
+        """Serves what the registry does not; before the start."""
         self._runner.app.router.add_routes(routes)
 
     async def start(self) -> None:
@@ -109,18 +112,21 @@ class Server:
             OSError: the port is taken, or the kubeconfig cannot be written.
         """
         await self._runner.setup()
+        serve = cast("web.Server", self._runner.server)
         try:
-            site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._users.tls())
-            await site.start()
-            port = self._runner.addresses[0][1]
-            self.url = f"https://{self._host}:{port}"
+            self._listener = await asyncio.get_running_loop().create_server(
+                lambda: Slowed(serve(), self.latency), self._host, self._port, ssl=self._users.tls()
+            )
+            self.url = f"https://{self._host}:{self._listener.sockets[0].getsockname()[1]}"
             self._users.write_kubeconfig(self.url)
         except OSError:
-            await self._runner.cleanup()
+            await self.stop()
             raise
 
     async def stop(self) -> None:
         """Ends every request and serves no longer."""
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
 
     # ── Every request ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,8 +155,10 @@ class Server:
                 ApiError(problem.status, problem.reason.replace(" ", ""), problem.text or problem.reason)
             )
         except ConnectionError:
-            # The client went while it was answered.
-            raise
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            # The client went while it was answered. Nobody reads this, and an exception would be logged as a mistake.
+            return web.Response(status=499)
         except Exception:
             _log.exception("%s %s", request.method, request.path)
             return bodies.refuse(ApiError(500, "InternalError", "Internal error occurred: see the sandbox's log"))
@@ -214,19 +222,24 @@ class Server:
                 return bodies.answer(self._discovery.group(group))
             case ["apis", group, version]:
                 return bodies.answer(self._discovery.resource_list(group, version))
-            case ["openapi", "v3", *rest]:
-                return self._openapi(rest)
+            case ["openapi", *rest]:
+                return self._openapi(request, rest)
             case []:
-                return bodies.answer({"paths": ["/api", "/apis", "/healthz", "/openapi/v3", "/version"]})
+                return bodies.answer({"paths": ["/api", "/apis", "/healthz", "/openapi/v2", "/openapi/v3", "/version"]})
         raise web.HTTPNotFound(text="404 page not found")
 
-    def _openapi(self, parts: list[str]) -> web.Response:
+    def _openapi(self, request: web.Request, parts: list[str]) -> web.Response:
         match parts:
-            case []:
+            case ["v2"]:
+                if any(media in request.headers.get("Accept", "") for media in openapi2.ASKED):
+                    told = openapi2.encoded(_VERSION["gitVersion"])
+                    return web.Response(body=told, headers={"Content-Type": openapi2.MEDIA})
+                return bodies.answer(openapi2.document(_VERSION["gitVersion"]))
+            case ["v3"]:
                 return bodies.answer(self._discovery.openapi_index())
-            case ["api", version]:
+            case ["v3", "api", version]:
                 return bodies.answer(self._discovery.openapi("", version))
-            case ["apis", group, version]:
+            case ["v3", "apis", group, version]:
                 return bodies.answer(self._discovery.openapi(group, version))
         raise problems.no_resource()
 

@@ -145,7 +145,7 @@ class Read:
     """An object in the form of its shape, and what was left out of it.
 
     Attributes:
-        object: only fields that the shape knows; nothing is null.
+        object: only fields that the shape knows; nothing is null, and nothing is shared with what was read.
         unknown: the paths of the fields that were dropped.
     """
 
@@ -203,8 +203,7 @@ def _read(shape: Shape, value: object, path: str, owner: str, unknown: list[str]
     if depth > _DEPTH:
         raise _Wrong("json: the object is nested too deeply")
     if shape.type == "any":
-        _measure(value, depth)
-        return value
+        return _copied(value, depth)
     if shape.type == "struct":
         return _read_struct(shape, value, path, owner, unknown, depth)
     if shape.type == "map":
@@ -238,8 +237,7 @@ def _read_struct(shape: Shape, value: object, path: str, owner: str, unknown: li
         here = f"{path}.{key}" if path else key
         if known is None:
             if shape.open:
-                _measure(inner, depth)
-                made[key] = inner
+                made[key] = _copied(inner, depth)
             else:
                 unknown.append(here)
         elif inner is not None:
@@ -247,13 +245,17 @@ def _read_struct(shape: Shape, value: object, path: str, owner: str, unknown: li
     return made
 
 
-def _measure(value: object, depth: int) -> None:
+def _copied(value: Value, depth: int) -> Value:
+    """A copy of what may be anything that JSON can say, if it is neither too deep nor too large a number."""
     if depth > _DEPTH:
         raise _Wrong("json: the object is nested too deeply")
+    if isinstance(value, dict):
+        return {key: _copied(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_copied(inner, depth + 1) for inner in value]
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise _Wrong(f"json: cannot unmarshal number {value} into Go value of type int64")
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _measure(inner, depth + 1)
+    return value
 
 
 def _scalar(shape: Shape, value: object, path: str, owner: str) -> Value:

@@ -7,10 +7,10 @@ without being written anew. What is needed to choose among them (labels, fields)
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,8 +20,12 @@ from tui.sandbox import selectors
 from tui.sandbox.journal import Journal, Line
 from tui.sandbox.model import ApiError, Change, Json
 
-#: How many changes are remembered; a watch that asks for older ones is told 410.
+#: How many changes are remembered at least, unless they are large; a watch that asks for older ones is told 410.
 HISTORY = 5000
+#: How much the remembered changes may take, bytes. The objects of a change are mostly those of the one before as well.
+_HISTORY_BYTES = 16 << 20
+#: How many are remembered even if they take more: whoever follows closely is served, however large the objects are.
+_HISTORY_LEAST = 32
 #: How long a change may wait for the disk, seconds.
 _SYNC = 0.2
 
@@ -29,8 +33,9 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+# Neither can be part of a cycle, so the garbage collector need not look at them: with 10,000 objects it would stop the
+# API for a tenth of a second at a time.
+class Entry(msgspec.Struct, frozen=True, eq=False, gc=False):
     """An object as it is kept.
 
     Attributes:
@@ -39,6 +44,7 @@ class Entry:
         raw: its JSON.
         labels: its labels.
         fields: what can be selected, see `selectors.FIELDS`.
+        controller: the uid of the owner that controls it, empty without one.
     """
 
     key: str
@@ -46,6 +52,7 @@ class Entry:
     raw: bytes
     labels: dict[str, str]
     fields: dict[str, str]
+    controller: str = ""
 
     def load(self) -> Json:
         """The object; a new one each time."""
@@ -53,8 +60,7 @@ class Entry:
         return made
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A change that is remembered: `new` is None when the object is gone, `last` is what it was at the end."""
 
     revision: int
@@ -76,6 +82,14 @@ class Expired(Exception):
     def __init__(self, oldest: int) -> None:
         super().__init__(oldest)
         self.oldest = oldest
+
+
+def _within(keys: list[str], namespace: str | None) -> list[str]:
+    """The keys in a namespace, or all, of keys in order."""
+    if namespace is None:
+        return keys[:]
+    # "0" is what follows the slash.
+    return keys[bisect.bisect_left(keys, f"{namespace}/") : bisect.bisect_left(keys, f"{namespace}0")]
 
 
 class Store:
@@ -109,6 +123,7 @@ class Store:
         #: The changes (first + 1 … revision); watches from `first` on can be answered.
         self.first = self.revision
         self._records: list[Record] = []
+        self._remembered = 0
         self._moved = asyncio.Event()
         self._subscribers: list[tuple[frozenset[str], deque[Record], asyncio.Event]] = []
         self._syncing: asyncio.TimerHandle | None = None
@@ -121,16 +136,20 @@ class Store:
         old = objects.pop(line.n, None)
         if old:
             self._size -= len(old.raw)
-        if bytes(line.o):
-            entry = self._entry(line.k, line.n, line.r, bytes(line.o))
+        if raw := bytes(line.o):
+            entry = self._entry(line.k, line.n, line.r, raw, _decode(raw))
             objects[line.n] = entry
             self._size += len(entry.raw)
 
-    @staticmethod
-    def _entry(resource: str, key: str, revision: int, raw: bytes, obj: Json | None = None) -> Entry:
-        obj = obj or _decode(raw)
-        labels = obj.get("metadata", {}).get("labels") or {}
-        return Entry(key, revision, raw, dict(labels), selectors.fields_of(resource, obj))
+    def _entry(self, resource: str, key: str, revision: int, raw: bytes, obj: Json) -> Entry:
+        meta = obj.get("metadata", {})
+        owners = (one.get("uid", "") for one in meta.get("ownerReferences") or () if one.get("controller"))
+        labels, fields = dict(meta.get("labels") or {}), selectors.fields_of(resource, obj)
+        if old := self.get(resource, key):
+            # Most changes leave these as they are, and history keeps every version.
+            labels = old.labels if old.labels == labels else labels
+            fields = old.fields if old.fields == fields else fields
+        return Entry(key, revision, raw, labels, fields, next(owners, ""))
 
     def get(self, resource: str, key: str) -> Entry | None:
         """One object."""
@@ -140,12 +159,12 @@ class Store:
         """The resources of which there are objects."""
         return tuple(resource for resource, objects in self._objects.items() if objects)
 
-    def keys(self, resource: str) -> Sequence[str]:
-        """All keys of a resource, in order."""
+    def keys(self, resource: str, namespace: str | None = None) -> Sequence[str]:
+        """All keys of a resource, or those in a namespace, in order: a copy, so that what it names may be removed."""
         found = self._sorted.get(resource)
         if found is None:
             found = self._sorted[resource] = sorted(self._objects.get(resource, {}))
-        return found
+        return _within(found, namespace)
 
     def list(self, resource: str, namespace: str | None = None, revision: int | None = None) -> Iterator[Entry]:
         """The objects of a resource by namespace and name; as they were at an earlier revision, if one is named.
@@ -153,20 +172,18 @@ class Store:
         Raises:
             Expired: that revision is not remembered any more.
         """
-        start = "" if namespace is None else f"{namespace}/"
-        objects, keys = self._objects.get(resource, {}), self.keys(resource)
+        objects, keys = self._objects.get(resource, {}), self.keys(resource, namespace)
         if revision is not None and revision < self.revision:
             if revision < self.first:
                 raise Expired(self.first)
-            objects = dict(objects)
-            for record in reversed(self._records[revision - self.first :]):
+            earlier: dict[str, Entry | None] = {}
+            for record in self._records[revision - self.first :]:
                 if record.resource == resource:
-                    if record.old:
-                        objects[record.key] = record.old
-                    else:
-                        objects.pop(record.key, None)
-            keys = sorted(objects)
-        return (objects[key] for key in keys if key.startswith(start))
+                    earlier.setdefault(record.key, record.old)
+            if earlier:
+                objects = {key: entry for key, entry in {**objects, **earlier}.items() if entry is not None}
+                keys = _within(sorted(objects), namespace)
+        return (objects[key] for key in keys)
 
     def put(self, resource: str, key: str, obj: Json) -> Json:
         """Adds or replaces an object, which gets the next revision as its resource version. Returns it.
@@ -181,8 +198,8 @@ class Store:
         self._keep(Line(revision, resource, key, msgspec.Raw(entry.raw)))
         self._objects.setdefault(resource, {})[key] = entry
         self._size += len(entry.raw) - (len(old.raw) if old else 0)
-        if old is None:
-            self._sorted.pop(resource, None)
+        if old is None and (keys := self._sorted.get(resource)) is not None:
+            bisect.insort(keys, key)
         self._remember(Record(revision, resource, key, old, entry, entry))
         return obj
 
@@ -198,9 +215,10 @@ class Store:
         obj["metadata"]["resourceVersion"] = str(revision)
         self._keep(Line(revision, resource, key))
         del self._objects[resource][key]
-        self._sorted.pop(resource, None)
+        if (keys := self._sorted.get(resource)) is not None:
+            del keys[bisect.bisect_left(keys, key)]
         self._size -= len(old.raw)
-        last = Entry(key, revision, _encode(obj), old.labels, old.fields)
+        last = Entry(key, revision, _encode(obj), old.labels, old.fields, old.controller)
         self._remember(Record(revision, resource, key, old, None, last))
         return obj
 
@@ -238,8 +256,11 @@ class Store:
     def _remember(self, record: Record) -> None:
         self.revision = record.revision
         self._records.append(record)
+        self._remembered += len(record.last.raw)
         if len(self._records) > 2 * self._limit:
             self.forget(self._limit)
+        elif self._remembered > _HISTORY_BYTES and len(self._records) > _HISTORY_LEAST:
+            self.forget(max(len(self._records) // 2, _HISTORY_LEAST))
         for resources, queue, wake in self._subscribers:
             if record.resource in resources:
                 queue.append(record)
@@ -250,6 +271,7 @@ class Store:
     def forget(self, keep: int = 0) -> None:
         """Forgets all but the last changes: watches that ask for older ones are told 410."""
         gone = max(len(self._records) - keep, 0)
+        self._remembered -= sum(len(record.last.raw) for record in self._records[:gone])
         del self._records[:gone]
         self.first += gone
 

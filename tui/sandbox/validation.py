@@ -5,28 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tui.sandbox import changes, podspecs, selectors
+from tui.sandbox import changes, names, podspecs, selectors
 from tui.sandbox.kinds import Kind
 from tui.sandbox.model import Json
 from tui.sandbox.problems import Causes
-
-_CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
 
 
 def _workload(obj: Json, causes: Causes) -> None:
     spec = obj["spec"]
     counts = ("replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds")
-    podspecs.at_least(spec, counts, "spec", causes)
+    names.at_least(spec, counts, "spec", causes)
     template = spec["template"]
     labels = template["metadata"].get("labels")
     if "selector" not in spec:
         causes.required("spec.selector")
     elif not spec["selector"]:
         causes.invalid("spec.selector", {}, f"empty selector is invalid for {obj.get('kind', '').lower()}")
-    podspecs.selector(spec.get("selector"), "spec.selector", causes)
-    if not spec.get("selector") or not selectors.of_object(spec["selector"])(labels or {}):
+    names.selector(spec.get("selector"), "spec.selector", causes)
+    if not spec.get("selector") or not selectors.selects(spec["selector"], labels or {}):
         causes.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
-    podspecs.check_labels(labels or {}, "spec.template.metadata.labels", causes)
+    names.check_labels(labels or {}, "spec.template.metadata.labels", causes)
     claims = {claim.get("metadata", {}).get("name", "") for claim in spec.get("volumeClaimTemplates", [])}
     podspecs.pod_spec(template["spec"], "spec.template.spec", causes, restart=("Always",), claims=claims)
 
@@ -40,22 +38,22 @@ def _stateful_set(obj: Json, causes: Causes) -> None:
     if spec["updateStrategy"]["type"] not in ("RollingUpdate", "OnDelete"):
         why = "must be 'RollingUpdate' or 'OnDelete'"
         causes.invalid("spec.updateStrategy", spec["updateStrategy"], why)
-    podspecs.at_least(spec["updateStrategy"].get("rollingUpdate", {}), ("partition",), "spec.updateStrategy", causes)
-    podspecs.at_least(spec.get("ordinals", {}), ("start",), "spec.ordinals", causes)
+    names.at_least(spec["updateStrategy"].get("rollingUpdate", {}), ("partition",), "spec.updateStrategy", causes)
+    names.at_least(spec.get("ordinals", {}), ("start",), "spec.ordinals", causes)
     for part, value in spec["persistentVolumeClaimRetentionPolicy"].items():
         if value not in ("Retain", "Delete"):
             causes.unsupported(f"spec.persistentVolumeClaimRetentionPolicy.{part}", value, ("Delete", "Retain"))
     for index, claim in enumerate(spec.get("volumeClaimTemplates", [])):
         text = claim.get("metadata", {}).get("name", "")
-        if not podspecs.SUBDOMAIN.fullmatch(text):
-            causes.invalid(f"spec.volumeClaimTemplates[{index}].metadata.name", text, podspecs.SUBDOMAIN_TEXT)
+        if not names.SUBDOMAIN.fullmatch(text):
+            causes.invalid(f"spec.volumeClaimTemplates[{index}].metadata.name", text, names.SUBDOMAIN_TEXT)
         _claim_spec(claim["spec"], f"spec.volumeClaimTemplates[{index}].spec", causes)
 
 
 def _job(obj: Json, causes: Causes, at: str = "spec") -> None:
     spec = obj["spec"]
     for part in ("parallelism", "completions", "backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"):
-        podspecs.at_least(spec, (part,), at, causes)
+        names.at_least(spec, (part,), at, causes)
     restart = ("OnFailure", "Never")
     podspecs.pod_spec(spec["template"]["spec"], f"{at}.template.spec", causes, restart=restart, claims=set())
 
@@ -101,27 +99,22 @@ def _service(obj: Json, causes: Causes) -> None:
         path, text = f"spec.ports[{index}]", port.get("name", "")
         if not text and len(ports) > 1:
             causes.required(f"{path}.name")
-        elif text and not podspecs.LABEL.fullmatch(text):
-            causes.invalid(f"{path}.name", text, podspecs.LABEL_TEXT)
+        elif text and not names.LABEL.fullmatch(text):
+            causes.invalid(f"{path}.name", text, names.LABEL_TEXT)
         elif text and text in seen:
             causes.duplicate(f"{path}.name", text)
         seen.add(text)
-        podspecs.check_port(port.get("port", 0), f"{path}.port", causes)
-        podspecs.check_port(port["targetPort"], f"{path}.targetPort", causes)
+        names.check_port(port.get("port", 0), f"{path}.port", causes)
+        names.check_port(port["targetPort"], f"{path}.targetPort", causes)
         if port["protocol"] not in ("TCP", "UDP", "SCTP"):
             causes.unsupported(f"{path}.protocol", port["protocol"], ("SCTP", "TCP", "UDP"))
-    podspecs.check_labels(spec.get("selector", {}), "spec.selector", causes)
+    names.check_labels(spec.get("selector", {}), "spec.selector", causes)
 
 
 def _config(obj: Json, causes: Causes) -> None:
     for part in ("data", "binaryData"):
         for key in obj.get(part, {}):
-            if not _CONFIG_KEY.fullmatch(key) or key in (".", ".."):
-                why = (
-                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or"
-                    " 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
-                )
-                causes.invalid(f"{part}[{key}]", key, why)
+            names.check_key(key, f"{part}[{key}]", causes)
     if sum(len(value) for value in obj.get("data", {}).values()) > (1 << 20) * 4 // 3:
         causes.invalid("data", "", "Too long: may not be more than 1048576 bytes")
 
@@ -143,7 +136,7 @@ def _budget(obj: Json, causes: Causes) -> None:
             causes.invalid(
                 f"spec.{part}", value, "a valid percent string must be a numeric string followed by an ending '%'"
             )
-    podspecs.selector(spec.get("selector"), "spec.selector", causes)
+    names.selector(spec.get("selector"), "spec.selector", causes)
 
 
 def _binding(obj: Json, causes: Causes) -> None:
@@ -174,15 +167,15 @@ def _event(obj: Json, causes: Causes) -> None:
 
 def _crd(obj: Json, causes: Causes) -> None:
     spec = obj.get("spec", {})
-    names = spec.get("names", {})
+    called = spec.get("names", {})
     for part in ("plural", "kind"):
-        if not names.get(part):
+        if not called.get(part):
             causes.required(f"spec.names.{part}")
     if not spec.get("group"):
         causes.required("spec.group")
     if spec.get("scope") not in ("Cluster", "Namespaced"):
         causes.unsupported("spec.scope", spec.get("scope", ""), ("Cluster", "Namespaced"))
-    wanted = f"{names.get('plural', '')}.{spec.get('group', '')}"
+    wanted = f"{called.get('plural', '')}.{spec.get('group', '')}"
     if obj["metadata"].get("name") not in (wanted, None):
         why = 'must be spec.names.plural+"."+spec.group'
         causes.invalid("metadata.name", obj["metadata"]["name"], why)
@@ -192,8 +185,8 @@ def _crd(obj: Json, causes: Causes) -> None:
     if sum(bool(version.get("storage")) for version in versions) != 1:
         causes.invalid("spec.versions", len(versions), "must have exactly one version marked as storage version")
     for index, version in enumerate(versions):
-        if not podspecs.LABEL.fullmatch(version.get("name", "")):
-            causes.invalid(f"spec.versions[{index}].name", version.get("name", ""), podspecs.SERVICE_TEXT)
+        if not names.LABEL.fullmatch(version.get("name", "")):
+            causes.invalid(f"spec.versions[{index}].name", version.get("name", ""), names.SERVICE_TEXT)
         if not isinstance((version.get("schema") or {}).get("openAPIV3Schema"), dict):
             causes.required(f"spec.versions[{index}].schema.openAPIV3Schema", "schemas are required")
 
@@ -227,7 +220,7 @@ def check(kind: Kind, obj: Json) -> None:
         ApiError: 422 Invalid with all that is wrong.
     """
     causes = Causes()
-    podspecs.meta(kind, obj, causes)
+    names.meta(kind, obj, causes)
     test = _CHECKS.get(kind.key)
     if test:
         test(obj, causes)

@@ -76,6 +76,7 @@ class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         "app.tcss", "overview/overview.tcss", "chooser.tcss", "workload/workload.tcss",
         "../consoles/sql/console.tcss", "../consoles/sql/asking.tcss", "../consoles/sql/editor/prompts.tcss",
+        "../consoles/sql/operations.tcss",
     ]  # fmt: skip
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False

@@ -70,6 +70,8 @@ def palette(app: StatetuiApp) -> None:
             app.open_workload(rest)
         elif what == "sql":
             app.open_sql(rest)
+        elif what == "operations":
+            app.open_operations(rest)
         elif what == "fault":
             app.make_fault(rest)
         elif what == "mend":

@@ -116,12 +116,18 @@ def check(definition: Definition) -> None:
         )
 
 
+def looked_up_in(definition: Definition) -> str:
+    """The resource that holds what is named: with workloads alone `Live.complete` does not say that it has arrived."""
+    return _split(definition.workload)[0] or PODS.key
+
+
 def target_of(definition: Definition, live: Live) -> Target:
-    """What a forward leads to. It needs a context whose objects have arrived (`Live.complete`).
+    """What a forward leads to. It needs a context whose objects have arrived (`Live.complete`, `looked_up_in`).
 
     Raises:
         ProblemError: ABSENT (no such workload, member, pod, Service or role), CONFIG (contradictory, ambiguous, no
-            port is known), REJECTED (an ExternalName, UDP, no such port) or FORBIDDEN (pods may not be read).
+            port is known), REJECTED (an ExternalName, UDP, no such port), FORBIDDEN (pods or Services may not be
+            read) or TIMEOUT (they have not arrived yet).
     """
     check(definition)
     kind, namespace, name = _split(definition.workload)
@@ -311,7 +317,15 @@ class _Finder:
     def _named(self, resource: str, namespace: str, name: str, type_: type[_T]) -> _T:
         """The object of that name, here or in the only namespace that has one."""
         what = _SINGULAR[resource]
-        if not self._known(resource):
+        known = self._known(resource)
+        if known is None:
+            raise ProblemError(
+                Problem(
+                    Cause.TIMEOUT, f"{resource} have not arrived yet, so {what} {name} cannot be found", "",
+                    "Try again in a moment.",
+                )
+            )  # fmt: skip
+        if not known:
             raise ProblemError(
                 Problem(
                     Cause.FORBIDDEN, f"{resource} may not be read, so {what} {name} cannot be found", "",

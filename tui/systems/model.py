@@ -116,6 +116,7 @@ class Member:
         note: why it is not ready, in a few words; empty when it is.
         stands_in: what runs in place of what its images name, in the sandbox's words ("Valkey stands in for Redis");
             empty where everything is what it seems.
+        lag: how far it is behind, as its server said not long ago ("0 s behind"); empty when nobody asked it.
     """
 
     pod: str
@@ -140,11 +141,13 @@ class Member:
     note: str = ""
     terminating_since: float | None = None
     stands_in: str = ""
+    lag: str = ""
 
 
 def brief(stands_in: str) -> str:
-    """What stands in for what, without what comes of it: the words before each colon."""
-    return "; ".join(dict.fromkeys(said.partition(":")[0].strip() for said in stands_in.split(";")))
+    """What stands in for what, without what comes of it: the words before each colon. The verb is said once."""
+    first, *others = dict.fromkeys(said.partition(":")[0].strip() for said in stands_in.split(";"))
+    return ", ".join([first, *(other.replace(" stands in for ", " for ") for other in others)])
 
 
 @dataclass(frozen=True, slots=True)

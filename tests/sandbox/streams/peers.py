@@ -1,28 +1,17 @@
-"""The servers of `tests/live/peer.py` in a process of their own, on ports that the system chooses.
+"""The servers of `tests/contract/peer.py` in a process of their own, on ports that the system chooses.
 
 Run as a program, it prints a line of JSON, from the peer's number to the real port, and serves until its input ends.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import socket
 import subprocess
 import sys
 import threading
-from pathlib import Path
-from types import ModuleType
 
-
-def load() -> ModuleType:
-    """The module with the servers and their data."""
-    path = Path(__file__).parents[2] / "live" / "peer.py"
-    spec = importlib.util.spec_from_file_location("sandbox_peer", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.contract import peer
 
 
 class Peers:
@@ -44,7 +33,7 @@ class Peers:
 
 
 def _main() -> None:
-    peer, ports = load(), {}
+    ports = {}
     for number, behaviour in peer.SERVERS.items():
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         ports[number] = listener.getsockname()[1]

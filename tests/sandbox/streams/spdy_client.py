@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tui import spdy_headers
 from tui.sandbox.streams import spdy
 
 V4, SPDY = "v4.channel.k8s.io", "SPDY/3.1+portforward.k8s.io"
@@ -21,8 +22,8 @@ class Tunnel:
     def __init__(self, ws: aiohttp.ClientWebSocketResponse) -> None:
         self.ws = ws
         self.frames: list[tuple[Any, ...]] = []
-        self._packer = zlib.compressobj(zdict=spdy.DICTIONARY)
-        self._unpacker = zlib.decompressobj(zdict=spdy.DICTIONARY)
+        self._packer = zlib.compressobj(zdict=spdy_headers.DICTIONARY)
+        self._unpacker = zlib.decompressobj(zdict=spdy_headers.DICTIONARY)
         self._bytes = b""
 
     async def open(self, stream: int, kind: str, port: object, request: str = "0", flags: int = 0) -> None:
@@ -50,7 +51,7 @@ class Tunnel:
     async def frame(self) -> tuple[Any, ...]:
         """The next frame: (`reply`, stream), (`reset`, stream, status), (`ping`, number) or (stream, data, fin)."""
         while len(self._bytes) < 8 or len(self._bytes) < 8 + (struct.unpack(">II", self._bytes[:8])[1] & 0xFFFFFF):
-            message = await asyncio.wait_for(self.ws.receive(), 5)
+            message = await asyncio.wait_for(self.ws.receive(), 60)
             assert message.type is aiohttp.WSMsgType.BINARY, message
             self._bytes += message.data
         first, second = struct.unpack(">II", self._bytes[:8])
@@ -72,7 +73,7 @@ class Tunnel:
 
 def frames() -> bytes:
     """Of every kind, with headers."""
-    packer = zlib.compressobj(zdict=spdy.DICTIONARY)
+    packer = zlib.compressobj(zdict=spdy_headers.DICTIONARY)
     made = b""
     for stream in (1, 3):
         text = b"\0\0\0\1\0\0\0\4port\0\0\0\4" + b"9001"

@@ -167,6 +167,9 @@ class FakePods:
         self.started.append(made)
         return made
 
+    def console(self, namespace: str, pod: str, container: str) -> None:
+        """No container here has an input."""
+
     async def attach(self, namespace: str, pod: str, container: str) -> AsyncIterator[tuple[str, bytes]]:
         while (found := await self.printed.get()) is not None:
             yield found
@@ -272,7 +275,7 @@ class StreamsServer:
         add_streams(app, self.pods, self.objects)  # type: ignore[arg-type]
         app.router.add_get("/{path:.*}", self._api)
         app.on_response_prepare.append(self._note)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=60, handler_cancellation=True)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
         self.url = f"http{'s' if self._tls else ''}://127.0.0.1:{self._runner.addresses[0][1]}"

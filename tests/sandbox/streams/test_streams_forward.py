@@ -9,17 +9,17 @@ from typing import Any
 
 import aiohttp
 import pytest
-from peers import Peers, load
+from peers import Peers
 from spdy_client import SPDY, V4
 from streams_server import StreamsServer
 from waiting import until
 
+from tests.contract import peer
 from tui.sandbox.streams import connection
 
 Client = aiohttp.ClientSession
 PODS = "api/v1/namespaces/ns/pods/"
 MB = 1 << 20
-peer = load()
 
 
 def little(port: int) -> bytes:
@@ -85,7 +85,7 @@ async def test_an_application_that_ends_leaves_a_second(client: Client, monkeypa
         await ws.send_bytes(b"\x005 seed\n")
         got = [message.data async for message in ws]
     assert b"".join(data[1:] for data in got[2:]) == next(peer.blocks(5, "seed"))
-    assert 0.9 < time.monotonic() - began < 2
+    assert 0.9 < time.monotonic() - began < 20
 
 
 async def test_an_application_that_resets(client: Client) -> None:

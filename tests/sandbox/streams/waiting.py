@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 
-async def until(wanted: Any, seconds: float = 20) -> None:
+async def until(wanted: Any, seconds: float = 90) -> None:
     """Until something is so."""
     async with asyncio.timeout(seconds):
         while not wanted():

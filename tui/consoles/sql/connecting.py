@@ -15,6 +15,9 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.model import Facts, Login, Lost, Options, ServerError, Transaction
 from tui.services.sql.renewing import Renewing
 
+#: The source of a login that a person typed.
+TYPED = "typed"
+
 
 class Phase(StrEnum):
     """Where the connection stands."""
@@ -198,7 +201,7 @@ class Connection:
         if given is None:
             self.turn(Phase.FAILED, replace(problem, remedy=""))
             return None
-        return Login(given.user, given.password, given.database, found.tls, "typed")
+        return Login(given.user, given.password, given.database, found.tls, TYPED)
 
     async def use_database(self, name: str) -> bool:
         """Opens a session with another database, in place of this one."""

@@ -15,7 +15,7 @@ from tui.consoles.sql import menus
 from tui.consoles.sql.access import Access, Way
 from tui.consoles.sql.cataloguepane import CataloguePane
 from tui.consoles.sql.connected import ConnectedScreen
-from tui.consoles.sql.connecting import Phase
+from tui.consoles.sql.connecting import TYPED, Phase
 from tui.consoles.sql.editor.buffers import BufferStore
 from tui.consoles.sql.editor.editor import SqlEditor
 from tui.consoles.sql.editor.workbench import Workbench
@@ -57,9 +57,9 @@ class SqlConsole(ConnectedScreen):
     HELP: ClassVar[str] = """SQL console
 The first line says where you are: workload, version, member and role, TLS, database, transaction, read-only. f5 runs
 the statement at the cursor or what is selected; ctrl+c cancels it on the server. f2 chooses the member and has
-read-only, time-out and login; f8 the catalogue, f9 begins, commits and rolls back, f10 the plan; f12 goes to the next
-pane, escape to the editor, and from there out. When the connection goes, the next statement opens a new
-one; nothing is ever sent twice. What destroys is held back until you say yes (setting sql.confirm)."""
+read-only, time-out and login; f8 the catalogue, f9 begins, commits and rolls back, f10 the plan, f11 what an operator
+asks; f12 goes to the next pane, escape to the editor, and from there out. When the connection goes, the next statement
+opens a new one; nothing is ever sent twice. What destroys is held back until you say yes (setting sql.confirm)."""
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the editor's own: there it would only move the focus.
         Binding("escape", "back", "Back", id="sql.back", priority=True),
@@ -68,6 +68,7 @@ one; nothing is ever sent twice. What destroys is held back until you say yes (s
         Binding("f8", "catalogue", "Catalogue", id="sql.catalogue"),
         Binding("f9", "transaction", "Transaction", id="sql.transaction"),
         Binding("f10,alt+p", "plan", "Plan", id="sql.plan"),
+        Binding("f11,alt+u", "operations", "Operations", id="sql.operations"),
         Binding("f12,alt+r", "pane", "Next pane", id="sql.pane"),
     ]
 
@@ -329,6 +330,12 @@ one; nothing is ever sent twice. What destroys is held back until you say yes (s
     def action_transaction(self) -> None:
         """Begins, commits, rolls back."""
         menus.transaction(self)
+
+    def action_operations(self) -> None:
+        """Topology, sessions, locks, sizes and health, with the login of this console if it was typed."""
+        login = self.desk.connection.login
+        typed = login if login is not None and login.source == TYPED else None
+        self._host.open_operations(self.reachable()[0], typed)
 
     def action_plan(self) -> None:
         """The plan of the statement at the cursor."""

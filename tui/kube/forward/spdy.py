@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from tui.kube.forward import spdy_headers as headers
+from tui import spdy_headers as headers
 
 #: Bytes of a control frame that are collected. Data frames are handed on as they come, so the 24 bits of their length
 #: bound nothing that is kept.
@@ -292,7 +292,7 @@ class PortStreams:
         stream = _WORD.unpack_from(payload)[0] & ~_CONTROL
         self._check_stream(stream, "headers")
         try:
-            headers.check(headers.unpacked(self._unpacker, payload[4:]))
+            headers.texts(headers.unpacked(self._unpacker, payload[4:]))
         except ValueError as error:
             raise SpdyError(str(error)) from None
         if stream < self._error_stream:

@@ -18,6 +18,7 @@ from tui.sandbox.controllers.scheduler import Scheduler
 from tui.sandbox.controllers.service import Services
 from tui.sandbox.controllers.shape import Sound
 from tui.sandbox.controllers.statefulset import StatefulSets
+from tui.sandbox.controllers.taints import Taints
 from tui.sandbox.controllers.volumes import Claims, Volumes
 from tui.sandbox.model import Objects
 
@@ -39,6 +40,7 @@ def build(objects: Objects, *, volumes: Path, clock: Clock | None = None) -> Eng
         Volumes,
         Scheduler,
         Budgets,
+        Taints,
     )
     controllers: list[Controller] = [kind(objects, clock) for kind in kinds]
     return Engine([*controllers, Claims(objects, clock, volumes)], clock)

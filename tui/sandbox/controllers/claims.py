@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tui.sandbox.controllers.meta import annotations_of, is_deleted, labels_of, name_of, namespace_of, quantity, selects
+from tui.sandbox.controllers.meta import annotations_of, is_deleted, labels_of, name_of, namespace_of
 from tui.sandbox.controllers.pods import is_finished
 from tui.sandbox.model import Json, Objects
+from tui.sandbox.quantities import quantity
+from tui.sandbox.selectors import selects
 
 CLAIMS, VOLUMES, CLASSES = "persistentvolumeclaims", "persistentvolumes", "storageclasses.storage.k8s.io"
 #: The provisioner of this sandbox: a volume is a directory.

@@ -9,7 +9,6 @@ from typing import ClassVar
 from tui.sandbox.controllers.engine import Clock, Key, owners
 from tui.sandbox.controllers.meta import (
     annotations_of,
-    is_controlled_by,
     is_deleted,
     name_of,
     namespace_of,
@@ -112,10 +111,9 @@ class Deployments:
     def _empty(self, deployment: Json, rollout: Rollout) -> bool:
         """Takes away all old pods; whether some are still there."""
         self._carry_out(deployment, rollout, [(rs, 0) for rs in rollout.old])
-        return any(
-            not is_finished(pod) and any(is_controlled_by(pod, rs) for rs in rollout.old)
-            for pod in self._objects.list("pods", namespace_of(deployment))
-        )
+        uids = {rs["metadata"]["uid"] for rs in rollout.old}
+        pods = self._objects.select("pods", namespace_of(deployment), lambda _, controller: controller in uids)
+        return not all(map(is_finished, pods))
 
     def _number(self, deployment: Json, rollout: Rollout, template: Json) -> Json:
         """Makes the ReplicaSet of the template, or gives the one it had the newest number, as after a roll-back."""

@@ -14,7 +14,6 @@ from tui.sandbox.controllers.meta import (
     name_of,
     namespace_of,
     seconds_of,
-    selects,
     share,
     timestamp,
     with_condition,
@@ -23,6 +22,7 @@ from tui.sandbox.controllers.pods import is_finished, is_ready, set_status
 from tui.sandbox.controllers.replicaset import REPLICA_SETS
 from tui.sandbox.controllers.statefulset import SETS
 from tui.sandbox.model import Change, Json, Objects
+from tui.sandbox.selectors import selects
 
 BUDGETS = "poddisruptionbudgets.policy"
 #: For so many seconds an eviction that was granted counts though its pod is still there.
@@ -56,8 +56,8 @@ class Budgets:
         if budget is None or is_deleted(budget):
             return None
         selector = budget["spec"].get("selector")
-        pods = [pod for pod in self._objects.list("pods", key[0]) if selects(selector, labels_of(pod))]
-        pods = [pod for pod in pods if not is_finished(pod)]
+        every = self._objects.select("pods", key[0], lambda labels, _: selects(selector, labels))
+        pods = [pod for pod in every if not is_finished(pod)]
         granted, wait = self._granted(budget, pods)
         expected, least, problem = self._wanted(budget, pods)
         healthy = sum(is_ready(pod) and not is_deleted(pod) and name_of(pod) not in granted for pod in pods)

@@ -157,6 +157,8 @@ async def drive(engine: Engine, objects: Objects) -> None:
                 # Others have their turn between any two objects: the API answers while a thousand wait here.
                 await asyncio.sleep(0)
                 continue
+            # Not `wait_for`: before Python 3.12 it forgets a cancellation when what it waits for comes just then.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await woken.wait()
             woken.clear()

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from tui.sandbox.controllers.engine import Clock, Key, owners
+from tui.sandbox.controllers.jobpods import (
+    index_of,
+    is_tracked,
+    job_of,
+    job_pod,
+    read_indexes,
+    untrack,
+    untrack_all,
+    write_indexes,
+)
 from tui.sandbox.controllers.meta import (
     is_deleted,
     is_true,
@@ -20,7 +31,6 @@ from tui.sandbox.controllers.pods import (
     delete_pod,
     is_finished,
     is_ready,
-    new_pod,
     phase_of,
     selects_own,
     set_status,
@@ -34,6 +44,8 @@ _SOURCE = "job-controller"
 _BACKOFF, _BACKOFF_MOST = 10.0, 600.0
 _SUCCESS = ("CompletionsReached", "Reached expected number of succeeded pods")
 _LIMIT = ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
+#: Reason of the condition and of the event, and what both say.
+_SUSPENDED, _RESUMED = ("JobSuspended", "Suspended", "Job suspended"), ("JobResumed", "Resumed", "Job resumed")
 _DEADLINE = ("DeadlineExceeded", "Job was active longer than specified deadline")
 
 
@@ -47,26 +59,32 @@ def _condition(kind: str, why: tuple[str, str], now: str) -> Json:
 
 
 class Jobs:
-    """Looks after Jobs. What has succeeded is counted from the pods there are: who deletes one has it run again."""
+    """Looks after Jobs. Failure policies, limits for each index and success policies are not heeded."""
 
     resources: ClassVar[tuple[str, ...]] = (JOBS, "pods")
 
     def __init__(self, objects: Objects, clock: Clock) -> None:
         self._objects, self._clock = objects, clock
+        #: Pods that are counted but could not be let go yet.
+        self._counted: set[str] = set()
 
     def concerned(self, change: Change) -> Iterable[Key]:
         """The Job itself, or a pod's."""
         if change.resource == JOBS:
             yield namespace_of(change.object), name_of(change.object)
-        else:
-            yield from owners(change, "Job")
+            return
+        yield from owners(change, "Job")
+        if name := job_of(change.object):
+            yield namespace_of(change.object), name
 
     def reconcile(self, key: Key) -> float | None:
         """Starts what has to run, ends what has not, and writes the status."""
         job = self._objects.get(JOBS, *key)
         if job is None or is_deleted(job):
+            untrack_all(self._objects, *key)
             return None
         if _ended(job):
+            untrack_all(self._objects, *key)
             return self._expire(job)
         if not job["spec"].get("selector"):
             job = self._complete_spec(job)
@@ -91,12 +109,12 @@ class Jobs:
     def _work(self, job: Json, pods: list[Json]) -> float | None:
         spec, now = job["spec"], self._clock.wall()
         active = [pod for pod in pods if not is_finished(pod) and not is_deleted(pod)]
-        succeeded = sum(phase_of(pod) == "Succeeded" for pod in pods)
         failed = [pod for pod in pods if phase_of(pod) == "Failed"]
         status: dict[str, Any] = dict(job.get("status") or {})
+        fresh = self._count(job, status, pods)
+        succeeded, failures = int(status.get("succeeded") or 0), int(status.get("failed") or 0)
         suspended = bool(spec.get("suspend"))
-        if not suspended:
-            status.setdefault("startTime", timestamp(now))
+        self._suspend(job, status, suspended=suspended)
         deadline = spec.get("activeDeadlineSeconds")
         left = None if deadline is None or suspended else seconds_of(status["startTime"]) + deadline - now
         limit = spec.get("backoffLimit")
@@ -104,31 +122,66 @@ class Jobs:
         wait = left
         completions = spec.get("completions")
         done = succeeded >= completions if completions is not None else succeeded > 0 and not active
-        if len(failed) + restarts > (6 if limit is None else limit):
+        if failures + restarts > (6 if limit is None else limit):
             self._fail(job, status, active, _LIMIT)
         elif left is not None and left <= 0:
             self._fail(job, status, active, _DEADLINE)
         elif done and not suspended:
             self._succeed(job, status, active)
         else:
-            wait = self._adjust(job, active, succeeded, failed, left)
+            wait = self._adjust(job, active, status, failed, left)
         ended = any(condition.get("type") in {"Complete", "Failed"} for condition in status.get("conditions") or ())
         # What was just made or ended is told of when its change comes by; the pods of an ended Job are on their way.
         status |= {
             "active": (0 if ended else len(active)) or None,
             "succeeded": succeeded or None,
-            "failed": len(failed) + (len(active) if ended and not done else 0) or None,
+            "failed": failures + (len(active) if ended and not done else 0) or None,
             "ready": 0 if ended else sum(is_ready(pod) for pod in active),
             "terminating": 0 if ended else sum(is_deleted(pod) and not is_finished(pod) for pod in pods),
             "uncountedTerminatedPods": {},
         }
         set_status(self._objects, JOBS, job, status)
+        for pod in fresh:
+            self._counted.add(pod["metadata"]["uid"])
+            untrack(self._objects, pod)
+            self._counted.discard(pod["metadata"]["uid"])
         return wait
 
+    def _count(self, job: Json, status: dict[str, Any], pods: list[Json]) -> list[Json]:
+        """Counts the pods that have ended since the last time; which these are."""
+        # One that goes before it had a node will never end by itself.
+        over = [pod for pod in pods if is_finished(pod) or (is_deleted(pod) and not pod["spec"].get("nodeName"))]
+        fresh = [pod for pod in over if is_tracked(pod) and pod["metadata"]["uid"] not in self._counted]
+        good = [pod for pod in fresh if phase_of(pod) == "Succeeded"]
+        status["failed"] = int(status.get("failed") or 0) + len(fresh) - len(good)
+        status["succeeded"] = int(status.get("succeeded") or 0) + len(good)
+        if job["spec"].get("completionMode") == "Indexed":
+            done = read_indexes(status.get("completedIndexes") or "") | {index_of(pod) for pod in good}
+            indexes = {index for index in done if index is not None and index < int(job["spec"]["completions"])}
+            status["completedIndexes"], status["succeeded"] = write_indexes(indexes) or None, len(indexes)
+        return fresh
+
+    def _suspend(self, job: Json, status: dict[str, Any], *, suspended: bool) -> None:
+        """Says whether a Job is suspended; its time begins when it is not."""
+        was, stamp = is_true(job, "Suspended"), timestamp(self._clock.wall())
+        if suspended:
+            status.pop("startTime", None)
+        else:
+            status.setdefault("startTime", stamp)
+        if suspended == was:
+            return
+        reason, event, message = _SUSPENDED if suspended else _RESUMED
+        truth = "True" if suspended else "False"
+        condition = {**_condition("Suspended", (reason, message), stamp), "status": truth}
+        others = [one for one in status.get("conditions") or () if one.get("type") != "Suspended"]
+        status["conditions"] = [*others, condition]
+        self._objects.event(job, event, message, source=_SOURCE)
+
     def _adjust(
-        self, job: Json, active: list[Json], succeeded: int, failed: list[Json], left: float | None
+        self, job: Json, active: list[Json], status: dict[str, Any], failed: list[Json], left: float | None
     ) -> float | None:
         spec: Json = job["spec"]
+        succeeded = int(status.get("succeeded") or 0)
         want = 0 if spec.get("suspend") else wanted(spec.get("parallelism"))
         if spec.get("completions") is not None:
             want = min(want, spec["completions"] - succeeded)
@@ -144,9 +197,9 @@ class Jobs:
             due = float(last + pause - self._clock.wall())
             if due > 0:
                 return due if left is None else min(due, left)
-        for _ in range(min(BURST, want - len(active))):
+        for index in _missing(job, active, status, min(BURST, want - len(active))):
             try:
-                pod = self._objects.create("pods", new_pod(job, spec.get("template") or {}))
+                pod = self._objects.create("pods", job_pod(job, index))
             except ApiError as error:
                 note = f"Error creating: {error}"
                 self._objects.event(job, "FailedCreate", note, kind="Warning", source=_SOURCE)
@@ -155,6 +208,9 @@ class Jobs:
         return left
 
     def _end(self, job: Json, pod: Json) -> None:
+        if is_tracked(pod):
+            # What the Job itself ends is no failure of its.
+            untrack(self._objects, pod)
         if delete_pod(self._objects, pod):
             self._objects.event(job, "SuccessfulDelete", f"Deleted pod: {name_of(pod)}", source=_SOURCE)
 
@@ -163,14 +219,16 @@ class Jobs:
             self._end(job, pod)
         stamp = timestamp(self._clock.wall())
         status["completionTime"] = stamp
-        status["conditions"] = [_condition(kind, _SUCCESS, stamp) for kind in ("SuccessCriteriaMet", "Complete")]
+        ends = [_condition(kind, _SUCCESS, stamp) for kind in ("SuccessCriteriaMet", "Complete")]
+        status["conditions"] = [*(status.get("conditions") or ()), *ends]
         self._objects.event(job, "Completed", "Job completed", source=_SOURCE)
 
     def _fail(self, job: Json, status: Json, active: list[Json], why: tuple[str, str]) -> None:
         for pod in active:
             self._end(job, pod)
         stamp = timestamp(self._clock.wall())
-        status["conditions"] = [_condition(kind, why, stamp) for kind in ("FailureTarget", "Failed")]
+        ends = [_condition(kind, why, stamp) for kind in ("FailureTarget", "Failed")]
+        status["conditions"] = [*(status.get("conditions") or ()), *ends]
         self._objects.event(job, why[0], why[1], kind="Warning", source=_SOURCE)
 
     def _expire(self, job: Json) -> float | None:
@@ -189,6 +247,15 @@ class Jobs:
             self._objects.delete(JOBS, namespace_of(job), name_of(job), uid=uid)
             return None
         return float(left)
+
+
+def _missing(job: Json, active: list[Json], status: Json, count: int) -> list[int | None]:
+    """The indexes of the next pods to make; None for those that need none."""
+    if job["spec"].get("completionMode") != "Indexed":
+        return [None] * count
+    taken = read_indexes(status.get("completedIndexes") or "") | {index_of(pod) for pod in active}
+    free = (index for index in range(int(job["spec"]["completions"])) if index not in taken)
+    return list(itertools.islice(free, count))
 
 
 def _restarts(pod: Json) -> int:

@@ -8,17 +8,11 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from typing import Final
 
 from tui.sandbox.model import Json
 
 #: The letters of Kubernetes' generated names and hashes: no vowels and no 0, 1, 3, so that no words come out.
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"
-_SUFFIXES: Final[Mapping[str, Decimal | int]] = {
-    "": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18,
-    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
-}  # fmt: skip
 
 
 def name_of(obj: Json) -> str:
@@ -80,38 +74,6 @@ def reference_to(owner: Json, *, controller: bool = True) -> Json:
     return reference | ({"controller": True, "blockOwnerDeletion": True} if controller else {})
 
 
-def _meets(requirement: Json, labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(requirement.get("key", "")), list(requirement.get("values") or ())
-    match requirement.get("operator"):
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt" | "Lt" as operator:  # of nodes alone
-            try:
-                difference = int(value or "") - int(values[0])
-            except (ValueError, IndexError):
-                return False
-            return difference > 0 if operator == "Gt" else difference < 0
-    return False
-
-
-def selects(selector: Json | None, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector meets labels. None meets nothing, an empty one everything.
-
-    Operators that do not exist meet nothing, so a hostile selector adopts nothing.
-    """
-    if selector is None:
-        return False
-    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
-        return False
-    return all(_meets(requirement, labels) for requirement in selector.get("matchExpressions") or ())
-
-
 def safe_hash(value: object) -> str:
     """A short hash of JSON in letters that Kubernetes uses; equal for equal JSON, whatever the order of keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
@@ -121,20 +83,6 @@ def safe_hash(value: object) -> str:
         number, index = divmod(number, len(_SAFE))
         letters.append(_SAFE[index])
     return "".join(letters)
-
-
-def quantity(text: str | float | None) -> int:
-    """A quantity in bytes or pieces, rounded up; 0 when it is absent or cannot be read."""
-    if not isinstance(text, str):
-        return math.ceil(text) if text else 0
-    for cut in (2, 1, 0):
-        number, suffix = text[: len(text) - cut], text[len(text) - cut :]
-        if len(suffix) == cut and suffix in _SUFFIXES:
-            try:
-                return math.ceil(Decimal(number) * _SUFFIXES[suffix])
-            except (InvalidOperation, ValueError, OverflowError):
-                continue
-    return 0
 
 
 def share(value: object, total: int, *, up: bool) -> int:

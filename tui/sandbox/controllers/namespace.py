@@ -43,7 +43,10 @@ _CONTENT = (
     "podtemplates",
     "events",
 )
+#: Seconds until a namespace that still has something is looked at again.
 _AGAIN = 1.0
+#: How much is deleted at once: the API answers between.
+_BURST = 500
 
 
 class Namespaces:
@@ -69,7 +72,9 @@ class Namespaces:
         if not is_deleted(namespace):
             self._furnish(key[1])
             return None
-        left, finalizers = self._empty(key[1])
+        if self._empty(key[1]):
+            return 0.0
+        left, finalizers = self._left(key[1])
         namespace = self._tell(namespace, left, finalizers)
         if left:
             return _AGAIN
@@ -104,14 +109,23 @@ class Namespaces:
                 raise
             return []
 
-    def _empty(self, name: str) -> tuple[Counter[str], Counter[str]]:
-        """Deletes all that is there; counts what is still there, and what it waits for."""
-        left: Counter[str] = Counter()
-        finalizers: Counter[str] = Counter()
+    def _empty(self, name: str) -> bool:
+        """Deletes what is there, at most a burst; whether there may be more to delete."""
+        deleted = 0
         for resource in self._resources():
             for obj in self._list(resource, name):
                 if not is_deleted(obj):
+                    if deleted == _BURST:
+                        return True
                     self._delete(resource, obj)
+                    deleted += 1
+        return False
+
+    def _left(self, name: str) -> tuple[Counter[str], Counter[str]]:
+        """Counts what is still there, and what it waits for."""
+        left: Counter[str] = Counter()
+        finalizers: Counter[str] = Counter()
+        for resource in self._resources():
             for obj in self._list(resource, name):
                 left[resource] += 1
                 finalizers.update(obj["metadata"].get("finalizers") or ())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tui.sandbox.controllers.meta import labels_of, name_of, selects
-from tui.sandbox.model import Json
+from tui.sandbox.controllers.meta import labels_of, name_of
+from tui.sandbox.model import Change, Json
+from tui.sandbox.selectors import selects
 
 UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
 
@@ -34,7 +35,8 @@ def _meets(term: Json, node: Json) -> bool:
     )
 
 
-def _tolerates(toleration: Json, taint: Json) -> bool:
+def tolerates(toleration: Json, taint: Json) -> bool:
+    """Whether a toleration is for a taint."""
     if toleration.get("effect") and toleration["effect"] != taint.get("effect"):
         return False
     if not toleration.get("key"):
@@ -52,7 +54,7 @@ def repelling(pod: Json, node: Json) -> dict[str, Any] | None:
         taints.insert(0, {"key": UNSCHEDULABLE, "effect": "NoSchedule"})
     tolerations = (pod.get("spec") or {}).get("tolerations") or ()
     for taint in taints:
-        if not any(_tolerates(toleration, taint) for toleration in tolerations):
+        if not any(tolerates(toleration, taint) for toleration in tolerations):
             return dict(taint)
     return None
 
@@ -60,3 +62,15 @@ def repelling(pod: Json, node: Json) -> dict[str, Any] | None:
 def fits(pod: Json, node: Json) -> bool:
     """Whether a pod may be placed on a node."""
     return matches(pod, node) and repelling(pod, node) is None
+
+
+def is_heartbeat(change: Change) -> bool:
+    """Whether nothing about a node has changed that pods ask for: the kubelet reports every few seconds."""
+    if change.resource != "nodes" or change.old is None:
+        return False
+    old, new = change.old, change.object
+    return (
+        old.get("spec") == new.get("spec")
+        and old["metadata"].get("labels") == new["metadata"].get("labels")
+        and (old.get("status") or {}).get("allocatable") == (new.get("status") or {}).get("allocatable")
+    )

@@ -17,9 +17,9 @@ from tui.sandbox.controllers.meta import (
     namespace_of,
     reference_to,
     seconds_of,
-    selects,
 )
 from tui.sandbox.model import ApiError, Change, Json, Objects
+from tui.sandbox.selectors import selects
 
 #: So many pods one owner gets at most, whatever it asks for: a hostile count must not eat the machine's memory.
 MOST = 1000
@@ -116,8 +116,14 @@ def claim(
     An orphan that the selector meets becomes the owner's; what the owner has and the selector no longer meets is let
     go. An owner that is being deleted takes and lets go nothing. What is no `member` is never adopted.
     """
-    mine = []
-    for obj in objects.list(resource, namespace_of(owner)):
+    mine, uid = [], owner["metadata"]["uid"]
+    # What another one controls is no concern of this one; it need not even be read.
+    found = objects.select(
+        resource,
+        namespace_of(owner),
+        lambda labels, controller: controller == uid or (not controller and selects(selector, labels)),
+    )
+    for obj in found:
         selected = selects(selector, labels_of(obj)) and member(obj)
         if is_controlled_by(obj, owner):
             if selected or is_deleted(owner):

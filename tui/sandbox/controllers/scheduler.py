@@ -15,13 +15,13 @@ from tui.sandbox.controllers.meta import (
     is_deleted,
     name_of,
     namespace_of,
-    quantity,
     timestamp,
     with_condition,
 )
-from tui.sandbox.controllers.placing import UNSCHEDULABLE, matches, repelling
+from tui.sandbox.controllers.placing import UNSCHEDULABLE, is_heartbeat, matches, repelling
 from tui.sandbox.controllers.pods import is_finished, set_status
 from tui.sandbox.model import Change, Json, Objects
+from tui.sandbox.quantities import quantity
 
 _SOURCE = "default-scheduler"
 #: Seconds until a pod that found no room is looked at again: what it waits for may be no change of an object.
@@ -57,7 +57,7 @@ class Scheduler:
         obj, resource = change.object, change.resource
         if resource == "pods":
             yield from self._note(change)
-        elif not _is_heartbeat(change):
+        elif not is_heartbeat(change):
             namespace, name = namespace_of(obj), name_of(obj)
             for key, names in list(self._waiting.items()):
                 if resource != CLAIMS or (key[0] == namespace and name in names):
@@ -168,15 +168,3 @@ class Scheduler:
         new = {**condition, "lastProbeTime": None} | ({"observedGeneration": generation} if generation else {})
         conditions = with_condition(status.get("conditions"), new, now)
         set_status(self._objects, "pods", pod, {"phase": "Pending", **status, "conditions": conditions})
-
-
-def _is_heartbeat(change: Change) -> bool:
-    """Whether nothing about a node has changed that pods ask for: the kubelet reports every few seconds."""
-    if change.resource != "nodes" or change.old is None:
-        return False
-    old, new = change.old, change.object
-    return (
-        old.get("spec") == new.get("spec")
-        and old["metadata"].get("labels") == new["metadata"].get("labels")
-        and (old.get("status") or {}).get("allocatable") == (new.get("status") or {}).get("allocatable")
-    )

@@ -15,11 +15,11 @@ from tui.sandbox.controllers.meta import (
     name_of,
     namespace_of,
     reference_to,
-    selects,
     timestamp,
 )
 from tui.sandbox.controllers.pods import is_finished, is_ready
 from tui.sandbox.model import Change, Json, Objects
+from tui.sandbox.selectors import selects
 
 SERVICES, SLICES, ENDPOINTS = "services", "endpointslices.discovery.k8s.io", "endpoints"
 #: So many endpoints a slice holds at most, as in Kubernetes by default.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tui.sandbox.model import Json, Objects
+from tui.sandbox.model import Json, Meant, Objects
 
 
 def _is_map(value: object) -> bool:
@@ -22,7 +22,6 @@ def _is_list_of_maps(value: object) -> bool:
     return value is None or (isinstance(value, list) and all(isinstance(item, dict) for item in value))
 
 
-_MOST_KNOWN = 20_000
 #: Resources whose objects are nothing without a `spec`.
 _WITH_SPEC = {
     "daemonsets.apps",
@@ -69,25 +68,18 @@ class Sound:
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        #: What was found of an object at a version, for lists come often and objects do not change.
-        self._known: dict[tuple[str, str], bool] = {}
         self.create, self.update, self.patch = objects.create, objects.update, objects.patch
         self.delete, self.event, self.subscribe = objects.delete, objects.event, objects.subscribe
 
     def get(self, resource: str, namespace: str, name: str) -> Json | None:
         """See `Objects`."""
         obj = self._objects.get(resource, namespace, name)
-        return obj if obj is not None and self._is_sound(resource, obj) else None
+        return obj if obj is not None and is_sound(resource, obj) else None
+
+    def select(self, resource: str, namespace: str, meant: Meant) -> list[Json]:
+        """See `Objects`."""
+        return [obj for obj in self._objects.select(resource, namespace, meant) if is_sound(resource, obj)]
 
     def list(self, resource: str, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Json]:
         """See `Objects`."""
-        return [obj for obj in self._objects.list(resource, namespace, labels) if self._is_sound(resource, obj)]
-
-    def _is_sound(self, resource: str, obj: Json) -> bool:
-        key = (str(obj["metadata"]["uid"]), str(obj["metadata"]["resourceVersion"]))
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            known = self._known[key] = is_sound(resource, obj)
-        return known
+        return [obj for obj in self._objects.list(resource, namespace, labels) if is_sound(resource, obj)]

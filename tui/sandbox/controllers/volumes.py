@@ -14,9 +14,10 @@ from typing import ClassVar, Literal
 from tui.sandbox.controllers import claims
 from tui.sandbox.controllers.claims import CLAIMS, CLASSES, DIRECTORY, SELECTED_NODE, VOLUMES
 from tui.sandbox.controllers.engine import Clock, Key
-from tui.sandbox.controllers.meta import annotations_of, is_deleted, name_of, namespace_of, quantity, timestamp
+from tui.sandbox.controllers.meta import annotations_of, is_deleted, name_of, namespace_of, timestamp
 from tui.sandbox.controllers.pods import set_status
 from tui.sandbox.model import ApiError, Change, Json, Objects
+from tui.sandbox.quantities import quantity
 
 _CLAIM_GUARD, _VOLUME_GUARD = "kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"
 _SOURCE = "persistentvolume-controller"

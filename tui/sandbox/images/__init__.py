@@ -21,7 +21,8 @@ __all__ = ["Container", "Image", "MissingProgramError", "Plan", "find"]
 
 #: Patterns of names, the first that matches counts. A name has no registry, tag or digest.
 IMAGES: Mapping[str, Image] = {
-    r"sandbox/process": ProcessImage(),
+    # Under any other name, too: `sandbox/process/mysql:8.4` looks like a MySQL and runs what the manifest says.
+    r"sandbox/process(/.+)?": ProcessImage(),
     r"(.*/)?(busybox|alpine|debian|ubuntu)|minio/mc": ProcessImage("the image"),
     r"(.*/)?(postgres|postgresql)": PostgresImage(),
     r"cockroachdb/.*|(.*/)?cockroach(db)?": CockroachImage(),

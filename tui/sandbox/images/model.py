@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
+
+from tui.sandbox.images import fetched
 
 Json = dict[str, Any]
 
@@ -37,6 +40,7 @@ class Container:
         directory: the container's own; it goes with the pod.
         shared: a directory for what all pods of the sandbox share.
         peer: the address of a pod by its name, or its name in DNS (`mysql-0.mysql`); None when it has none now.
+        peer_port: which port a pod's server listens on, by the pod's name and the port that it should be.
         helper: runs a program beside the pods, once for the sandbox: name, words, environment.
     """
 
@@ -56,6 +60,7 @@ class Container:
     directory: Path
     shared: Path
     peer: Callable[[str], str | None]
+    peer_port: Callable[[str, int], int]
     helper: Callable[[str, Sequence[str], Mapping[str, str]], None]
 
     @property
@@ -73,6 +78,17 @@ class Container:
     def value(self, *names: str, default: str = "") -> str:
         """The first of these environment variables that is set."""
         return next((self.environment[name] for name in names if self.environment.get(name)), default)
+
+    def inside(self, path: str) -> Path:
+        """A path that an environment variable holds: as it is when it leads into a mount, else in its own directory.
+
+        Mount paths are real ones in the environment; any other would be this machine's.
+        """
+        with suppress(OSError, RuntimeError, ValueError):
+            real = Path(path).resolve()
+            if any(real.is_relative_to(mount.resolve()) for mount in [*self.mounts.values(), self.directory]):
+                return real
+        return self.directory.joinpath(*(step for step in path.split("/") if step not in ("", ".", "..")))
 
     def data(self, *paths: str) -> Path:
         """Where data go: a mount at one of these paths, else one below or above, else a directory of its own."""
@@ -97,6 +113,7 @@ class Plan:
         environment: what is added to the container's environment, for `kubectl exec` as well.
         directory: where it starts; the container's own when None.
         path: directories of programs that come before PATH.
+        litter: paths of sockets that the server keeps outside of its directory, and leaves there when it is killed.
         health: what a stand-in is asked instead, by the path of a probe over HTTP that only the real one would answer.
     """
 
@@ -104,6 +121,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: Path | None = None
     path: Sequence[str] = ()
+    litter: Sequence[str] = ()
     health: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -129,10 +147,9 @@ def tools(container: Container, names: Mapping[str, str]) -> str:
 
 
 def program(*names: str, extra: Sequence[str] = ()) -> str | None:
-    """Where the first of some programs is: on PATH, where systems keep servers, or in some more directories."""
-    path = os.pathsep.join(
-        [os.environ.get("PATH", os.defpath), *extra, "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin", "/sbin"]
-    )
+    """Where the first of some programs is: on PATH, where systems keep servers, in more directories, or fetched."""
+    kept = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin", "/sbin", *fetched.programs()]
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *extra, *kept])
     return next((found for name in names if (found := shutil.which(name, path=path))), None)
 
 

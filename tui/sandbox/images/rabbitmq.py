@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 from shlex import quote
 
-from tui.sandbox.images import wheels
+from tui.sandbox.images import fetched, wheels
 from tui.sandbox.images.model import Container, MissingProgramError, Plan, program, script
 
 _OURS = re.compile(r"\s*(listeners\.|management\.|prometheus\.|cluster_formation\.|log\.|stream\.|mqtt\.|stomp\.|ssl_)")
@@ -113,12 +113,12 @@ class RabbitMqImage:
 
 def programs() -> Path:
     """Where RabbitMQ's own scripts are: those of /usr/sbin insist on root or its own user, and change to it."""
-    for library in _LIBRARIES:
+    for library in (*_LIBRARIES, *(f"{root}/usr/lib/rabbitmq/lib" for root in fetched.roots())):
         for found in sorted(Path(library).glob("**/sbin/rabbitmq-server"), reverse=True):
             return found.parent
     if path := program("rabbitmq-server"):
         return Path(path).resolve().parent
-    raise MissingProgramError("RabbitMQ is not on this machine; install the package rabbitmq-server")
+    raise MissingProgramError(wheels.absent("RabbitMQ", "rabbitmq-server"))
 
 
 def _erlang() -> list[str]:

@@ -56,4 +56,9 @@ def system(names: Sequence[str], what: str, package: str, extra: Sequence[str] =
     """A program of the system. MissingProgramError names the package."""
     if found := program(*names, extra=extra):
         return found
-    raise MissingProgramError(f"{what} is not on this machine; install the package {package}")
+    raise MissingProgramError(absent(what, package))
+
+
+def absent(what: str, package: str) -> str:
+    """What is said of a program of the system that is not there."""
+    return f"{what} is not on this machine; install the package {package}, or let `statetui demo --yes` fetch it"

@@ -1,20 +1,25 @@
 """An address of its own for each pod, in 127.0.0.0/8, so that several servers may listen on one port.
 
 Linux answers for the whole of 127.0.0.0/8 on its loopback interface. Other systems (macOS) have 127.0.0.1 alone: there
-all pods share it, and each port that a container names is mapped to one that is free.
+all pods share it, and each port that a container names is mapped to one that is free. So is, everywhere, a port on
+which another program listens at all addresses of this machine.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import socket
 import zlib
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _LOOPBACK = "127.0.0.1"
+#: How many addresses are looked at for one where nobody listens on a pod's ports.
+_TRIES = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -24,21 +29,29 @@ class Address:
     Attributes:
         ip: its address.
         shared: other pods have the same one: ports are mapped.
+        mapped: ports of the manifest, and those that stand in for them.
+        refused: an address that it would have had, where another program listens on one of its ports.
     """
 
     ip: str
     shared: bool = False
-    _mapped: dict[int, int] = field(default_factory=dict)
+    mapped: dict[int, int] = field(default_factory=dict)
+    refused: str = ""
+    _keep: Callable[[], None] = field(default=lambda: None)
 
     def port(self, port: int) -> int:
-        """The port on which a server listens that would listen on this one if the address were the pod's alone."""
-        if not self.shared:
-            return port
-        if port not in self._mapped:
-            with socket.socket() as probe:
-                probe.bind((_LOOPBACK, 0))
-                self._mapped[port] = probe.getsockname()[1]
-        return self._mapped[port]
+        """The port on which a server listens that would listen on this one if that were the pod's alone."""
+        if self.shared and port not in self.mapped and port not in self.mapped.values():
+            self.map(port)
+        # One that is mapped already stays as it is: stand-ins' probes name real ports.
+        return self.mapped.get(port, port)
+
+    def map(self, port: int) -> None:
+        """Lets a free port stand in for one."""
+        with socket.socket() as probe:
+            probe.bind((self.ip, 0))
+            self.mapped[port] = probe.getsockname()[1]
+        self._keep()
 
 
 class Addresses:
@@ -53,25 +66,66 @@ class Addresses:
         seed = zlib.crc32(str(state).encode())
         self._base = (127 << 24) | (64 + seed % 128 << 16)
         self._file = state / "run" / "addresses.json"
+        self._ports = state / "run" / "ports.json"
         self._used: set[str] = set()
         self._known = self._load()
+        self._mapped = self._load_ports()
         self.shared = not usable(_ip(self._base + 2))
 
-    def allocate(self, name: str) -> Address:
-        """The address of a name, or one that is free when the name's is in use. OSError when all are taken."""
+    def allocate(self, name: str, ports: Collection[int] = ()) -> Address:
+        """The address of a name, or one that is free when the name's is in use.
+
+        Args:
+            name: whose.
+            ports: what will be listened on there: an address where another program does is not given, and where it
+                does at all addresses, the port is mapped.
+
+        Raises:
+            OSError: all are taken.
+        """
         if self.shared:
-            return Address(_LOOPBACK, shared=True)
-        ip = self._known.get(name, "")
-        if not ip or ip in self._used:
-            taken = self._used | set(self._known.values())
+            return self._shared(name)
+        ip, refused = self._known.get(name, ""), ""
+        if ip and ip not in self._used and (taken := _taken(ip, ports)):
+            refused = f"{ip}:{taken[0]}"
+        if not ip or ip in self._used or refused:
+            given = self._used | set(self._known.values())
             free = (_ip(self._base + n) for n in range(1 << 16) if n % 256 not in (0, 1, 255))
-            ip = next((ip for ip in free if ip not in taken), "")
-        if not ip:
-            raise OSError(errno.EADDRNOTAVAIL, "no address is free in 127.0.0.0/8")
+            found = itertools.islice((one for one in free if one not in given), _TRIES)
+            best = min(found, key=lambda one: len(_taken(one, ports)), default="")
+            if not best and not ip:
+                raise OSError(errno.EADDRNOTAVAIL, "no address is free in 127.0.0.0/8")
+            if not ip or ip in self._used or len(_taken(best, ports)) < len(_taken(ip, ports)):
+                ip = best
+                if refused:
+                    self._known.pop(name, None)
+            else:
+                refused = ""
         self._used.add(ip)
         self._known.setdefault(name, ip)
         self._save()
-        return Address(ip)
+        taken = _taken(ip, ports)
+        made = Address(ip, mapped=self._before(name, ip, taken), refused=refused, _keep=self._save_ports)
+        for port in taken:
+            if port not in made.mapped:
+                made.map(port)
+        return made
+
+    def _shared(self, name: str) -> Address:
+        mapped = self._before(name, _LOOPBACK, self._mapped.get(name, {}))
+        return Address(_LOOPBACK, shared=True, mapped=mapped, _keep=self._save_ports)
+
+    def _before(self, name: str, ip: str, ports: Collection[int]) -> dict[int, int]:
+        """What stood in for some ports of a name, as far as it is free: peers remember it."""
+        known = self._mapped.get(name, {})
+        self._mapped[name] = {port: real for port, real in known.items() if port in ports and not _taken(ip, [real])}
+        return self._mapped[name]
+
+    def port(self, name: str, port: int) -> int:
+        """Where a name's server listens that should listen on a port."""
+        mapped = self._mapped.setdefault(name, {})
+        ip = _LOOPBACK if self.shared else self._known.get(name, _LOOPBACK)
+        return Address(ip, self.shared, mapped, _keep=self._save_ports).port(port)
 
     def busy(self, name: str) -> bool:
         """Whether the name's address is in use: by the pod that had the name before, whose containers still end."""
@@ -91,11 +145,39 @@ class Addresses:
             return {str(name): str(ip) for name, ip in found.items() if str(ip).startswith(prefix)}
         return {}
 
+    def _load_ports(self) -> dict[str, dict[int, int]]:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            found = json.loads(self._ports.read_text("utf-8"))
+            return {name: {int(port): int(real) for port, real in ports.items()} for name, ports in found.items()}
+        return {}
+
+    def _save_ports(self) -> None:
+        _write(self._ports, self._mapped)
+
     def _save(self) -> None:
-        with contextlib.suppress(OSError):
-            part = self._file.with_suffix(".part")
-            part.write_text(json.dumps(self._known), "utf-8")
-            part.replace(self._file)
+        _write(self._file, self._known)
+
+
+def _write(path: Path, value: object) -> None:
+    with contextlib.suppress(OSError):
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(value), "utf-8")
+        part.replace(path)
+
+
+def _taken(ip: str, ports: Collection[int]) -> list[int]:
+    """Those of the ports on which somebody listens at an address, or at all."""
+    found = []
+    for port in ports:
+        with socket.socket() as probe:
+            # What a server left a moment ago (TIME_WAIT) is no listener.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((ip, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    found.append(port)
+    return found
 
 
 def usable(ip: str) -> bool:

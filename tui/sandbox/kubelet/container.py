@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import time
 import uuid
@@ -19,13 +18,21 @@ from tui.sandbox.kubelet.host import Host
 from tui.sandbox.kubelet.logs import Log
 from tui.sandbox.kubelet.processes import Child, Exit
 from tui.sandbox.kubelet.status import Container, now, terminated
-from tui.sandbox.kubelet.streams import Running, pump
+from tui.sandbox.kubelet.streams import Attached, Running
 from tui.sandbox.kubelet.volumes import Volumes
 from tui.sandbox.model import Exec, Json
 
 #: A container that has run so long is not in a crash loop any more (Kubernetes: 10 minutes).
 _SETTLED = 60.0
 _KEPT_LOGS = 2
+_FALLBACK = "FallbackToLogsOnError"
+
+
+def _last_words(log: Log) -> str:
+    """The end of a log, as much of it as the kubelet takes for a container's termination message."""
+    with contextlib.suppress(OSError):
+        return log.end(lines=80, size=2048)
+    return ""
 
 
 class Runner:
@@ -52,6 +59,7 @@ class Runner:
         self.record = record
         self.log: Log | None = None
         self.child: Child | None = None
+        self.console: Attached | None = None
         self.started = asyncio.Event()
         self.stands_in = ""
         self._host, self._pod, self._address, self._volumes = host, pod, address, volumes
@@ -116,10 +124,10 @@ class Runner:
             child.ended.add_done_callback(lambda _: self._others.discard(child))
             return child
 
-        async def kill(child: Child, number: int) -> None:
-            await self._host.processes.signal(child, number, everything=True)
+        return await Running.start(start, self._signal, tty=request.tty, stdin=request.stdin)
 
-        return await Running.start(start, kill, tty=request.tty, stdin=request.stdin)
+    async def _signal(self, child: Child, number: int) -> None:
+        await self._host.processes.signal(child, number, everything=True)
 
     async def run(self, words: list[str], timeout: float) -> tuple[int, str]:  # noqa: ASYNC109 (a probe's own)
         """Runs words in it: their exit code and what they print; 124 when they take too long."""
@@ -145,20 +153,22 @@ class Runner:
         log = self._open_log()
         container_id, spec = f"sandbox://{run}", self.record.spec
         self._event("Created", "Container created")
-        (out, out_in), (err, err_in) = os.pipe(), os.pipe()
-        streams = (os.open(os.devnull, os.O_RDONLY), out_in, err_in)
-        try:
-            self.child = child = await self._host.processes.start(
-                self._words(made), made.environment, made.directory, streams, mark=self.mark
+
+        async def start(streams: tuple[int, int, int], tty: bool) -> Child:
+            environment = {"TERM": "xterm"} | made.environment if tty else made.environment
+            words = self._words(made)
+            return await self._host.processes.start(
+                words, environment, made.directory, streams, mark=self.mark, tty=tty, litter=made.litter
             )
+
+        stdin, tty = bool(spec.get("stdin")), bool(spec.get("tty"))
+        try:
+            process = await Running.start(start, self._signal, tty=tty, stdin=stdin)
         except OSError as error:
-            os.close(out)
-            os.close(err)
             return self._not_started(made.words[0] if made.words else "", error, container_id)
-        pumps = [
-            asyncio.create_task(pump(descriptor, lambda data, stream=stream: log.feed(stream, data)))  # type: ignore[misc]
-            for stream, descriptor in (("stdout", out), ("stderr", err))
-        ]
+        self.child = child = process.child
+        self.console = Attached(process, once=bool(spec.get("stdinOnce"))) if stdin else None
+        printing = asyncio.create_task(process.each(log.feed), name="log")
         begun = now()
         self._remember()
         self.record.id, self.record.state = container_id, {"running": {"startedAt": begun}}
@@ -180,13 +190,14 @@ class Runner:
         for other in list(self._others):
             await self._host.processes.signal(other, signal.SIGKILL, everything=True)
         # All that held its output is gone with it; what is in the pipes still is read.
-        await asyncio.wait(pumps, timeout=1)
-        for task in pumps:
-            task.cancel()
+        await asyncio.wait([printing], timeout=1)
+        printing.cancel()
+        process.kill()
         log.close()
-        self.child = None
+        self.child = self.console = None
         self.record.ready = self.record.started = False
-        self.record.state = terminated(ended.code, ended.signal, begun, container_id)
+        said = _last_words(log) if ended.code and spec.get("terminationMessagePolicy") == _FALLBACK else ""
+        self.record.state = terminated(ended.code, ended.signal, begun, container_id, said)
         self._changed()
         return ended
 
@@ -342,10 +353,12 @@ class Runner:
         if grace > 0:
             await self._host.processes.signal(child, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(child.ended), max(2.0 if hook else 0.0, until - time.monotonic()))
+                async with asyncio.timeout(max(2.0 if hook else 0.0, until - time.monotonic())):
+                    await asyncio.shield(child.ended)
         await self._host.processes.signal(child, signal.SIGKILL, everything=True)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(child.ended), 10)
+            async with asyncio.timeout(10):
+                await asyncio.shield(child.ended)
 
     def _remember(self) -> None:
         if "terminated" in self.record.state:

@@ -10,7 +10,8 @@ loopback, the real thing is put in its place, in `command`, `args`, environment 
   listen for all pods.
 
 Files, ConfigMaps among them, are not rewritten: scripts in them use `$STATETUI_MOUNT_<VOLUME>` (the volume's name in
-capitals, `_` for all but letters and digits: the directory of its first mount) and `$POD_IP`.
+capitals, `_` for all but letters and digits: the directory of its first mount), `$POD_IP`, and `$STATETUI_PORT_<N>`
+for port N of the container: another one where pods share an address, or some other program has taken it.
 """
 
 from __future__ import annotations
@@ -23,11 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from tui.sandbox.model import Json, Objects
+from tui.sandbox.quantities import quantity
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^()]*)\)")
 _NAME = re.compile(r"[^A-Z0-9]")
-_QUANTITY = re.compile(r"([0-9.]+)(m|[kKMGTPE]i?)?")
-_UNITS = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18}
 
 
 class ConfigError(Exception):
@@ -80,25 +80,6 @@ def expand(text: str, values: Mapping[str, str]) -> str:
 def mount_variable(volume: str) -> str:
     """The environment variable that names a volume's directory."""
     return f"STATETUI_MOUNT_{_NAME.sub('_', volume.upper())}"
-
-
-def quantity(text: str) -> int:
-    """A quantity in whole units, rounded up: bytes, or cores; 0 when it is none."""
-    match = _QUANTITY.fullmatch(str(text).strip())
-    if match is None:
-        return 0
-    unit = match[2] or ""
-    factor = (
-        0.001
-        if unit == "m"
-        else 1024 ** ("kMGTPE".index(unit[0].replace("K", "k")) + 1)
-        if unit.endswith("i")
-        else _UNITS.get(unit, 1)
-    )
-    try:
-        return -int(-float(match[1]) * factor // 1)
-    except ValueError:
-        return 0
 
 
 def build(objects: Objects, pod: Json, container: Json, status: Json) -> dict[str, str]:

@@ -29,7 +29,6 @@ class Host:
         most: seconds of the longest (Kubernetes: 300).
         awake: not set while the kubelet is frozen: it tells nothing, hears nothing and starts nothing.
         crashing: pods, by namespace and name, whose containers end at once, and the exit code.
-        delay: seconds that connections to pods, and what they answer, take longer.
     """
 
     objects: Objects
@@ -41,7 +40,6 @@ class Host:
     most: float = 30.0
     awake: asyncio.Event = field(default_factory=asyncio.Event)
     crashing: dict[tuple[str, str], int] = field(default_factory=dict)
-    delay: float = 0.0
     _helpers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -64,6 +62,12 @@ class Host:
         parts = rest.split(".")
         found = self.objects.get("pods", parts[1] if len(parts) > 1 else namespace, pod)
         return str((found.get("status") or {}).get("podIP") or "") or None if found else None
+
+    def peer_port(self, namespace: str, name: str, port: int) -> int:
+        """Where a pod's server listens that should listen on a port; the pod is named as for `peer`."""
+        pod, _, rest = name.partition(".")
+        parts = rest.split(".")
+        return self.addresses.port(f"{parts[1] if len(parts) > 1 else namespace}/{pod}", port)
 
     def helper(self, name: str, words: Sequence[str], environment: Mapping[str, str]) -> None:
         """Runs a program beside the pods, once for the sandbox, and again whenever it ends."""

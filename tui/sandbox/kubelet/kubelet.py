@@ -19,9 +19,8 @@ from tui.sandbox.kubelet.logs import Log
 from tui.sandbox.kubelet.node import Node
 from tui.sandbox.kubelet.pod import Pod
 from tui.sandbox.kubelet.processes import Processes
-from tui.sandbox.kubelet.slowed import Slowed
 from tui.sandbox.kubelet.usage import Usage
-from tui.sandbox.model import ApiError, Change, Exec, Json, Logs, Objects, Process
+from tui.sandbox.model import ApiError, Change, Console, Exec, Json, Logs, Objects, Process
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +99,10 @@ class Kubelet:
                 500, "InternalError", f'error executing command in container: exec: "{word}": {reason}'
             ) from error
 
+    def console(self, namespace: str, pod: str, container: str) -> Console | None:
+        """The input of a container's own process, for one who is attached; None when its manifest wants no `stdin`."""
+        return self._runner(namespace, pod, container).console
+
     async def attach(self, namespace: str, pod: str, container: str) -> AsyncIterator[tuple[str, bytes]]:
         """What a container prints from now on: (`stdout` or `stderr`, bytes)."""
         runner = self._runner(namespace, pod, container)
@@ -132,12 +135,7 @@ class Kubelet:
         address = self._pod(namespace, pod).address
         if address is None:
             raise ConnectionRefusedError(f"pod {namespace}/{pod} has no address")
-        await asyncio.sleep(self.host.delay)
-        loop = asyncio.get_running_loop()
-        reader = Slowed(self.host)
-        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        transport, _ = await loop.create_connection(lambda: protocol, address.ip, address.port(port))
-        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        return await asyncio.open_connection(address.ip, address.port(port))
 
     def stats(self) -> Json:
         """The kubelet's `stats/summary` of the one node."""

@@ -142,19 +142,13 @@ class Pod:
             await asyncio.sleep(0.1)
         while self.address is None:
             try:
-                self.address = self._host.addresses.allocate("/".join(self.key))
+                self.address = self._host.addresses.allocate("/".join(self.key), _ports(self.object))
             except OSError as error:
                 self._host.event(
                     self.object, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}", "Warning"
                 )
                 await asyncio.sleep(5)
-        if self.address.shared:
-            self._host.event(
-                self.object,
-                "SharedAddress",
-                "This system has 127.0.0.1 only: all pods share it, their ports are mapped",
-                "Warning",
-            )
+        self._say_address(self.address)
         delay = 0.1
         while True:
             try:
@@ -233,6 +227,21 @@ class Pod:
             patch = {"metadata": {"annotations": {STANDS_IN: said}}}
             self.object = self._host.objects.patch("pods", meta["namespace"], meta["name"], patch, manager="kubelet")
 
+    def _say_address(self, address: Address) -> None:
+        """What is not as it would be in a cluster, if anything."""
+        said = ""
+        if address.shared:
+            said = "This system has 127.0.0.1 only: all pods share it, their ports are mapped"
+            self._host.event(self.object, "SharedAddress", said, "Warning")
+            return
+        why = "another program of this machine listens there (`ss -ltnp` names it)"
+        if address.refused:
+            said = f"{address.refused} is taken, {why}: the pod gets {address.ip} instead"
+            self._host.event(self.object, "AddressInUse", said, "Warning")
+        for port, real in address.mapped.items():
+            said = f"Port {port} is taken at all addresses, {why}: the pod's server gets {address.ip}:{real} instead"
+            self._host.event(self.object, "PortInUse", f"{said}; forwards to port {port} lead there", "Warning")
+
     def _say_sizes(self) -> None:
         """A size that nothing enforces is said to be so, once for each claim."""
         for claim in self.volumes.claims.values():
@@ -281,6 +290,12 @@ def _records(pod: Json) -> list[status.Container]:
             if not record.finished:
                 record.restarts += 1
     return records
+
+
+def _ports(pod: Json) -> list[int]:
+    """The ports on which the pod's containers say that they listen."""
+    named = (port for container in pod["spec"].get("containers") or [] for port in container.get("ports") or [])
+    return sorted({int(port["containerPort"]) for port in named if port.get("protocol", "TCP") == "TCP"})
 
 
 def _quality(pod: Json) -> str:

@@ -58,6 +58,7 @@ class Processes:
         self._link: socket.socket | None = None
         self._supervisor: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._closing = False
 
     async def open(self) -> None:
         """Starts the supervisor, which first ends what an earlier run left. OSError when it cannot."""
@@ -91,6 +92,7 @@ class Processes:
 
     async def close(self) -> None:
         """Ends every process that still runs, and the supervisor."""
+        self._closing = True
         if self._link is not None:
             with contextlib.suppress(OSError):
                 self._link.shutdown(socket.SHUT_WR)
@@ -111,6 +113,7 @@ class Processes:
         *,
         mark: str,
         tty: bool = False,
+        litter: Sequence[str] = (),
     ) -> Child:
         """Starts a process in a session of its own.
 
@@ -121,6 +124,7 @@ class Processes:
             streams: descriptors for its input, output and error output; they are closed here, whatever happens.
             mark: what else it leaves behind is known by: the container's id.
             tty: its input is a terminal, which becomes its controlling one.
+            litter: paths of sockets that are removed when it has ended.
 
         Raises:
             OSError: it could not be started.
@@ -143,6 +147,7 @@ class Processes:
             "cwd": str(directory),
             "mark": mark,
             "tty": tty,
+            "litter": list(litter),
         }
         try:
             await self._send(message, streams)
@@ -195,7 +200,10 @@ class Processes:
                         break
                     self._told(json.loads(buffer[supervisor.LENGTH.size : end]))
                     buffer = buffer[end:]
-        # The supervisor is gone, and with it (PR_SET_PDEATHSIG) every process.
+        # The supervisor is gone, and with it (PR_SET_PDEATHSIG) every process that it started; not what these did.
+        if not self._closing:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(supervisor.sweep, self._run)
         for started in self._starting.values():
             if not started.done():
                 started.set_exception(ConnectionError("the supervisor ended"))
@@ -231,6 +239,8 @@ def _which(program: str, path: str) -> str:
         return program
     for directory in path.split(os.pathsep):
         candidate = Path(directory or ".") / program
-        if candidate.is_file() and os.access(candidate, os.X_OK):
-            return str(candidate)
+        # A directory of PATH into which this user may not look is passed over.
+        with contextlib.suppress(OSError):
+            if candidate.is_file() and os.access(candidate, os.X_OK):
+                return str(candidate)
     return ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tui.sandbox.kubelet.addresses import Address
 from tui.sandbox.kubelet.environment import ConfigError, Translation, build, expand, mount_variable
 from tui.sandbox.kubelet.host import Host
 from tui.sandbox.kubelet.status import Container
-from tui.sandbox.kubelet.volumes import Volumes
+from tui.sandbox.kubelet.volumes import MountError, Volumes, contained
 from tui.sandbox.model import Json
 
 #: A script of a process has little use for more, and execve(2) takes no word that is longer.
@@ -30,6 +31,7 @@ class Setup:
         translation: how paths and addresses are put into the words of later processes.
         health: what a stand-in is asked instead of some paths over HTTP.
         stands_in: what stands in for what, empty when nothing does.
+        litter: paths of sockets that are removed when it has ended.
     """
 
     words: list[str]
@@ -38,6 +40,7 @@ class Setup:
     translation: Translation
     health: Mapping[str, Json]
     stands_in: str
+    litter: Sequence[str]
 
 
 def make(host: Host, pod: Json, record: Container, address: Address, volumes: Volumes) -> Setup:
@@ -56,7 +59,9 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
     except OSError as error:
         raise ConfigError(f"failed to make the container's directories: {error}") from error
     translation = Translation(mounts, address.ip)
-    environment = _base(pod, directory, address.ip, spec, mounts) | {k: translation.text(v) for k, v in asked.items()}
+    ports = {f"STATETUI_PORT_{port['containerPort']}": str(port["containerPort"]) for port in spec.get("ports") or []}
+    ports = {name: str(address.port(int(port))) for name, port in ports.items()}
+    environment = _base(pod, directory, address, spec, mounts) | {k: translation.text(v) for k, v in asked.items()}
 
     def words(key: str) -> list[str]:
         return translation.words(expand(str(word), environment) for word in spec.get(key) or [])
@@ -78,6 +83,7 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
         directory=directory,
         shared=host.shared,
         peer=lambda name: host.peer(meta["namespace"], name),
+        peer_port=lambda name, port: host.peer_port(meta["namespace"], name, port),
         helper=host.helper,
     )
     try:
@@ -93,19 +99,22 @@ def make(host: Host, pod: Json, record: Container, address: Address, volumes: Vo
     if any("\0" in word or len(word) > _LONGEST for word in plan.command):
         raise ConfigError("a word of the command cannot be given to a process")
     working = plan.directory or _working(spec, directory, translation)
-    return Setup(list(plan.command), environment, working, translation, plan.health, image.stands_in(container))
+    said = image.stands_in(container)
+    return Setup(list(plan.command), environment, working, translation, plan.health, said, plan.litter)
 
 
-def _base(pod: Json, directory: Path, ip: str, spec: Json, mounts: Mapping[str, Path]) -> dict[str, str]:
+def _base(pod: Json, directory: Path, address: Address, spec: Json, mounts: Mapping[str, Path]) -> dict[str, str]:
     """What every container has; of this program's own environment it gets the search path alone."""
     found = {
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": os.pathsep.join([os.environ.get("PATH", os.defpath), *images.fetched.programs()]),
         "HOME": str(directory),
         "HOSTNAME": str(pod["spec"].get("hostname") or pod["metadata"]["name"]),
         "LANG": "C.UTF-8",
         "TMPDIR": str(directory / "tmp"),
-        "POD_IP": ip,
+        "POD_IP": address.ip,
     }
+    for port in spec.get("ports") or []:
+        found[f"STATETUI_PORT_{port['containerPort']}"] = str(address.port(int(port["containerPort"])))
     for mount in reversed(spec.get("volumeMounts") or []):
         found[mount_variable(mount["name"])] = str(mounts[mount["mountPath"]])
     return found
@@ -120,6 +129,10 @@ def _replicas(host: Host, pod: Json) -> int:
 
 
 def _working(spec: Json, directory: Path, translation: Translation) -> Path:
-    wanted = Path(translation.text(str(spec.get("workingDir") or "")))
-    inside = any(wanted == real or real in wanted.parents for real in translation.mounts.values())
-    return wanted if inside and wanted.is_dir() else directory
+    """Where it starts: inside a volume when the manifest asks for that, else in its own directory; never elsewhere."""
+    wanted = translation.text(str(spec.get("workingDir") or ""))
+    for real in translation.mounts.values() if wanted and "\0" not in wanted else ():
+        with contextlib.suppress(MountError, OSError):
+            if (found := contained(real, Path(wanted))).is_dir():
+                return found
+    return directory

@@ -114,6 +114,17 @@ class Running:
             if getting.done() and not getting.cancelled():
                 return getting.result()
 
+    @property
+    def child(self) -> Child:
+        """What was started."""
+        assert self._child is not None  # noqa: S101 (start() is the only way to make one)
+        return self._child
+
+    async def each(self, take: Callable[[Stream, bytes], None]) -> None:
+        """Gives away all output, to its end."""
+        while (piece := await self.read()) is not None:
+            take(*piece)
+
     async def write(self, data: bytes) -> None:
         """Sends to its standard input; nothing when that is closed, at either end."""
         loop = asyncio.get_running_loop()
@@ -127,7 +138,8 @@ class Running:
                 try:
                     # One that has ended without reading is not waited for.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(writable.wait(), 0.5)
+                        async with asyncio.timeout(0.5):
+                            await writable.wait()
                 finally:
                     loop.remove_writer(descriptor)
                 if self._child is not None and not self._child.running:
@@ -152,8 +164,7 @@ class Running:
 
     async def wait(self) -> int:
         """Its exit code; 128 + n for signal n."""
-        assert self._child is not None  # noqa: S101 (start() is the only way to make one)
-        ended: Exit = await asyncio.shield(self._child.ended)
+        ended: Exit = await asyncio.shield(self.child.ended)
         self._close_input()
         return ended.code
 
@@ -169,3 +180,23 @@ class Running:
         if self._input >= 0:
             os.close(self._input)
             self._input = -1
+
+
+class Attached:
+    """The input of a container's own process, which outlives those who are attached unless it wants it only once."""
+
+    def __init__(self, process: Running, *, once: bool) -> None:
+        self._process, self._once = process, once
+
+    async def write(self, data: bytes) -> None:
+        """Sends to its standard input."""
+        await self._process.write(data)
+
+    def end_input(self) -> None:
+        """The first who was attached has sent everything: that is all there will be, with `stdinOnce`."""
+        if self._once:
+            self._process.end_input()
+
+    def resize(self, width: int, height: int) -> None:
+        """Tells it the terminal's size."""
+        self._process.resize(width, height)

@@ -3,7 +3,9 @@
 It runs as a program of its own (`python -I -S supervisor.py SOCKET RUN`), so it imports nothing but the standard
 library. The kubelet tells it over a stream socket what to start; when that socket closes, everything that it started,
 daemons included, is killed: it is the "child subreaper" (prctl(2)) of whatever they leave behind. `RUN/pids` names each
-process that runs by its id and its start time, so that the next supervisor finds what even this one could not end.
+process that runs by its id and its start time, so that the next supervisor finds what even this one could not end; the
+rest is known by a variable of its environment. What servers leave outside of their directories when they are killed
+(`litter`: paths of sockets) is removed with them.
 
 A message is four bytes of length (big endian) and JSON; the descriptors of a spawn travel with its first byte.
 """
@@ -21,13 +23,18 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 #: Environment variable by which a process is known to belong to a container, whatever it did to its session.
 MARK = "STATETUI_SANDBOX_CONTAINER"
+#: Environment variable by which it is known to belong to this sandbox: its directory RUN.
+RUN = "STATETUI_SANDBOX_RUN"
 _PROC = Path("/proc")
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+#: How often, with a pause of so many seconds, is tried to end processes; one that the kernel holds is left to it.
+_TRIES, _PAUSE = 250, 0.02
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE)
 LENGTH = struct.Struct(">I")
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
@@ -69,11 +76,40 @@ def family(root: int, table: dict[int, tuple[int, int, int]]) -> set[int]:
     return members & (table.keys() | {root})
 
 
-def _marked(pid: int, mark: str) -> bool:
+def _has(pid: int, name: str, value: str) -> bool:
+    """Whether a process was started with a variable of its environment."""
     try:
-        return f"{MARK}={mark}".encode() in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        return f"{name}={value}".encode() in (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
         return False
+
+
+def _zombie(pid: int) -> bool:
+    """Whether it has ended, and only its parent has not heard of it."""
+    try:
+        return (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
+        return True
+
+
+def become_reaper() -> None:
+    """Makes this process the parent of all orphans among its descendants; on Linux, elsewhere it does nothing."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_descendants() -> None:
+    """Kills whatever this process has started, or has become the parent of, and reaps it."""
+    for _ in range(_TRIES):
+        members = family(os.getpid(), processes()) - {os.getpid()}
+        for pid in members:
+            _signal(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if not members:
+            return
+        time.sleep(_PAUSE)
 
 
 def _signal(pid: int, number: int) -> None:
@@ -81,24 +117,52 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
 
 
-def sweep(pids: Path) -> None:
-    """Kills what an earlier run left, if it is still the very process that was noted; forgets all notes."""
-    for note in sorted(pids.iterdir()):
-        with contextlib.suppress(ValueError, OSError):
-            pid, start = int(note.name), int(note.read_text("utf-8") or "0")
-            table = processes()
+def sweep(run: Path) -> None:
+    """Ends what an earlier run left: what was noted, if it is still that very process, and what bears the run's name.
+
+    Args:
+        run: the directory of the run; all notes in it are forgotten.
+    """
+    noted: dict[int, int] = {}
+    litter: list[str] = []
+    for note in sorted((run / "pids").iterdir()):
+        with contextlib.suppress(ValueError, OSError, KeyError, TypeError):
+            told = json.loads(note.read_text("utf-8"))
+            noted[int(note.name)] = int(told["start"])
+            litter += told["litter"]
+    for _ in range(_TRIES):
+        table = processes()
+        left = {pid for pid in table if pid != os.getpid() and _has(pid, RUN, str(run))}
+        for pid, start in noted.items():
             if pid in table and table[pid][2] == start and pid != os.getpid():
-                for member in family(pid, table):
-                    _signal(member, signal.SIGKILL)
+                left |= family(pid, table)
+        left = {pid for pid in left if not _zombie(pid)}
+        for pid in left:
+            _signal(pid, signal.SIGKILL)
+        if not left:
+            break
+        time.sleep(_PAUSE)
+    _tidy(litter)
+    for note in (run / "pids").iterdir():
         note.unlink(missing_ok=True)
+
+
+def _tidy(paths: Iterable[str]) -> None:
+    """Removes sockets that nobody serves any more."""
+    for path in map(Path, paths):
+        with contextlib.suppress(OSError):
+            if path.is_socket() and not path.is_symlink():
+                path.unlink()
 
 
 class Supervisor:
     """Starts, signals and reaps; see the module."""
 
-    def __init__(self, link: socket.socket, pids: Path) -> None:
-        self._link, self._pids = link, pids
+    def __init__(self, link: socket.socket, run: Path) -> None:
+        self._link, self._run, self._pids = link, run, run / "pids"
         self._of: dict[int, tuple[int, str]] = {}  # process → (the kubelet's number for it, mark)
+        self._litter: dict[int, list[str]] = {}
+        self._littered: set[str] = set()
         self._buffer = b""
         self._descriptors: list[int] = []
         self._wake, wakes = socket.socketpair()
@@ -164,7 +228,7 @@ class Supervisor:
         try:
             process = subprocess.Popen(
                 wanted["argv"],
-                env={**wanted["env"], MARK: wanted["mark"]},
+                env={**wanted["env"], MARK: wanted["mark"], RUN: str(self._run)},
                 cwd=wanted["cwd"],
                 stdin=streams[0],
                 stdout=streams[1],
@@ -180,11 +244,13 @@ class Supervisor:
                 os.close(descriptor)
         process.returncode = 0  # It is reaped below: Popen must not wait for it as well.
         self._of[process.pid] = (wanted["id"], wanted["mark"])
-        start = (_process(str(process.pid)) or (0, 0, 0))[2]
-        with contextlib.suppress(
-            OSError
-        ):  # A full disk: the process runs, only a killed supervisor's heir will not know.
-            (self._pids / str(process.pid)).write_text(str(start), "utf-8")
+        if litter := wanted.get("litter"):
+            self._litter[process.pid] = litter
+            self._littered.update(litter)
+        note = {"start": (_process(str(process.pid)) or (0, 0, 0))[2], "litter": litter or []}
+        # On a full disk the process runs all the same; only a killed supervisor's heir will know less.
+        with contextlib.suppress(OSError):
+            (self._pids / str(process.pid)).write_text(json.dumps(note), "utf-8")
         self._tell({"id": wanted["id"], "pid": process.pid})
 
     def _kill(self, wanted: dict[str, Any]) -> None:
@@ -199,7 +265,9 @@ class Supervisor:
     def _members(self, pid: int, mark: str) -> set[int]:
         table = processes()
         me = os.getpid()
-        orphans = {p for p, (parent, _, _) in table.items() if parent == me and p not in self._of and _marked(p, mark)}
+        orphans = {
+            p for p, (parent, _, _) in table.items() if parent == me and p not in self._of and _has(p, MARK, mark)
+        }
         members = family(pid, table) if pid in table else {p for p in table if table[p][1] == pid}
         for orphan in orphans:
             members |= family(orphan, table)
@@ -231,12 +299,14 @@ class Supervisor:
             if self._strangers():
                 for member in self._members(pid, mark) - {pid}:
                     _signal(member, signal.SIGKILL)
-            (self._pids / str(pid)).unlink(missing_ok=True)
+            _tidy(self._litter.pop(pid, ()))
+            with contextlib.suppress(OSError):
+                (self._pids / str(pid)).unlink(missing_ok=True)
             code = os.waitstatus_to_exitcode(status)
             self._tell({"id": number, "exit": code if code >= 0 else 128 - code, "signal": max(0, -code)})
 
     def _end(self) -> None:
-        for _ in range(100):
+        for _ in range(_TRIES):
             table = processes()
             members = set(self._of) if not table else family(os.getpid(), table) - {os.getpid()}
             for pid in members:
@@ -247,21 +317,23 @@ class Supervisor:
             self._reap()
             if not members:
                 break
-            time.sleep(0.02)
-        for note in self._pids.iterdir():
-            note.unlink(missing_ok=True)
+            time.sleep(_PAUSE)
+        # Once more: a server may have made them after its container's first process had gone and been tidied up after.
+        _tidy(self._littered)
+        with contextlib.suppress(OSError):
+            for note in self._pids.iterdir():
+                note.unlink(missing_ok=True)
 
 
 def main() -> None:
     """The program: the socket's descriptor and the directory of notes are its arguments."""
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    if _libc is not None:
-        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    pids = Path(sys.argv[2]) / "pids"
-    pids.mkdir(parents=True, exist_ok=True)
-    sweep(pids)
-    Supervisor(socket.socket(fileno=int(sys.argv[1])), pids).run()
+    become_reaper()
+    run = Path(sys.argv[2])
+    (run / "pids").mkdir(parents=True, exist_ok=True)
+    sweep(run)
+    Supervisor(socket.socket(fileno=int(sys.argv[1])), run).run()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.sandbox.kubelet import supervisor
-from tui.sandbox.kubelet.environment import quantity
+from tui.sandbox.kubelet.fullness import Fullness, size_of
 from tui.sandbox.kubelet.host import Host
 from tui.sandbox.kubelet.pod import Pod
 from tui.sandbox.kubelet.status import now
@@ -58,6 +58,7 @@ class Usage:
         self._last = time.monotonic()
         self._disk: dict[Path, tuple[int, int]] = {}
         self._began = now()
+        self._fullness = Fullness(host)
 
     async def run(self) -> None:
         """Samples for ever."""
@@ -79,6 +80,7 @@ class Usage:
             rate = max(0, int((total - before.total) / passed)) if before is not None and passed > 0 else 0
             samples[mark] = Sample(now(), total, rate, memory)
         self._samples, self._disk = samples, counted
+        self._fullness.look(pods, counted)
 
     def stats(self) -> Json:
         """`stats/summary` of the node."""
@@ -161,9 +163,7 @@ class Usage:
         found: Json = {"name": name, "time": now()}
         if claim := pod.volumes.claims.get(name):
             found["pvcRef"] = {"name": claim, "namespace": pod.key[0]}
-            claimed = self._host.objects.get("persistentvolumeclaims", pod.key[0], claim) or {}
-            size = quantity(((claimed.get("status") or {}).get("capacity") or {}).get("storage", "0"))
-            if size:
+            if size := size_of(self._host, pod.key[0], claim):
                 capacity, free = size, max(0, min(size - used, free))
         return found | {
             "availableBytes": free,

@@ -6,7 +6,6 @@ deletes no claim's directory: whoever removes the PersistentVolume does.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from pathlib import Path
 
@@ -33,6 +32,17 @@ def inside(base: Path, *parts: str) -> Path:
                 raise MountError(f'"{part}" leads out of the volume')
             path /= step
     return path
+
+
+def contained(base: Path, target: Path) -> Path:
+    """Where a path really is. MountError when links, which containers may have made, lead it out of a directory."""
+    try:
+        real = target.resolve()
+        if real.is_relative_to(base.resolve()):
+            return real
+    except (OSError, RuntimeError) as error:  # A loop of links, or a name that is too long.
+        raise MountError(f"{target.name[:80]} cannot be followed: {error}") from error
+    raise MountError(f"{target.name[:80]} is a link that leads out of the volume")
 
 
 class Volumes:
@@ -69,12 +79,14 @@ class Volumes:
                 raise ConfigError(f'volume "{mount["name"]}" is not mounted')
             sub = mount.get("subPath") or expand(mount.get("subPathExpr") or "", values)
             try:
-                target = inside(real, sub)
-            except MountError as error:
-                raise ConfigError(f"failed to prepare subPath for volumeMount: {error}") from error
-            if sub and not target.exists():
-                with contextlib.suppress(OSError):
+                target = contained(real, inside(real, sub))
+                if sub and not target.exists():
                     target.mkdir(parents=True)
+            except (MountError, OSError) as error:
+                raise ConfigError(
+                    f'failed to prepare subPath for volumeMount "{mount["name"]}" of container "{container["name"]}": '
+                    f"{error}"
+                ) from error
             found[mount["mountPath"]] = target
         return found
 
@@ -85,6 +97,7 @@ class Volumes:
         directory = inside(self.directory, "volumes", name)
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            contained(self.directory, directory)
             if "emptyDir" in volume:
                 return directory
             for kind in ("configMap", "secret", "downwardAPI", "projected"):
@@ -112,7 +125,8 @@ class Volumes:
         directory = inside(self._state / "volumes", volume)
         try:
             directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+            contained(self._state / "volumes", directory)
+        except (MountError, OSError) as error:
             raise MountError(f'MountVolume.SetUp failed for volume "{name}" : {error}') from error
         self.claims[name] = claim
         return directory
@@ -144,8 +158,11 @@ class Volumes:
 
 
 def _write(directory: Path, path: str, data: bytes, mode: int | None) -> None:
+    # The file itself is made anew; what leads to it may be a link that a container has made in an earlier run.
     target = inside(directory, path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if target == directory:
+        raise MountError(f'"{path}" names no file')
+    contained(directory, target.parent).mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     target.write_bytes(data)
     target.chmod(0o644 if mode is None else mode & 0o777)

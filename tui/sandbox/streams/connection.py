@@ -21,7 +21,7 @@ from tui.sandbox.streams.inbox import Inbox
 #: Seconds that one direction has once the other has ended.
 LINGER: Final = 1.0
 #: Seconds in which what a client has sent must be taken once the client is gone.
-_AFTERMATH: Final = 30.0
+AFTERMATH: Final = 30.0
 #: Bytes read at once.
 _READ: Final = 256 << 10
 #: Bytes that wait for the application before its inbox fills.
@@ -94,7 +94,7 @@ async def join(pods: Pods, place: Place, port: int, inbox: Inbox, send: Send) ->
         patience = LINGER
         if words is None and first is down:  # the client is gone: what it sent is still delivered
             inbox.end()
-            patience = _AFTERMATH
+            patience = AFTERMATH
         other = up if first is down else down
         await asyncio.wait((other,), timeout=patience)
         if not words and other.done():

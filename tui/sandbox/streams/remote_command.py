@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from aiohttp import web
 
-from tui.sandbox.model import ApiError, Exec, Json, Objects, Pods, Process
+from tui.sandbox.model import ApiError, Console, Exec, Json, Objects, Pods, Process
 from tui.sandbox.streams import targets
 from tui.sandbox.streams.channels import Channels
 from tui.sandbox.streams.websocket import WebSocket, offered, require_upgrade, require_websocket
@@ -47,7 +47,7 @@ class _Session:
         if stream in self._wanted:
             await self._channels.send(_NUMBERS[stream], data)
 
-    async def input(self, process: Process | None) -> None:
+    async def input(self, process: Console | None) -> None:
         """Passes on what the client sends, until it is gone."""
         while (found := await self._channels.receive()) is not None:
             channel, data = found
@@ -95,7 +95,7 @@ async def execute(request: web.Request, pods: Pods, objects: Objects) -> web.Str
 
 
 async def attach(request: web.Request, pods: Pods, objects: Objects) -> web.StreamResponse:
-    """Shows what a container prints from now on. Nothing is sent to it, as with one that has no `stdin`.
+    """Shows what a container prints from now on, and sends to it when its manifest wants `stdin`.
 
     Raises:
         ApiError: it is refused before there is a websocket.
@@ -107,7 +107,8 @@ async def attach(request: web.Request, pods: Pods, objects: Objects) -> web.Stre
         return refused
 
     async def run(session: _Session) -> Json:
-        return await _show(session, pods.attach(namespace, name, container))
+        console = pods.console(namespace, name, container)
+        return await _show(session, pods.attach(namespace, name, container), console)
 
     return await _serve(request, run)
 
@@ -165,8 +166,9 @@ async def _run(session: _Session, process: Process) -> Json:
         if not writing.done():  # the client is gone
             process.end_input()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), _ORPHANED)
-                ended = True
+                async with asyncio.timeout(_ORPHANED):
+                    await process.wait()
+                    ended = True
             _gone()
         writing.result()
         code = await process.wait()
@@ -185,14 +187,14 @@ async def _print(session: _Session, process: Process) -> None:
         await session.output(*found)
 
 
-async def _show(session: _Session, output: AsyncIterator[tuple[str, bytes]]) -> Json:
+async def _show(session: _Session, output: AsyncIterator[tuple[str, bytes]], console: Console | None) -> Json:
     """Passes a container's output on until it ends or the client is gone."""
 
     async def show() -> None:
         async for stream, data in output:
             await session.output("stdout" if session.tty else stream, data)
 
-    reading = asyncio.create_task(session.input(None), name="attach input")
+    reading = asyncio.create_task(session.input(console), name="attach input")
     writing = asyncio.create_task(show(), name="attach output")
     try:
         await asyncio.wait((reading, writing), return_when=asyncio.FIRST_COMPLETED)
@@ -202,6 +204,8 @@ async def _show(session: _Session, output: AsyncIterator[tuple[str, bytes]]) -> 
     finally:
         reading.cancel()
         writing.cancel()
+        if console is not None and session.stdin:
+            console.end_input()
         await asyncio.wait((reading, writing))
         if (close := getattr(output, "aclose", None)) is not None:
             await close()

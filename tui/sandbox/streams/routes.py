@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 from aiohttp import web
 
+from tui.sandbox import bodies
 from tui.sandbox.model import ApiError, Json, Objects, Pods
 from tui.sandbox.streams import usage
 from tui.sandbox.streams.logs import log
@@ -70,7 +70,7 @@ def _stream(stream: _Stream, pods: Pods, objects: Objects, running: set[asyncio.
         try:
             return await asyncio.shield(task)
         except ApiError as error:
-            return _refusal(error)
+            return bodies.refuse(error)
 
     return handle
 
@@ -78,24 +78,8 @@ def _stream(stream: _Stream, pods: Pods, objects: Objects, running: set[asyncio.
 def _answer(made: Callable[[web.Request], Json]) -> _Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            return _json(200, made(request))
+            return bodies.answer(made(request))
         except ApiError as error:
-            return _refusal(error)
+            return bodies.refuse(error)
 
     return handle
-
-
-def _refusal(error: ApiError) -> web.Response:
-    """A refusal as a Status."""
-    status: Json = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": error.message}
-    status["reason"] = error.reason
-    if error.details:
-        status["details"] = error.details
-    return _json(error.code, status | {"code": error.code})
-
-
-def _json(code: int, body: Json) -> web.Response:
-    # No charset is named: kubectl takes the type literally.
-    body_bytes = (json.dumps(body, separators=(",", ":")) + "\n").encode()
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
-    return web.Response(status=code, body=body_bytes, headers=headers)

@@ -11,7 +11,9 @@ import zlib
 from dataclasses import dataclass
 from typing import Final
 
-#: Bytes of a control frame, and of a block of headers, that are taken.
+from tui import spdy_headers as headers
+
+#: Bytes of a control frame that are taken.
 MAX_CONTROL: Final = 128 << 10
 #: What a data frame can carry is below this.
 MAX_DATA: Final = 1 << 24
@@ -24,29 +26,6 @@ _VERSION: Final = 3  # of SPDY/3.1 too
 _FIN: Final = 0x01
 _HEAD: Final = struct.Struct(">II")
 _WORD: Final = struct.Struct(">I")
-
-# Section 2.6.10.1 of the draft of SPDY/3: words, each after its length, and a text.
-_WORDS: Final = (
-    "options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges age allow "
-    "authorization cache-control connection content-base content-encoding content-language content-length "
-    "content-location content-md5 content-range content-type date etag expect expires from host if-match "
-    "if-modified-since if-none-match if-range if-unmodified-since last-modified location max-forwards pragma "
-    "proxy-authenticate proxy-authorization range referer retry-after server te trailer transfer-encoding upgrade "
-    "user-agent vary via warning www-authenticate method get status 200_OK version HTTP/1.1 url public set-cookie "
-    "keep-alive origin"
-)
-_TEXT: Final = (
-    "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505203 "
-    "Non-Authoritative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 Forbidden"
-    "404 Not Found500 Internal Server Error501 Not Implemented503 Service UnavailableJan Feb Mar Apr May Jun Jul Aug "
-    "Sept Oct Nov Dec 00:00:00 Mon, Tue, Wed, Thu, Fri, Sat, Sun, GMTchunked,text/html,image/png,image/jpg,image/gif,"
-    "application/xml,application/xhtml+xml,text/plain,text/javascript,publicprivatemax-age=gzip,deflate,sdchcharset="
-    "utf-8charset=iso-8859-1,utf-,*,enq=0."
-)
-#: What both compressors are primed with, 1,423 bytes.
-DICTIONARY: Final = (
-    b"".join(_WORD.pack(len(word)) + word.replace("_", " ").encode() for word in _WORDS.split(" ")) + _TEXT.encode()
-)
 
 
 class SpdyError(Exception):
@@ -97,7 +76,7 @@ class Reader:
     """Takes frames apart, wherever the bytes are cut."""
 
     def __init__(self) -> None:
-        self._unpacker = zlib.decompressobj(zdict=DICTIONARY)
+        self._unpacker = zlib.decompressobj(zdict=headers.DICTIONARY)
         self._held = bytearray()  # of a head or a control frame that is not whole
         self._stream = 0  # of the data frame whose bytes are coming
         self._left = 0  # bytes of it that are still to come
@@ -180,30 +159,21 @@ class Reader:
 
     def _headers(self, packed: bytes) -> dict[str, str]:
         try:
-            block = self._unpacker.decompress(packed, MAX_CONTROL + 1)
-            texts, at = [], 4
-            for _ in range(2 * _WORD.unpack_from(block)[0]):
-                (size,) = _WORD.unpack_from(block, at)
-                if at + 4 + size > len(block):
-                    raise SpdyError("headers that are cut off")
-                texts.append(block[at + 4 : at + 4 + size].decode())
-                at += 4 + size
-        except (zlib.error, struct.error, UnicodeDecodeError):
-            raise SpdyError("headers that cannot be read") from None
-        if at != len(block):
-            raise SpdyError("headers that are too long")
-        return {name.lower(): value for name, value in zip(texts[::2], texts[1::2], strict=True)}
+            found = [text.decode() for text in headers.texts(headers.unpacked(self._unpacker, packed))]
+        except ValueError as error:
+            raise SpdyError(f"headers that cannot be read: {error}") from None
+        return {name.lower(): value for name, value in zip(found[::2], found[1::2], strict=True)}
 
 
 class Writer:
     """Makes frames. Those with headers must be sent in the order in which they were made."""
 
     def __init__(self) -> None:
-        self._packer = zlib.compressobj(zdict=DICTIONARY)
+        self._packer = zlib.compressobj(zdict=headers.DICTIONARY)
 
     def reply(self, stream: int) -> bytes:
         """Accepts a stream, without headers."""
-        packed = self._packer.compress(_WORD.pack(0)) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+        packed = self._packer.compress(headers.block({})) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         return _control(_SYN_REPLY, _WORD.pack(stream) + packed)
 
 

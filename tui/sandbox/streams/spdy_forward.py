@@ -12,7 +12,7 @@ from typing import Final
 
 from tui.sandbox.model import Pods
 from tui.sandbox.streams import spdy
-from tui.sandbox.streams.connection import Place, Send, join
+from tui.sandbox.streams.connection import AFTERMATH, Place, Send, join
 from tui.sandbox.streams.inbox import Inbox
 from tui.sandbox.streams.websocket import WebSocket
 
@@ -127,13 +127,18 @@ class SpdyForward:
         self._forget(request, pair)
 
     def _give_up(self, pair: _Pair) -> None:
+        """The client wants nothing more. What it sent is still delivered: a runtime has read it before the reset."""
+        if pair.given_up:
+            return
         pair.given_up = True
-        pair.inbox.shut()
+        pair.inbox.end()
         if pair.task is not None:
-            pair.task.cancel()
+            pair.timer = asyncio.get_running_loop().call_later(AFTERMATH, pair.task.cancel)
 
     def _forget(self, request: str, pair: _Pair) -> None:
         pair.inbox.shut()
+        if pair.timer is not None:
+            pair.timer.cancel()
         self._pairs.pop(request, None)
         self._streams.pop(pair.error, None)
         self._streams.pop(pair.data, None)
@@ -141,8 +146,9 @@ class SpdyForward:
     async def _forward(self, request: str, pair: _Pair) -> None:
         try:
             words = await join(self._pods, self._place, pair.port, pair.inbox, self._sender(pair))
-            with contextlib.suppress(ConnectionError):
-                await self._finish(pair, words)
+            if not pair.given_up:
+                with contextlib.suppress(ConnectionError):
+                    await self._finish(pair, words)
         finally:
             self._forget(request, pair)
             if pair.given_up:
@@ -160,6 +166,8 @@ class SpdyForward:
 
     def _sender(self, pair: _Pair) -> Send:
         async def send(data: bytes) -> None:
+            if pair.given_up:
+                raise ConnectionResetError
             await self._socket.send(spdy.head(pair.data, len(data)), data)
 
         return send

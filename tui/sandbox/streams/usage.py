@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from tui.sandbox import selectors
 from tui.sandbox.model import ApiError, Json, Objects, Pods
-from tui.sandbox.streams.selector import matches
 
 _VERSION = "metrics.k8s.io/v1beta1"
 
@@ -59,8 +59,8 @@ def node_metrics(request: web.Request, pods: Pods, objects: Objects) -> Json:
 
 def _answer(request: web.Request, kind: str, found: list[Json], name: str | None) -> Json:
     if name is None:
-        wanted = request.query.get("labelSelector", "")
-        items = [one for one in found if matches(wanted, one["metadata"].get("labels") or {})]
+        meant = selectors.labels(request.query.get("labelSelector", ""))
+        items = [one for one in found if meant is None or meant(one["metadata"].get("labels") or {})]
         return {"kind": f"{kind}MetricsList", "apiVersion": _VERSION, "metadata": {}, "items": items}
     one = next((one for one in found if one["metadata"]["name"] == name), None)
     if one is None:

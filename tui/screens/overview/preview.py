@@ -11,7 +11,7 @@ from textual.widget import Widget
 from tui.screens.overview import pane
 from tui.screens.overview.arrange import MAX_WIDTH
 from tui.screens.overview.members import members as members_of
-from tui.systems.model import Workload
+from tui.systems.model import Workload, brief
 from tui.text import one_line
 from tui.widgets.columns import fit, width_of
 from tui.widgets.ink import Piece, inks
@@ -34,7 +34,7 @@ def lines(workload: Workload, width: int, height: int, now: float, *, stale: boo
     rule: list[Piece] = [*left, ("─" * max(0, rest), "frame"), (f" {right} " if right else "", "dim"), ("───", "frame")]
     drawn = [fit(tuple(rule), width)]
     told = [*pane.passing(workload), *pane.notes(workload)]
-    reason = pane.unknown_use(workload)
+    reason = "; ".join(filter(None, (pane.unknown_use(workload), one_line(brief(workload.stands_in)))))
     room = height - 1
     kept = min(len(told), max(1, room // 3)) if told else 0
     members = members_of(workload, min(width - 2, MAX_WIDTH), now, max(1, room - kept))

@@ -6,7 +6,7 @@ from typing import Final
 
 from tui.kube.times import age
 from tui.screens.overview.order import restarts
-from tui.systems.model import Health, Workload
+from tui.systems.model import Health, Workload, brief
 from tui.text import one_line
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell, Piece
@@ -98,6 +98,8 @@ def _why(workload: Workload) -> Cell:
     if not pieces and workload.rollouts:
         rollout = workload.rollouts[0]
         pieces.append((f"⇡ rolling out, {rollout.updated}/{rollout.total}", "starting"))
+    if not pieces and workload.stands_in:
+        pieces.append((one_line(brief(workload.stands_in)), "dim"))
     return tuple(pieces)
 
 
