@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from conftest import KUBECONFIG, apply, kubectl
+
+from tests.contract.clusters import KUBECONFIG
+from tests.live.real import kubectl
 
 sys.path.append(str(Path(__file__).parents[1] / "tui"))
 from process import Program
@@ -200,7 +203,16 @@ async def test_one_may_not_read_the_secret_and_is_asked_once(tmp_path: Path) -> 
         await program.until("may not be read")
 
 
-def server(namespace: str) -> None:
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"statetui-test-{secrets.token_hex(3)}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+def server(namespace: str, file: Path) -> None:
     """A MySQL of one pod that keeps nothing, in a namespace of the test's own."""
     start = (
         "mkdir -p /run/mysqld /tmp/data; "
@@ -217,18 +229,24 @@ def server(namespace: str) -> None:
     }  # fmt: skip
     labels = {"app": "mysql"}
     pod = {"terminationGracePeriodSeconds": 1, "automountServiceAccountToken": False, "containers": [container]}
-    apply(
-        {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "namespace": namespace},
-         "spec": {"clusterIP": "None", "selector": labels, "ports": [{"name": "mysql", "port": 3306}]}},
-        {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "shop", "namespace": namespace},
-         "spec": {"serviceName": "shop", "selector": {"matchLabels": labels},
-                  "template": {"metadata": {"labels": labels}, "spec": pod}}},
-    )  # fmt: skip
+    service = {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "shop", "namespace": namespace},
+        "spec": {"clusterIP": "None", "selector": labels, "ports": [{"name": "mysql", "port": 3306}]},
+    }  # fmt: skip
+    members = {
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "shop", "namespace": namespace},
+        "spec": {"serviceName": "shop", "selector": {"matchLabels": labels},
+                 "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }  # fmt: skip
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [service, members]}))
+    kubectl("apply", "-f", str(file))
     kubectl("-n", namespace, "rollout", "status", "statefulset/shop", "--timeout=90s")
 
 
-async def test_a_pod_that_is_deleted_takes_its_session_and_nothing_is_sent_twice(namespace: str) -> None:
-    server(namespace)
+async def test_a_pod_that_is_deleted_takes_its_session_and_nothing_is_sent_twice(
+    namespace: str, tmp_path: Path
+) -> None:
+    server(namespace, tmp_path / "shop.json")
     async with console("shop", WIDE, namespace) as program:
         await choose(program, F9, "Begin")
         await program.until("▶ transaction open")
