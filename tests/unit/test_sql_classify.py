@@ -235,3 +235,20 @@ def test_what_is_no_secret(text: str) -> None:
 def test_a_statement_of_50_mb_is_judged_by_its_beginning() -> None:
     facts = classify("insert into t values " + "(1, 'a')," * 5_000_000, P)
     assert facts.sort is Sort.INSERT and facts.changes
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("drop table if exists a.b cascade", "a.b"),
+        ("drop database mydb", "mydb"),
+        ("drop table a, b", "a and b"),
+        ("truncate table orders", "orders"),
+        ("alter table t drop column c", "c"),
+        ("alter table t drop primary key", "t"),
+        ("delete from orders", ""),
+    ],
+)
+def test_what_goes_is_named_for_somebody_to_type(text: str, name: str) -> None:
+    (danger,) = classify(text, P).dangers
+    assert danger.name == name

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tui import paths
 from tui.commands import descriptors, exits, sql_client, sql_status
-from tui.commands.opening import Opening, note
+from tui.commands.opening import Opening
+from tui.commands.remarks import note
 from tui.commands.signals import Signals
 from tui.commands.sql_output import Narration, Output
 from tui.commands.sql_run import Rules, Runner

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tui.commands.forward_environment import environment
-from tui.commands.opening import note
+from tui.commands.remarks import note
 from tui.commands.signals import Signals
 from tui.kube import program
 from tui.kube.forward import janitor

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from tui.commands import exits
-from tui.commands.opening import note
+from tui.commands.remarks import note
 from tui.commands.sql_output import Narration, Output
 from tui.commands.sql_statements import Script, Statement
 from tui.problem import Cause, Problem, ProblemError

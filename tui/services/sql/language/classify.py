@@ -207,7 +207,8 @@ def _definition(reader: Reader, found: Found, wire: Wire) -> None:
         from_here.at += 1
         from_here.take("table")
         from_here.take("only")
-        found.dangers.append(Danger(Hold.UNCONDITIONAL, f"deletes every row of {names(from_here)}"))
+        table = names(from_here)
+        found.dangers.append(Danger(Hold.UNCONDITIONAL, f"deletes every row of {table}", table))
     elif verb == "alter":
         alter(from_here, found)
     elif wire is Wire.POSTGRES and (body := _find(reader, "as", reader.words[reader.at].depth)) is not None:

@@ -24,12 +24,13 @@ def drop(reader: Reader, found: Found) -> None:
         return
     reader.take("concurrently")
     reader.phrase("if", "exists")
-    sentence = f"drops {what} {names(reader)}"
+    name = names(reader)
+    sentence = f"drops {what} {name}"
     if what in ("database", "schema"):
         sentence += " with all that it holds" if what == "database" or has(reader, "cascade") else ""
     elif has(reader, "cascade"):
         sentence += " and all that depends on it"
-    found.dangers.append(Danger(Hold.ALL, sentence))
+    found.dangers.append(Danger(Hold.ALL, sentence, name))
 
 
 _SECONDS = words_of("view table trigger method search mapping connection data wrapper object group")
@@ -88,7 +89,7 @@ def alter(reader: Reader, found: Found) -> None:
         name = part.name()
         does = "drops" if drops else "deletes every row of"
         sentence = f"{does} {kind} {name}".rstrip() + f" of {what} {of}" + _loses(kind)
-        found.dangers.append(Danger(Hold.ALL if drops else Hold.UNCONDITIONAL, sentence))
+        found.dangers.append(Danger(Hold.ALL if drops else Hold.UNCONDITIONAL, sentence, name or of))
 
 
 def _loses(kind: str) -> str:

@@ -57,10 +57,12 @@ class Danger:
         level: the mildest level at which it is held back.
         sentence: what it does, without a subject and a full stop (`deletes every row of orders`). Names stand as they
             do in the statement: text from outside.
+        name: what goes, as it stands in the statement, for somebody to type; empty where only rows go.
     """
 
     level: Hold
     sentence: str
+    name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
