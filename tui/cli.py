@@ -11,10 +11,11 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from tui import __version__
 from tui.commands import exits, fault_arguments, forward_arguments, sql_arguments
+from tui.commands.parser import Parser
 
 if TYPE_CHECKING:
     from tui.kube.options import ConnectOptions
@@ -68,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 # --- arguments
 
 
-def _parsed(parser: _Parser, words: list[str]) -> argparse.Namespace:
+def _parsed(parser: Parser, words: list[str]) -> argparse.Namespace:
     """The arguments. What follows the first `--` is another program's command line, where a command takes one."""
     if "--" in words:
         cut = words.index("--")
@@ -79,54 +80,19 @@ def _parsed(parser: _Parser, words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Refuses wrong words with the nearest right one."""
-
-    def error(self, message: str) -> NoReturn:
-        """Prints what is wrong and what was probably meant, and leaves with the code for wrong usage."""
-        hint = self._hint(message)
-        self.exit(exits.USAGE, f"{self.prog}: {message}{hint}\nTry `{self.prog} --help`.\n")
-
-    def refuse_unknown(self, words: Sequence[str]) -> None:
-        """Refuses an option that no command has, before its value is mistaken for a command."""
-        known = self._options()
-        for word in words:
-            if word == "--":
-                return
-            if word.startswith("--") and word.partition("=")[0] not in known:
-                self.error(f"unrecognized arguments: {word}")
-
-    def _options(self) -> set[str]:
-        return {option for parser in self._family() for action in parser._actions for option in action.option_strings}
-
-    def _family(self) -> list[argparse.ArgumentParser]:
-        """This parser and those of its commands."""
-        below = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
-        return [self, *(parser for choices in below for parser in choices.values())]
-
-    def _hint(self, message: str) -> str:
-        if not (found := re.search(r"(unrecognized arguments|invalid choice): '?([^\s']+)", message)):
-            return ""
-        choices = {str(word) for action in self._actions for word in action.choices or ()}
-        from tui.settings_readers import nearest  # noqa: PLC0415 - for the unlucky only
-
-        near = nearest(found[2].partition("=")[0], self._options() if found[1].startswith("un") else choices)
-        return f"\nDid you mean {near}?" if near else ""
-
-
 def _namespace(text: str) -> str:
     if not _NAMESPACE.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be a namespace (lower case letters, digits and -)")
     return text
 
 
-def _common(groups: str) -> _Parser:
+def _common(groups: str) -> Parser:
     """The options that stand before or after the command. No defaults, so that neither place overwrites the other.
 
     Args:
         groups: the name for the collected groups: those of the two places are joined.
     """
-    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     cluster = common.add_argument_group("cluster")
     cluster.add_argument("--kubeconfig", metavar="FILE", help="another kubeconfig than $KUBECONFIG or ~/.kube/config")
     cluster.add_argument("--context", metavar="NAME", help="another context than the current one")
@@ -149,10 +115,10 @@ def _common(groups: str) -> _Parser:
     return common
 
 
-def _parser() -> _Parser:
+def _parser() -> Parser:
     common = _common("groups_after")
     shape = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
+    parser = Parser(
         prog="statetui", parents=[_common("groups_before")], allow_abbrev=False, formatter_class=shape, epilog=_EPILOG,
         description="Every stateful workload of a Kubernetes cluster, live in a terminal.",
     )  # fmt: skip
