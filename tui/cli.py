@@ -11,10 +11,11 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from tui import __version__
-from tui.commands import exits, fault_arguments, forward_arguments
+from tui.commands import exits, fault_arguments, forward_arguments, sql_arguments
+from tui.commands.parser import Parser
 
 if TYPE_CHECKING:
     from tui.kube.options import ConnectOptions
@@ -52,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.error("argument --kubeconfig: the demo has a cluster of its own")
         if arguments.command == "forward" and (mistake := forward_arguments.mistake(arguments)):
             parser.error(mistake)
+        if arguments.command == "sql" and (mistake := sql_arguments.mistake(arguments)):
+            parser.error(mistake)
         return _dispatch(arguments)
     except KeyboardInterrupt:
         return exits.INTERRUPTED
@@ -66,50 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 # --- arguments
 
 
-def _parsed(parser: _Parser, words: list[str]) -> argparse.Namespace:
+def _parsed(parser: Parser, words: list[str]) -> argparse.Namespace:
     """The arguments. What follows the first `--` is another program's command line, where a command takes one."""
     if "--" in words:
         cut = words.index("--")
         arguments = parser.parse_args(words[:cut])
-        if arguments.command == "forward":
+        if arguments.command in ("forward", "sql"):
             arguments.program = words[cut + 1 :]
             return arguments
     return parser.parse_args(words)
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses wrong words with the nearest right one."""
-
-    def error(self, message: str) -> NoReturn:
-        """Prints what is wrong and what was probably meant, and leaves with the code for wrong usage."""
-        hint = self._hint(message)
-        self.exit(exits.USAGE, f"{self.prog}: {message}{hint}\nTry `{self.prog} --help`.\n")
-
-    def refuse_unknown(self, words: Sequence[str]) -> None:
-        """Refuses an option that no command has, before its value is mistaken for a command."""
-        known = self._options()
-        for word in words:
-            if word == "--":
-                return
-            if word.startswith("--") and word.partition("=")[0] not in known:
-                self.error(f"unrecognized arguments: {word}")
-
-    def _options(self) -> set[str]:
-        return {option for parser in self._family() for action in parser._actions for option in action.option_strings}
-
-    def _family(self) -> list[argparse.ArgumentParser]:
-        """This parser and those of its commands."""
-        below = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
-        return [self, *(parser for choices in below for parser in choices.values())]
-
-    def _hint(self, message: str) -> str:
-        if not (found := re.search(r"(unrecognized arguments|invalid choice): '?([^\s']+)", message)):
-            return ""
-        choices = {str(word) for action in self._actions for word in action.choices or ()}
-        from tui.settings_readers import nearest  # noqa: PLC0415 - for the unlucky only
-
-        near = nearest(found[2].partition("=")[0], self._options() if found[1].startswith("un") else choices)
-        return f"\nDid you mean {near}?" if near else ""
 
 
 def _namespace(text: str) -> str:
@@ -118,13 +86,13 @@ def _namespace(text: str) -> str:
     return text
 
 
-def _common(groups: str) -> _Parser:
+def _common(groups: str) -> Parser:
     """The options that stand before or after the command. No defaults, so that neither place overwrites the other.
 
     Args:
         groups: the name for the collected groups: those of the two places are joined.
     """
-    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     cluster = common.add_argument_group("cluster")
     cluster.add_argument("--kubeconfig", metavar="FILE", help="another kubeconfig than $KUBECONFIG or ~/.kube/config")
     cluster.add_argument("--context", metavar="NAME", help="another context than the current one")
@@ -147,10 +115,10 @@ def _common(groups: str) -> _Parser:
     return common
 
 
-def _parser() -> _Parser:
+def _parser() -> Parser:
     common = _common("groups_after")
     shape = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(
+    parser = Parser(
         prog="statetui", parents=[_common("groups_before")], allow_abbrev=False, formatter_class=shape, epilog=_EPILOG,
         description="Every stateful workload of a Kubernetes cluster, live in a terminal.",
     )  # fmt: skip
@@ -181,6 +149,7 @@ def _parser() -> _Parser:
 
     fault_arguments.add(commands, common)
     forward_arguments.add(commands, common)
+    sql_arguments.add(commands, common)
 
     demo = commands.add_parser(
         "demo", parents=[common], allow_abbrev=False, help="try it without a cluster: one on this machine",
@@ -257,6 +226,8 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             return fault.run(options, settings, wanted)
         if arguments.command == "forward":
             return _forward(arguments, options, settings)
+        if arguments.command == "sql":
+            return _sql(arguments, options, settings)
         return _screen(options, settings)
     except SettingsError as error:
         exits.complain(error.problem)
@@ -277,6 +248,12 @@ def _forward(arguments: argparse.Namespace, options: ConnectOptions, settings: S
         arguments.env_file, arguments.expand,
     )  # fmt: skip
     return forward.run(options, settings, request)
+
+
+def _sql(arguments: argparse.Namespace, options: ConnectOptions, settings: Settings) -> int:
+    from tui.commands import sql  # noqa: PLC0415
+
+    return sql.run(options, settings, sql.Request.of(arguments))
 
 
 def _demo(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -12,7 +12,9 @@ APP = "statetui"
 
 
 def config_dir() -> Path:
-    """The person's own settings, themes and systems. statetui reads them and never writes them."""
+    """The person's own settings, themes, systems and snippets. statetui reads them; it writes only a snippet that the
+    person saves.
+    """
     return _xdg("XDG_CONFIG_HOME", ".config")
 
 

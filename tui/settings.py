@@ -27,6 +27,7 @@ from tui.settings_readers import (
     some_keys,
     some_texts,
 )
+from tui.settings_sql import SqlSetting, an_sql
 
 if TYPE_CHECKING:
     import yaml
@@ -55,6 +56,7 @@ class Settings:
         protected: patterns of context names (`*` and `?`) whose gate is closed.
         namespaces: favourite namespaces by pattern of context names.
         forwards: forwards by name, to be started on demand; never by themselves.
+        sql: how SQL consoles are to be.
         low_bandwidth: for slow lines: fewer frames, lists compressed instead of streamed.
         log_level: of statetui's own messages.
         origins: where each value came from: `default`, `file …:3`, `env STATETUI_THEME`, `flag --theme`.
@@ -68,6 +70,7 @@ class Settings:
     protected: tuple[str, ...] = ()
     namespaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     forwards: Mapping[str, ForwardSetting] = field(default_factory=dict)
+    sql: SqlSetting = field(default_factory=SqlSetting)
     low_bandwidth: bool = False
     log_level: str = "info"
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -259,6 +262,7 @@ _READERS: Mapping[str, Callable[[Item], Any]] = {
     "protected": some_texts,
     "namespaces": a_mapping(some_texts),
     "forwards": some_forwards,
+    "sql": an_sql,
     "low_bandwidth": a_flag,
     "log_level": a_choice(lambda: LOG_LEVELS),
 }
@@ -266,4 +270,4 @@ _READERS: Mapping[str, Callable[[Item], Any]] = {
 _FLAGS = {"mouse": "--no-mouse", "log_level": "--debug"}
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 #: Keys that no variable can hold.
-_MAPPINGS = ("keys", "namespaces", "forwards")
+_MAPPINGS = ("keys", "namespaces", "forwards", "sql")

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,23 +95,26 @@ def _stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-class RealCluster(Cluster):
-    """What STATETUI_TEST_KUBECONFIG leads to. It has the image `registry.test/services:2` under several names."""
-
-    image = "registry.test/services:2"
-    _POSTGRES = """
+#: Scripts that start servers in the image of the real cluster: user `root` without a password, from anywhere.
+POSTGRES = """
 bin=$(echo /usr/lib/postgresql/*/bin); mkdir -p /data /run/postgresql; chown postgres /data /run/postgresql
 as="setpriv --reuid postgres --regid postgres --clear-groups"
 $as $bin/initdb -D /data/pg -E UTF8 --locale=C.UTF-8 -A trust -U root >/dev/null
 echo 'host all all 0.0.0.0/0 trust' >>/data/pg/pg_hba.conf
 exec $as $bin/postgres -D /data/pg -c listen_addresses='*' -p 5432
 """
-    _MARIADB = """
+MARIADB = """
 mkdir -p /data /run/mysqld
 mariadb-install-db --user=root --datadir=/data --auth-root-authentication-method=normal >/dev/null
-echo "CREATE USER root@'%'; GRANT ALL ON *.* TO root@'%';" >/tmp/init.sql
+printf '%s\n' "CREATE USER root@'%';" "GRANT ALL ON *.* TO root@'%';" >/tmp/init.sql
 exec mariadbd --user=root --datadir=/data --bind-address=0.0.0.0 --skip-name-resolve --init-file=/tmp/init.sql
 """
+
+
+class RealCluster(Cluster):
+    """What STATETUI_TEST_KUBECONFIG leads to. It has the image `registry.test/services:2` under several names."""
+
+    image = "registry.test/services:2"
 
     def named(self, image: str) -> str:
         return image
@@ -122,10 +125,10 @@ exec mariadbd --user=root --datadir=/data --bind-address=0.0.0.0 --skip-name-res
         return self.admin.request("POST", where, body)["status"]["token"], "system:serviceaccount:default:default"
 
     def postgres(self) -> dict[str, Any]:
-        return {"image": self.image, "command": ["bash", "-c", self._POSTGRES]}
+        return {"image": self.image, "command": ["bash", "-c", POSTGRES]}
 
     def mariadb(self) -> dict[str, Any]:
-        return {"image": self.image, "command": ["bash", "-c", self._MARIADB]}
+        return {"image": self.image, "command": ["bash", "-c", MARIADB]}
 
     def breakable(self) -> None:
         if not UP:
@@ -264,3 +267,39 @@ def own_namespace(cluster: Cluster) -> Iterator[str]:
         yield name
     finally:
         cluster.admin.delete("Namespace", "", name)
+
+
+#: Rules in a namespace (or, without one, in the cluster), and a name if it matters → the name.
+MakeUser = Callable[..., str]
+
+
+@contextlib.contextmanager
+def own_users(cluster: Cluster) -> Iterator[MakeUser]:
+    """Makes users by impersonation; what of them is the cluster's is deleted afterwards."""
+    made: list[str] = []
+
+    def make(namespace: str | None = None, rules: list[dict[str, Any]] | None = None, name: str = "") -> str:
+        name = name or f"statetui-user-{secrets.token_hex(3)}"
+        kind = "Role" if namespace else "ClusterRole"
+        meta = {"name": name, **({"namespace": namespace} if namespace else {})}
+        rbac = "rbac.authorization.k8s.io"
+        cluster.admin.apply(
+            {"apiVersion": f"{rbac}/v1", "kind": kind, "metadata": meta, "rules": rules or []},
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": f"{kind}Binding",
+                "metadata": meta,
+                "roleRef": {"apiGroup": rbac, "kind": kind, "name": name},
+                "subjects": [{"kind": "User", "apiGroup": rbac, "name": name}],
+            },
+        )
+        if not namespace:
+            made.append(name)
+        return name
+
+    try:
+        yield make
+    finally:
+        for name in made:
+            for kind in ("ClusterRoleBinding", "ClusterRole"):
+                cluster.admin.delete(kind, "", name)

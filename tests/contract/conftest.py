@@ -7,15 +7,13 @@ real cluster they need STATETUI_TEST_CLUSTER_UP, the script that brings its comp
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.contract import workloads
-from tests.contract.clusters import Cluster, brought_up, own_namespace
+from tests.contract.clusters import Cluster, MakeUser, brought_up, own_namespace, own_users
 
 
 @pytest.fixture(scope="session")
@@ -68,30 +66,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def user(cluster: Cluster) -> Iterator[Callable[..., str]]:
+def user(cluster: Cluster) -> Iterator[MakeUser]:
     """Makes users by impersonation: rules in a namespace (or, without one, in the cluster) for a fresh name."""
-    made: list[str] = []
-
-    def make(namespace: str | None = None, rules: list[dict[str, Any]] | None = None, name: str = "") -> str:
-        name = name or f"statetui-user-{secrets.token_hex(3)}"
-        kind = "Role" if namespace else "ClusterRole"
-        meta = {"name": name, **({"namespace": namespace} if namespace else {})}
-        rbac = "rbac.authorization.k8s.io"
-        cluster.admin.apply(
-            {"apiVersion": f"{rbac}/v1", "kind": kind, "metadata": meta, "rules": rules or []},
-            {
-                "apiVersion": f"{rbac}/v1",
-                "kind": f"{kind}Binding",
-                "metadata": meta,
-                "roleRef": {"apiGroup": rbac, "kind": kind, "name": name},
-                "subjects": [{"kind": "User", "apiGroup": rbac, "name": name}],
-            },
-        )
-        if not namespace:
-            made.append(name)
-        return name
-
-    yield make
-    for name in made:
-        for kind in ("ClusterRoleBinding", "ClusterRole"):
-            cluster.admin.delete(kind, "", name)
+    with own_users(cluster) as make:
+        yield make

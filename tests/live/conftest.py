@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.clusters import KUBECONFIG, RealCluster
+from tests.contract.clusters import KUBECONFIG, MakeUser, RealCluster, own_namespace, own_users
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -27,3 +27,17 @@ def components() -> Iterator[RealCluster]:
     cluster.breakable()
     yield cluster
     cluster.up()
+
+
+@pytest.fixture
+def namespace() -> Iterator[str]:
+    """A namespace of the test's own."""
+    with own_namespace(RealCluster(KUBECONFIG)) as name:
+        yield name
+
+
+@pytest.fixture
+def user() -> Iterator[MakeUser]:
+    """Makes users by impersonation."""
+    with own_users(RealCluster(KUBECONFIG)) as make:
+        yield make

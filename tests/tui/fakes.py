@@ -395,7 +395,7 @@ class FakeLive:
         self.api = None
         self.forwards: Any = None
         self.reach: Any = None
-        self.catalogue = SimpleNamespace(customs=(), problems=facts.get("left_out", ()))
+        self.catalogue = SimpleNamespace(customs=(), problems=facts.get("left_out", ()), systems={})
         self.complete = complete
         self.context = SimpleNamespace(
             name=facts.get("context", "real-cluster"),

@@ -20,6 +20,7 @@ from fakes import HOSTILE, NOW, all_states, claim, hostile, many, member, sample
 from rich.cells import cell_len
 from textual.color import Color
 
+import tui.consoles
 import tui.screens
 import tui.widgets
 from tui.problem import Cause, ProblemError
@@ -349,7 +350,7 @@ def test_matching_prefers_beginnings_then_parts_then_letters() -> None:
 
 
 def bindings() -> Iterator[tuple[str, str]]:
-    for package in (tui.screens, tui.widgets):
+    for package in (tui.screens, tui.widgets, tui.consoles):
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             for found in vars(importlib.import_module(module.name)).values():
                 if isinstance(found, type) and found.__module__.startswith("tui."):

@@ -452,6 +452,11 @@ class Host(App[None]):
     def clock(self) -> float:
         return self.now
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return action not in ("sql", "operations") and super().check_action(
+            action, parameters
+        )  # no console stands behind it
+
     def on_mount(self) -> None:
         self.ages: Signal[float] = Signal(self, "ages")
         self.push_screen(WorkloadScreen(self.live, self._key, list(self.live.workloads)))

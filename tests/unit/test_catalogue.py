@@ -47,9 +47,9 @@ def changed(path: str, value: object) -> dict[str, Any]:
     return data  # type: ignore[no-any-return]
 
 
-def test_the_six_systems_are_built_in() -> None:
+def test_the_systems_are_built_in() -> None:
     catalogue = load_catalogue()
-    assert set(catalogue.systems) == {"mysql", "minio", "cockroachdb", "rabbitmq", "postgresql", "redis"}
+    assert set(catalogue.systems) == {"mysql", "minio", "cockroachdb", "rabbitmq", "postgresql", "redis", "yugabytedb"}
     assert not catalogue.problems
     assert {resource.key for resource in catalogue.customs} >= {
         "clusters.postgresql.cnpg.io", "rabbitmqclusters.rabbitmq.com", "tenants.minio.min.io",

@@ -121,6 +121,40 @@ async def test_a_pin_needs_a_ready_pod():
                 pytest.fail("there is no pod")
 
 
+@pytest.mark.parametrize("protocol", BOTH)
+async def test_sockets_of_a_pin_lead_to_one_pod_only_and_it_says_why_one_ended(protocol):
+    async with Bench(protocol=protocol) as bench:
+        for name in ("db-0", "db-1"):
+            bench.put(name)
+            bench.server.serve(7, says(name.encode()), name)
+        forward = service(bench, "db-0", "db-1", sticky=False)
+        async with forward.pin() as pin:
+            said = {await line(await asyncio.open_connection(sock=await pin.connect())) for _ in range(4)}
+            assert said == {f"{pin.at.pod}\n".encode()} and pin.ended() is None
+            bench.server.serve(7, silent, pin.at.pod)
+            held = await asyncio.open_connection(sock=await pin.connect())
+            bench.put(pin.at.pod, uid="successor")
+            assert await asyncio.wait_for(held[0].read(), 2) == b""
+            held[1].close()
+            assert "was deleted" in pin.ended().what
+            with pytest.raises(ProblemError, match="not the one any more"):
+                await pin.connect()
+        with pytest.raises(ProblemError):
+            await pin.connect()
+
+
+async def test_sockets_of_a_pin_end_with_it():
+    async with Bench(protocol=V4) as bench:
+        bench.put("db-0")
+        bench.server.serve(7, silent)
+        async with bench.to(7).pin() as pin:
+            reader, writer = await asyncio.open_connection(sock=await pin.connect())
+        assert await asyncio.wait_for(reader.read(), 2) == b""
+        writer.close()
+        with pytest.raises(ProblemError, match="given up"):
+            await pin.connect()
+
+
 # --- addresses, views and the book
 
 

@@ -181,7 +181,7 @@ async def test_json_has_the_documented_fields(server: FakeApi, tmp_path: Path, o
     assert (first["pod"], first["ordinal"], first["set"], first["restarts"]) == ("audit-0", 0, "audit", 0)
     assert second["restarts"] == 4
     assert set(first) == {
-        "pod", "uid", "label", "set", "ordinal", "role", "health", "phase", "ready", "restarts", "lastRestart",
+        "pod", "uid", "label", "set", "ordinal", "role", "lag", "health", "phase", "ready", "restarts", "lastRestart",
         "lastRestartAt", "created", "node", "ip", "revision", "revisionCurrent", "images", "note", "standsIn",
         "terminatingSince", "claims",
     }  # fmt: skip

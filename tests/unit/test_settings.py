@@ -236,3 +236,29 @@ def test_mistakes_in_forwards_are_named(home: Path, text: str, message: str) -> 
     write(home, f"forwards: {text}\n")
     (line,) = mistakes()
     assert message in line
+
+
+@pytest.mark.parametrize(("text", "level"), [("off", "off"), ("unconditional", "unconditional"), ("all", "all")])
+def test_which_statements_are_held_back_is_set(home: Path, text: str, level: str) -> None:
+    write(home, f"sql: {{confirm: {text}}}\n")
+    found = load()
+    assert found.sql.confirm == level
+    assert any(line.startswith(f'sql: {{"confirm": "{level}"}}') for line in config.lines(found))
+
+
+def test_all_that_destroys_is_held_back_unless_somebody_says_otherwise(home: Path) -> None:
+    assert load().sql.confirm == "all"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("all", "1: sql: expected a mapping, found 'all'"),
+        ("{confirm: some}", "1: sql.confirm: 'some' is not known; valid: all, off, unconditional"),
+        ("{confirms: all}", "1: sql.confirms: no such key; did you mean confirm?"),
+    ],
+)
+def test_mistakes_in_sql_are_named(home: Path, text: str, message: str) -> None:
+    write(home, f"sql: {text}\n")
+    (line,) = mistakes()
+    assert message in line

@@ -13,6 +13,8 @@ from tui.kube.resources import BUILT_IN, CLAIMS, PODS, STATEFULSETS, Resource
 
 GROUP = "rights"
 LATER = "rights for what is to come"
+#: Too much to be asked for as a rule: who may read all Secrets may do anything.
+CONSOLES = "rights for the consoles"
 #: Reviews that are asked at the same time.
 AT_ONCE = 8
 
@@ -60,7 +62,7 @@ def rights(customs: Iterable[Resource] = ()) -> list[Right]:
         Right(("get", "create"), "pods/portforward", "", "forwards and consoles"),
         *(watching(item) for item in customs),
         Right(("get",), "pods/log", "", "logs of members", severity=Status.SKIPPED, heading=LATER),
-        Right(("get",), "secrets", "", "credentials for the consoles", severity=Status.SKIPPED, heading=LATER),
+        Right(("get",), "secrets", "", "credentials found by themselves", severity=Status.SKIPPED, heading=CONSOLES),
         Right(("create",), "pods/exec", "", "a shell in a member", severity=Status.SKIPPED, heading=LATER),
     ]
 
@@ -107,6 +109,8 @@ async def examine(api: Api, wanted: Iterable[Right], namespace: str, *, only: bo
         remedy = (
             ""
             if right.heading == LATER
+            else "The right to get the one Secret of a workload is enough; it names it when it is refused."
+            if right.heading == CONSOLES
             else "Name a namespace that you may read with -n, or ask for the ClusterRole in the README."
         )
         return Check(right.heading, right.name, right.severity, f"not allowed {where}".strip(), "", right.lost, remedy)

@@ -10,6 +10,7 @@ from tui import paths
 from tui.commands import exits
 from tui.settings import Settings
 from tui.settings_forwards import ForwardSetting
+from tui.settings_sql import SqlSetting
 
 
 def run(action: str, file: str | None, load: Callable[[], Settings]) -> int:
@@ -36,8 +37,12 @@ def lines(settings: Settings) -> list[str]:
         value = getattr(settings, field.name)
         plain = dict(value) if isinstance(value, Mapping) else value
         # JSON is YAML that needs no rules for quoting.
-        found.append(f"{field.name}: {json.dumps(plain, default=ForwardSetting.plain)}")
+        found.append(f"{field.name}: {json.dumps(plain, default=_plain)}")
     width = max(map(len, found))
     names = [line.partition(":")[0] for line in found]
     origins = [settings.origins.get(name, "default") for name in names]
     return [f"{line:<{width}}  # {origin}" for line, origin in zip(found, origins, strict=True)]
+
+
+def _plain(value: ForwardSetting | SqlSetting) -> dict[str, object]:
+    return value.plain()

@@ -129,6 +129,7 @@ def member(item: Member) -> Document:
         "set": item.set_name,
         "ordinal": item.ordinal,
         "role": {"name": role.name, "writes": role.writes, "source": role.source} if role else None,
+        "lag": item.lag,
         "health": item.health.value,
         "phase": item.phase,
         "ready": item.ready,

@@ -151,6 +151,8 @@ class PodSpec(Base, frozen=True, gc=False, rename="camel"):
     """What should run, and where it was put."""
 
     node_name: str = ""
+    hostname: str = ""
+    subdomain: str = ""
     containers: list[Container] = []
     init_containers: list[Container] = []
     volumes: list[Volume] = []

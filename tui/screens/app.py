@@ -21,11 +21,11 @@ from textual.signal import Signal
 from textual.timer import Timer
 
 from tui import state
+from tui.consoles.hosting import ConsolesApp
 from tui.paths import config_dir
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens import situation, terminal, themes
 from tui.screens.ending import EndingApp
-from tui.screens.forwards.hosting import ForwardingApp
 from tui.screens.frugal import FrugalApp
 from tui.screens.gateway import ClusterGateway, Gateway
 from tui.screens.keyorder import OrderedKeys
@@ -54,7 +54,7 @@ ANSWER = 0.2
 PARTING = 1.0
 
 
-class StatetuiApp(ForwardingApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp, EndingApp):
+class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp, EndingApp):
     """statetui.
 
     Args:
@@ -74,7 +74,9 @@ class StatetuiApp(ForwardingApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalA
     TITLE = "statetui"
     # All there are: a sheet that is read when its screen is pushed makes Textual apply all of them anew to everything.
     CSS_PATH: ClassVar[list[str | PurePath]] = [
-        "app.tcss", "overview/overview.tcss", "chooser.tcss", "workload/workload.tcss"
+        "app.tcss", "overview/overview.tcss", "chooser.tcss", "workload/workload.tcss",
+        "../consoles/sql/console.tcss", "../consoles/sql/asking.tcss", "../consoles/sql/editor/prompts.tcss",
+        "../consoles/sql/operations.tcss",
     ]  # fmt: skip
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -338,6 +340,8 @@ class StatetuiApp(ForwardingApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalA
         """The switchers are not offered where they are out of place."""
         if action in ("namespace", "context", "retry", "theme", "help") and getattr(self.screen, "ALONE", False):
             return False
+        if action in ("namespace", "context", "retry") and getattr(self.screen, "WORKING", False):
+            return False
         return super().check_action(action, parameters)
 
     def action_redraw(self) -> None:
@@ -369,6 +373,7 @@ class StatetuiApp(ForwardingApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalA
 
 def _screens() -> None:
     """The modules of the screens that are pushed."""
+    from tui.consoles.sql import screen as console  # noqa: PLC0415, F401
     from tui.screens import help, switchers  # noqa: PLC0415, F401
     from tui.screens.forwards import desk, dialog, question  # noqa: PLC0415, F401
     from tui.screens.workload import screen  # noqa: PLC0415, F401

@@ -21,6 +21,8 @@ class BaseScreen(Screen[None]):
     HELP: ClassVar[str] = ""
     #: On a screen that is read and left again the app's switchers are out of place.
     ALONE: ClassVar[bool] = False
+    #: Where something is under way that another context would end, its keys belong to what is done here.
+    WORKING: ClassVar[bool] = False
     #: Actions of the app that lead to where one is already.
     HERE: ClassVar[frozenset[str]] = frozenset()
 

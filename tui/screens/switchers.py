@@ -51,6 +51,7 @@ def palette(app: StatetuiApp) -> None:
         Choice(f"do {action}", names[action], " ".join(sorted(dict.fromkeys(keys[action]), key=len)))
         for action in actions
     ]
+    choices += app.console_choices()
     choices += app.fault_choices()
     choices += [Choice(f"theme {name}", f"Theme: {name}", current=name == app.theme) for name in _themes()]
     choices += [
@@ -67,6 +68,10 @@ def palette(app: StatetuiApp) -> None:
             app.use_theme(rest)
         elif what == "open":
             app.open_workload(rest)
+        elif what == "sql":
+            app.open_sql(rest)
+        elif what == "operations":
+            app.open_operations(rest)
         elif what == "fault":
             app.make_fault(rest)
         elif what == "mend":

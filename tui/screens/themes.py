@@ -47,6 +47,15 @@ INKS: Final = (
     "yaml-key",
     "yaml-value",
     "yaml-comment",
+    "sql-keyword",
+    "sql-name",
+    "sql-function",
+    "sql-type",
+    "sql-string",
+    "sql-number",
+    "sql-parameter",
+    "sql-comment",
+    "sql-operator",
 )
 
 _TOP: Final = ("dark", "ansi", "colors", "inks")

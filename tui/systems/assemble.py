@@ -22,6 +22,7 @@ from tui.systems.members import (
     short_refusal,
 )
 from tui.systems.model import SEVERITY, Claim, Health, Member, Owner, Reference, Rollout, Warning, Workload
+from tui.systems.observed import Observed
 from tui.systems.ownership import maker_of
 from tui.systems.packaging import image_matches, version_of
 from tui.systems.placing import chart_of, packaging_title, title
@@ -35,12 +36,15 @@ _PLURALS = {"StatefulSet": "statefulsets", "Deployment": "deployments", "DaemonS
 class Assembler:
     """Makes Workloads of groups. Holds what members and claims are remembered by."""
 
-    def __init__(self, store: Store, claims: ClaimBook, services: Selectors, endpoints: Endpoints) -> None:
+    def __init__(
+        self, store: Store, claims: ClaimBook, services: Selectors, endpoints: Endpoints, observed: Observed
+    ) -> None:
         self._store = store
         self._claims = claims
         self._members = MemberBook(store, claims)
         self._services = services
         self._endpoints = endpoints
+        self._observed = observed
 
     def forget_pod(self, uid: str) -> None:
         """Drops what is kept of a pod that is gone."""
@@ -62,12 +66,12 @@ class Assembler:
         desired = wanted if wanted is not None and not any(item.controller for item in sets) else _desired(sets)
         if findings.stopped:
             desired = 0
-        members = self._all_members(group, sets, desired, findings)
+        members, contradictions = self._observed.apply(self._all_members(group, sets, desired, findings))
         used = {claim.uid for member in members for claim in member.claims}
         spare = [self._claims.claim(item) for uid, item in group.claims.items() if uid not in used]
         spare.sort(key=lambda claim: natural(claim.name))
         rollouts = _rollouts(sets, members)
-        warnings = (*findings.warnings, *_policies(sets))
+        warnings = (*findings.warnings, *contradictions, *_policies(sets))
         owed = wanted if not any(item.controller for item in sets) and not findings.stopped else None
         unmet = self._unmet(sets, members, owed)
         health, why = self._verdict(group, members, spare, warnings, unmet, findings.stopped, desired)
@@ -80,7 +84,7 @@ class Assembler:
             ready=sum(1 for member in members if member.health is Health.READY), desired=desired,
             members=members, spare_claims=tuple(spare), rollouts=rollouts, warnings=warnings, why=why,
             operator_status=operators.says(placement.packaging.custom, custom),
-            objects=self._objects(group, custom_key), created=_created(group),
+            objects=self._objects(group, custom_key), created=_created(group), packaging_id=placement.packaging.id,
         )  # fmt: skip
 
     # --- members

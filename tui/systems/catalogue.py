@@ -15,14 +15,18 @@ import yaml
 from tui import yamlfile
 from tui.kube.resources import Resource, custom
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.sql.model import Wire
 from tui.systems.block import Block, nearest
 from tui.systems.clients import read_environment
+from tui.systems.credentialrules import read_credentials
 from tui.systems.model import Kind, Role
 from tui.systems.packaging import COMMON_LABEL, Certainty, Custom, LabelTest, Match, Packaging, RoleRule, System
 
 _KINDS = {"database": Kind.DATABASE, "object store": Kind.OBJECT_STORE, "queue": Kind.QUEUE, "other": Kind.OTHER}
 _FILE = "system.yaml"
-_SYSTEM = ("title", "titles", "kind", "images", "ports", "environment", "packagings")
+#: What the port of SQL is called.
+SQL = "sql"
+_SYSTEM = ("title", "titles", "kind", "images", "ports", "sql", "environment", "packagings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +161,16 @@ def parse_system(system_id: str, data: object, file: str) -> System:
             block.fail("id", f"{packaging.id!r} is used twice")
         packagings[packaging.id] = packaging
     environment = read_environment(top.block("environment", None), system.ports)
-    return replace(system, packagings=tuple(packagings.values()), environment=environment)
+    sql = Wire(top.choice("sql", list(Wire))) if top.has("sql") else None
+    if sql is not None and SQL not in system.ports:
+        top.fail("sql", f"needs a port of that name: ports: {{{SQL}: …}}")
+    return replace(system, packagings=tuple(packagings.values()), environment=environment, sql=sql)
 
 
 _CUSTOM = ("group", "plural", "kind", "versions", "desired", "says")
 _MATCH = ("owner", "labels", "image", "containers", "port")
 _ROLE_RULE = ("label", "values", "ordinal", "lone", "every")
-_PACKAGING = ("id", "title", "operator", "custom", "match", "workload", "roles")
+_PACKAGING = ("id", "title", "operator", "custom", "match", "workload", "roles", "credentials")
 
 
 def _packaging(block: Block, system: System) -> Packaging:
@@ -184,6 +191,7 @@ def _packaging(block: Block, system: System) -> Packaging:
         matches=matches,
         named_by=named_by,
         roles=tuple(_role_rule(rule) for rule in block.blocks("roles", _ROLE_RULE, ())),
+        credentials=read_credentials(block.block("credentials", None)),
     )
 
 

@@ -131,3 +131,9 @@ def new_key(placement: Placement, taken: Container[str]) -> str:
         return base
     longer = f"{base}/{placement.packaging.id}"
     return next(key for key in chain([longer], (f"{longer}/{number}" for number in count(2))) if key not in taken)
+
+
+def placed_otherwise(before: Controller, now: Controller) -> bool:
+    """Whether a controller may belong elsewhere now: only its generation, labels and owners decide where it belongs."""
+    old, new = before.metadata, now.metadata
+    return old.generation != new.generation or old.labels != new.labels or old.owner_references != new.owner_references

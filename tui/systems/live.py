@@ -24,6 +24,7 @@ from tui.kube.options import kubectl_arguments
 from tui.problem import Cause, Problem, ProblemError
 from tui.systems.catalogue import Catalogue
 from tui.systems.model import Workload
+from tui.systems.observed import Observed
 from tui.systems.reach import Reach
 from tui.systems.recognise import Recogniser
 
@@ -73,6 +74,7 @@ class Live:
         listeners: called with each Update, on the event loop.
         forwards: the forwards of this context, None until the kubeconfig has been read.
         reach: makes their targets, None until then.
+        observed: what servers said of themselves; whoever asks them puts it there.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Live:
         self.listeners: list[Callable[[Update], None]] = []
         self.forwards: Forwards | None = None
         self.reach: Reach | None = None
+        self.observed = Observed()
         self._read_only = read_only
         self._usage = usage
         self._recogniser: Recogniser | None = None
@@ -180,7 +183,7 @@ class Live:
                 low_bandwidth=self.options.low_bandwidth,
             )
             self.cluster.on_feed.append(self._feeds_changed.set)
-            self._recogniser = Recogniser(self.cluster.store, self.cluster.usage, self.catalogue)
+            self._recogniser = Recogniser(self.cluster.store, self.cluster.usage, self.catalogue, self.observed)
             cluster, store = self.cluster, self.cluster.store
 
             def holds(resource: str, cluster: Cluster = cluster) -> bool | None:
@@ -239,6 +242,7 @@ class Live:
             asyncio.ensure_future(cluster.store.changed()),
             asyncio.ensure_future(self._feeds_changed.wait()),
             asyncio.ensure_future(cluster.usage.changed()),
+            asyncio.ensure_future(self.observed.changed()),
         ]
         try:
             await asyncio.wait(waits, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED)

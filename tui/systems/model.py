@@ -116,6 +116,7 @@ class Member:
         note: why it is not ready, in a few words; empty when it is.
         stands_in: what runs in place of what its images name, in the sandbox's words ("Valkey stands in for Redis");
             empty where everything is what it seems.
+        lag: how far it is behind, as its server said not long ago ("0 s behind"); empty when nobody asked it.
     """
 
     pod: str
@@ -140,6 +141,7 @@ class Member:
     note: str = ""
     terminating_since: float | None = None
     stands_in: str = ""
+    lag: str = ""
 
 
 def brief(stands_in: str) -> str:
@@ -241,6 +243,7 @@ class Workload:
         why: the worst reason in one line, empty when all is well.
         operator_status: what an operator says of it ("Cluster in healthy state"), shown as a claim, not as truth.
         objects: the StatefulSets, Deployments, custom resources and Services it was made of.
+        packaging_id: the catalogue's id of the packaging, by which its rules are found.
     """
 
     key: str
@@ -263,6 +266,7 @@ class Workload:
     operator_status: str
     objects: tuple[Reference, ...]
     created: float | None
+    packaging_id: str = ""
 
     @property
     def claims(self) -> tuple[Claim, ...]:

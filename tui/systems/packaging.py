@@ -10,6 +10,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from tui.kube.resources import Resource
+from tui.services.sql.model import Wire
+from tui.systems.credentialrules import CredentialRule
 from tui.systems.model import Kind, Role
 
 #: Label keys that anybody may set; a label outside of them belongs to one operator and proves more.
@@ -137,6 +139,7 @@ class Packaging:
         named_by: where the workload's name comes from, best first: `owner`, `controller` or `label KEY`. Sets that
             share it are one workload.
         roles: the rules of roles, the first that tells one wins.
+        credentials: the logins that it provides, by console (`sql`), the best first.
     """
 
     id: str
@@ -146,6 +149,7 @@ class Packaging:
     matches: tuple[Match, ...] = ()
     named_by: tuple[str, ...] = ("controller",)
     roles: tuple[RoleRule, ...] = ()
+    credentials: Mapping[str, tuple[CredentialRule, ...]] = field(default_factory=dict)
 
     @property
     def owner(self) -> tuple[str, str] | None:
@@ -184,6 +188,7 @@ class System:
         ports: its well-known ports by what they speak (`sql: 3306`).
         packagings: in order of certainty.
         environment: the variables of its usual clients, by the port's name.
+        sql: the protocol that its port `sql` speaks; None for a system without SQL.
     """
 
     id: str
@@ -194,6 +199,7 @@ class System:
     ports: Mapping[str, int] = field(default_factory=dict)
     packagings: tuple[Packaging, ...] = ()
     environment: Mapping[str, ClientVariables] = field(default_factory=dict)
+    sql: Wire | None = None
 
     def packaging(self, packaging_id: str) -> Packaging | None:
         """The packaging of that id."""

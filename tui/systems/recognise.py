@@ -26,9 +26,10 @@ from tui.systems.assemble import Assembler
 from tui.systems.catalogue import Catalogue
 from tui.systems.claims import CLAIMS, ClaimBook, UsageLike
 from tui.systems.delta import Delta, owners_first
-from tui.systems.group import Group, new_key
+from tui.systems.group import Group, new_key, placed_otherwise
 from tui.systems.homes import Homes, LabelIndex
 from tui.systems.model import Health, Workload
+from tui.systems.observed import Observed
 from tui.systems.ownership import group_of_owned, maker_of, pods_behind_unseen_sets, pods_of
 from tui.systems.placing import Controller, Placement, of_controller, of_custom, of_loose_claims, of_pod
 from tui.systems.surroundings import Surroundings
@@ -48,7 +49,7 @@ class Recogniser:
         workloads: what is known now, by key.
     """
 
-    def __init__(self, store: Store, usage: UsageLike, catalogue: Catalogue) -> None:
+    def __init__(self, store: Store, usage: UsageLike, catalogue: Catalogue, observed: Observed | None = None) -> None:
         self.workloads: dict[str, Workload] = {}
         self._store = store
         self._catalogue = catalogue
@@ -65,7 +66,10 @@ class Recogniser:
         self._labels = LabelIndex()
         self._homes = Homes(store, self._group_of, self._labels)
         self._around = Surroundings(store, catalogue, self._group_of, self._labels, self._well)
-        self._assembler = Assembler(store, self._claims, self._around.services, self._around.endpoints)
+        self._observed = observed or Observed()
+        self._assembler = Assembler(
+            store, self._claims, self._around.services, self._around.endpoints, self._observed
+        )  # fmt: skip
 
     # --- the two ways in
 
@@ -89,6 +93,8 @@ class Recogniser:
             item = self._store.named(CLAIMS, namespace, name, PersistentVolumeClaim)
             if item is not None:
                 self._touch(self._group_of.get(item.uid))
+        for uid in self._observed.drain():
+            self._touch(self._group_of.get(uid))
         return self._settle(time.monotonic() + within)
 
     def take(self, changes: Sequence[Change]) -> None:
@@ -162,17 +168,10 @@ class Recogniser:
                 self._place_pod(pod)
 
     def _moved(self, uid: str, new: Controller) -> bool:
-        """Whether a controller must be placed again: only its generation, labels and owners decide where it belongs."""
+        """Whether a controller must be placed again."""
         group = self._group_of.get(uid)
         former = group.controllers.get(uid) if group is not None else None
-        if former is None:
-            return True
-        before, now = former[1].metadata, new.metadata
-        return (
-            before.generation != now.generation
-            or before.labels != now.labels
-            or before.owner_references != now.owner_references
-        )
+        return former is None or placed_otherwise(former[1], new)
 
     def _drop_controller(self, resource: str, uid: str) -> None:
         group = self._group_of.pop(uid, None)

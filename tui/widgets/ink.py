@@ -48,6 +48,15 @@ _INKS: Mapping[str, tuple[str, str, str]] = {
     "value": ("yaml-value", "foreground", ""),
     "comment": ("yaml-comment", "foreground-muted", ""),
     "match": ("", "foreground", "reverse"),
+    "sql-keyword": ("sql-keyword", "primary", ""),
+    "sql-name": ("sql-name", "foreground", ""),
+    "sql-function": ("sql-function", "secondary", ""),
+    "sql-type": ("sql-type", "secondary", ""),
+    "sql-string": ("sql-string", "success", ""),
+    "sql-number": ("sql-number", "warning", ""),
+    "sql-parameter": ("sql-parameter", "accent", ""),
+    "sql-comment": ("sql-comment", "foreground-muted", ""),
+    "sql-operator": ("sql-operator", "foreground-muted", ""),
 }
 
 _cache: dict[tuple[object, ...], dict[str, Style]] = {}

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.kube import times
-from tui.kube.forward import janitor
 from tui.kube.forward.dial import Dialer
-from tui.kube.forward.listener import Address, Listener, UnixAddress
+from tui.kube.forward.listener import Address, Listener
 from tui.kube.forward.local import LocalEnd
 from tui.kube.forward.opener import Opener
 from tui.kube.forward.pin import Pin
@@ -140,15 +139,18 @@ class Forward:
 
     # --- using
 
-    async def connect(self) -> Connection:
+    async def connect(self, pin: Pin | None = None) -> Connection:
         """Opens a connection for a client of ours, without any listener.
+
+        Args:
+            pin: whose pod is to be reached, in place of any that fits.
 
         Raises:
             ProblemError: no pod is ready in time, or it cannot be reached; the reason is the forward's.
         """
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
-        tunnel = self.accept()
+        tunnel = pin.accept() if pin is not None else self.accept()
         try:
             await self._loop.connect_accepted_socket(lambda: LocalEnd(tunnel), ours)
             await tunnel.attached()
@@ -179,6 +181,22 @@ class Forward:
             self._changed()
 
     @contextlib.asynccontextmanager
+    async def pin(self) -> AsyncIterator[Pin]:
+        """Connections to one pod and never to another, for drivers that take sockets.
+
+        Yields:
+            The pin; its connections end with the context.
+
+        Raises:
+            ProblemError: no pod is ready in time.
+        """
+        pin = Pin(self, await self.find(self._loop.time() + self.patience, set()))
+        try:
+            yield pin
+        finally:
+            pin.close()
+
+    @contextlib.asynccontextmanager
     async def pinned(self, file_name: str) -> AsyncIterator[Path]:
         """A Unix socket that leads to one pod and never to another, for drivers that insist on an address.
 
@@ -194,18 +212,8 @@ class Forward:
         Raises:
             ProblemError: no pod is ready in time.
         """
-        at = await self.find(self._loop.time() + self.patience, set())
-        pin = Pin(self, at)
-        listener = Listener(pin.accept)
-        directory = janitor.private_directory()
-        try:
-            await listener.open(UnixAddress(directory / file_name, directory))
+        async with self.pin() as pin, pin.listening(file_name) as directory:
             yield directory
-        finally:
-            listener.close()
-            for tunnel in list(pin.tunnels):
-                tunnel.close("the connection was given up")
-            janitor.remove_directory(directory)
 
     def retarget(self, target: Target) -> None:
         """Leads elsewhere from the next connection on; those that are open stay where they are."""

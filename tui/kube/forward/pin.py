@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.kube.forward import janitor
+from tui.kube.forward.listener import Listener, UnixAddress
 from tui.kube.forward.remote import Remote, Sink
 from tui.kube.forward.targets import PodPort
 from tui.kube.forward.tunnel import Tunnel
@@ -14,12 +20,60 @@ if TYPE_CHECKING:
 
 
 class Pin:
-    """Opens tunnels to one pod of a forward and to no other, not even to its successor of the same name."""
+    """Opens tunnels to one pod of a forward and to no other, not even to its successor of the same name.
+
+    Attributes:
+        at: the pod and its port.
+        tunnels: those that are open.
+    """
 
     def __init__(self, forward: Forward, at: PodPort) -> None:
+        self.at = at
         self.tunnels: list[Tunnel] = []
         self._forward = forward
-        self._at = at
+        self._last: Tunnel | None = None
+        self._closed = False
+
+    async def connect(self) -> socket.socket:
+        """One end of a socket pair whose other end leads to the pod; whoever takes it closes it.
+
+        Raises:
+            ProblemError: the pod is not there any more, or it cannot be reached.
+        """
+        return (await self._forward.connect(self)).socket
+
+    @contextlib.asynccontextmanager
+    async def listening(self, file_name: str) -> AsyncIterator[Path]:
+        """A Unix socket that leads to the pod, in a directory of its own that only this user may enter.
+
+        Args:
+            file_name: the socket's name.
+
+        Yields:
+            The directory; it goes with the context.
+        """
+        listener = Listener(self.accept)
+        directory = janitor.private_directory()
+        try:
+            await listener.open(UnixAddress(directory / file_name, directory))
+            yield directory
+        finally:
+            listener.close()
+            self.close()
+            janitor.remove_directory(directory)
+
+    def ended(self) -> Problem | None:
+        """Why the last connection that is over ended; None when nobody but the program ended it."""
+        last = self._last
+        if last is None or (last.clean and last.problem is None):
+            return None
+        return last.problem or Problem(Cause.UNREACHABLE, last.why[:1].upper() + last.why[1:])
+
+    def close(self) -> None:
+        """Ends its connections; none can be opened any more."""
+        self._closed = True
+        for tunnel in list(self.tunnels):
+            tunnel.close("the connection was given up")
 
     def accept(self) -> Tunnel:
         """A tunnel that waits for its near end; it is over when the pin is, also while it still connects."""
@@ -30,11 +84,13 @@ class Pin:
     async def find(self, deadline: float, avoid: set[str]) -> PodPort:
         """The pod, unless it is another one by now."""
         self._forward.check_open()
-        if self._forward.stands(self._at):  # also when it is to be avoided: there is no other
-            return self._at
+        if self._closed:
+            raise ProblemError(Problem(Cause.UNREACHABLE, "The connection was given up"))
+        if self._forward.stands(self.at):  # also when it is to be avoided: there is no other
+            return self.at
         raise ProblemError(
             Problem(
-                Cause.ABSENT, f"Pod {self._at.pod} is not the one any more that this connection belongs to", "",
+                Cause.ABSENT, f"Pod {self.at.pod} is not the one any more that this connection belongs to", "",
                 "Connect anew; that finds the pod that is there now.",
             )
         )  # fmt: skip
@@ -67,4 +123,5 @@ class Pin:
         """A tunnel is over."""
         if tunnel in self.tunnels:
             self.tunnels.remove(tunnel)
+            self._last = tunnel
         self._forward.closed(tunnel)

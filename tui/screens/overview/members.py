@@ -10,6 +10,7 @@ from typing import Final, Literal
 from tui.kube import quantity
 from tui.kube.times import age
 from tui.systems.model import Claim, Health, Member, Workload
+from tui.systems.observed import short_lag
 from tui.text import one_line
 from tui.widgets.columns import fit, width_of
 from tui.widgets.ink import Cell, Piece, plain
@@ -338,6 +339,8 @@ def _state(member: Member, *, spelled: bool, again: bool = True) -> tuple[Piece,
         pieces.append((one_line(member.role.name), ""))
         if member.role.writes:
             pieces.append((" ▲", "accent"))
+        elif member.lag:
+            pieces.append((f" {short_lag(member)}", "dim"))
     plain = _plain(member)
     if not plain or spelled:
         ready = f" {member.ready}" if member.health is Health.RUNNING else ""

@@ -56,6 +56,8 @@ class OverviewScreen(BaseScreen):
     """Every workload of the opened context. It holds what is shown and how, never what is true."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "app.sql", "SQL", id="app.sql"),
+        Binding("S", "app.operations", "Operations", show=False, id="app.operations"),
         Binding("f", "app.forward", "Forward", id="app.forward"),
         Binding("slash", "filter", "Filter", id="overview.filter"),
         Binding("z", "faults", "Faults only", id="overview.faults"),
@@ -281,6 +283,11 @@ class OverviewScreen(BaseScreen):
     @on(RowTable.Highlighted)
     def _highlighted(self) -> None:
         self._draw_preview()
+        self.refresh_bindings()
+
+    @on(GridView.Moved)
+    def _moved(self) -> None:
+        self.refresh_bindings()
 
     @on(RowTable.HeaderClicked)
     def _sort_by(self, message: RowTable.HeaderClicked) -> None:

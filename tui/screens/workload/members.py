@@ -13,6 +13,7 @@ from tui.kube.times import age, clock, parse
 from tui.screens.workload.panel import ListTab
 from tui.screens.workload.view import View, fact, heading, listed
 from tui.systems.model import Claim, Health, Member
+from tui.systems.observed import short_lag
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell, Piece
 from tui.widgets.lines import Line
@@ -31,7 +32,7 @@ In the sandbox, a line says what stands in for what the images name.
 enter goes to the facts of the member (esc comes back), y shows its pod as YAML, 4 says why it is not ready."""
     COLUMNS = (
         Column("member", "MEMBER", min_width=5, max_width=26),
-        Column("role", "ROLE", min_width=6, max_width=14, optional=True),
+        Column("role", "ROLE", min_width=6, max_width=22, optional=True),
         Column("phase", "STATUS", min_width=16, max_width=40, grow=1),
         Column("ready", "READY", min_width=5, align="right"),
         Column("restarts", "RESTARTS", min_width=15, max_width=24, priority=2, cut=True),
@@ -85,6 +86,8 @@ def _role(member: Member) -> Cell:
         return ""
     if member.role.writes:
         return ((f"{member.role.name} ▲", "accent"),)
+    if member.lag:
+        return ((member.role.name, ""), (f", {short_lag(member)}", "dim"))
     return ((member.role.name, ""),)
 
 
@@ -163,6 +166,8 @@ def member_facts(view: View, member: Member, compact: bool) -> list[Line]:
                 ),
             )
         )
+    if member.lag:
+        lines.append(fact("replication", ((member.lag, ""), ("  (asked the server)", "dim"))))
     if member.revision:
         lines.append(fact("revision", ((member.revision, ""), ("" if member.current else "  not the new one", "warn"))))
     if member.stands_in:

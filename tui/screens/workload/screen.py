@@ -58,6 +58,8 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
             Binding(str(index + 1), f"tab({index})", name, show=False, id=f"workload.{name.lower()}")
             for index, name in enumerate(TABS)
         ),
+        Binding("s", "app.sql", "SQL", id="app.sql"),
+        Binding("S", "app.operations", "Operations", show=False, id="app.operations"),
         Binding("f", "app.forward", "Forward", id="app.forward"),
         Binding("y", "yaml", "YAML", id="workload.show-yaml"),
         Binding("left_square_bracket", "neighbour(-1)", "Previous", show=False, id="workload.previous"),

@@ -1,0 +1,118 @@
+"""The editor at 10,000 lines: seconds of processor time from a key to its frame, and the list of completions.
+
+    python tests/bench/sql_editor.py [--lines 10000] [--tables 10000] [--keys 300]
+
+Figures only; nothing is asserted. Processor time of the thread, so that a busy machine shows less; on an idle one it
+is what a person waits. The app is the console's: keys in order, only changed cells written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from textual import events
+from textual.drivers.headless_driver import HeadlessDriver
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tui"))
+from sql_editor_app import EditorApp, Still
+
+LINE = "SELECT u.id, count(*) AS n, 'text' FROM users u WHERE u.x >= 12 AND y IN (1, 2, 3);"
+KEYS: dict[str, str | None] = {
+    "a": "a", "space": " ", "left_parenthesis": "(", "apostrophe": "'", "enter": "\r", "backspace": None,
+    "left": None, "down": None, "pagedown": None, "ctrl+z": None, "alt+c": None,
+}  # fmt: skip
+
+
+class Sink(HeadlessDriver):
+    """A terminal that counts."""
+
+    written = 0
+
+    @property
+    def is_headless(self) -> bool:
+        return False
+
+    def write(self, data: str) -> None:
+        Sink.written += len(data.encode())
+
+
+def show(name: str, runs: list[float], written: list[int]) -> None:
+    runs.sort()
+    written.sort()
+    at = [runs[len(runs) // 2], runs[min(len(runs) - 1, int(len(runs) * 0.99))], runs[-1]]
+    figures = "   ".join(f"{what} {one * 1e3:6.1f} ms" for what, one in zip(("p50", "p99", "max"), at, strict=True))
+    print(
+        f"{name:28} {figures}   {written[len(written) // 2]:5} bytes   of {len(runs)}", file=sys.__stdout__, flush=True
+    )
+
+
+async def press(app: EditorApp, key: str, character: str | None) -> tuple[float, int]:
+    began, written = time.thread_time(), Sink.written
+    await app.on_event(events.Key(key, character))
+    app.screen._on_timer_update()
+    return time.thread_time() - began, Sink.written - written
+
+
+async def main(lines: int, tables: int, keys: int) -> None:
+    app = EditorApp(source=Still(tables), driver_class=Sink)
+    async with app.run_test(size=(140, 40), headless=False) as pilot:
+        await pilot.pause(0.2)
+        began = time.thread_time()
+        app.editor.put("\n".join([LINE] * lines))
+        print(f"paste of {lines} lines            {(time.thread_time() - began) * 1e3:8.1f} ms", file=sys.__stdout__)
+        while not app.editor.sql.tokens.settled:
+            await asyncio.sleep(0.05)
+        # As the app does it once the cluster is listed: a full collection takes 60 ms, and belongs to no key.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(2_000, 5, 1_000)
+        app.editor.go_to_line(lines // 2)
+        await pilot.pause(1.0)
+        every, bytes_of = list[float](), list[int]()
+        found: dict[str, tuple[list[float], list[int]]] = {key: ([], []) for key in KEYS}
+        for number in range(keys):
+            key = random.choice(list(KEYS))
+            took, wrote = await press(app, key, KEYS[key])
+            found[key][0].append(took)
+            found[key][1].append(wrote)
+            every.append(took)
+            bytes_of.append(wrote)
+            await asyncio.sleep(0.3 if number % 20 == 19 else 0.005)
+        for key, runs in found.items():
+            if runs[0]:
+                show(key, *runs)
+        show(f"any key, {lines} lines", every, bytes_of)
+        await press(app, "ctrl+n", None)
+        await pilot.pause(0.3)
+        runs, written = list[float](), list[int]()
+        for number in range(keys // 8):
+            for letter in f"select * from tab{number % 9} ":
+                key = {" ": "space", "*": "asterisk"}.get(letter, letter)
+                took, wrote = await press(app, key, letter)
+                if app.workbench.completions.is_open:
+                    runs.append(took)
+                    written.append(wrote)
+                await asyncio.sleep(0)
+            await press(app, "enter", "\r")
+        show(f"key with list, {tables} tables", runs, written)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    for name, value in (("--lines", 10_000), ("--tables", 10_000), ("--keys", 300)):
+        parser.add_argument(name, type=int, default=value)
+    random.seed(7)
+    with tempfile.TemporaryDirectory() as folder:
+        for variable in ("STATE", "CONFIG"):
+            os.environ[f"XDG_{variable}_HOME"] = folder
+        os.environ["TEXTUAL_ANIMATIONS"] = "none"
+        os.environ["COLORTERM"] = "truecolor"
+        asyncio.run(main(**vars(parser.parse_args())))

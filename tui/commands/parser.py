@@ -1,0 +1,45 @@
+"""The parser of the command line: what it says of words that it does not know."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+from tui.commands import exits
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses wrong words with the nearest right one."""
+
+    def error(self, message: str) -> NoReturn:
+        """Prints what is wrong and what was probably meant, and leaves with the code for wrong usage."""
+        hint = self._hint(message)
+        self.exit(exits.USAGE, f"{self.prog}: {message}{hint}\nTry `{self.prog} --help`.\n")
+
+    def refuse_unknown(self, words: Sequence[str]) -> None:
+        """Refuses an option that no command has, before its value is mistaken for a command."""
+        known = self._options()
+        for word in words:
+            if word == "--":
+                return
+            if word.startswith("--") and word.partition("=")[0] not in known:
+                self.error(f"unrecognized arguments: {word}")
+
+    def _options(self) -> set[str]:
+        return {option for parser in self._family() for action in parser._actions for option in action.option_strings}
+
+    def _family(self) -> list[argparse.ArgumentParser]:
+        """This parser and those of its commands."""
+        below = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        return [self, *(parser for choices in below for parser in choices.values())]
+
+    def _hint(self, message: str) -> str:
+        if not (found := re.search(r"(unrecognized arguments|invalid choice): '?([^\s']+)", message)):
+            return ""
+        choices = {str(word) for action in self._actions for word in action.choices or ()}
+        from tui.settings_readers import nearest  # noqa: PLC0415 - for the unlucky only
+
+        near = nearest(found[2].partition("=")[0], self._options() if found[1].startswith("un") else choices)
+        return f"\nDid you mean {near}?" if near else ""

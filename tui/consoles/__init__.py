@@ -1,0 +1,1 @@
+"""Consoles: the screens that talk to a workload's own service."""

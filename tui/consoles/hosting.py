@@ -1,0 +1,106 @@
+"""The app's part in consoles: one key opens the one that fits a workload, and none ends without a word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui.screens.base import BaseScreen
+from tui.screens.forwards.hosting import ForwardingApp
+
+if TYPE_CHECKING:
+    from tui.screens.chooser import Choice
+    from tui.services.sql.model import Login
+    from tui.systems.model import Workload
+
+
+class ConsolesApp(ForwardingApp):
+    """An app whose screens open consoles."""
+
+    def _console_for(self, key: str) -> Workload | None:
+        """The workload, if there is a console for it."""
+        live, workload = self._me.live, self._me.workloads.get(key)
+        if live is None or workload is None or live.forwards is None or not workload.members:
+            return None
+        system = live.catalogue.systems.get(workload.system)
+        return workload if system is not None and system.sql is not None else None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The key for a console is there where it leads somewhere."""
+        if action in ("sql", "operations"):
+            screen = self.screen
+            return isinstance(screen, BaseScreen) and self._console_for(screen.reachable()[0]) is not None
+        return super().check_action(action, parameters)
+
+    def action_sql(self) -> None:
+        """The SQL console of the workload under the cursor; on a member that takes no writes, of that member."""
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            self.open_sql(*screen.reachable())
+
+    def open_sql(self, key: str, pod: str = "") -> None:
+        """Opens the SQL console of a workload.
+
+        Args:
+            key: the workload's.
+            pod: the member under the cursor; the primary unless it is known to take no writes.
+        """
+        from tui.consoles.sql.access import LiveAccess, Way  # noqa: PLC0415  (not needed to start)
+        from tui.consoles.sql.guard import Guard  # noqa: PLC0415
+        from tui.consoles.sql.screen import SqlConsole  # noqa: PLC0415
+        from tui.services.sql.language.facts import Hold  # noqa: PLC0415
+
+        workload, live = self._console_for(key), self._me.live
+        if workload is None or live is None:
+            return
+        role = next((member.role for member in workload.members if member.pod == pod), None)
+        way = Way(member=pod) if role is not None and role.writes is False else Way()
+        access, settings = LiveAccess(live, key), self._me.settings
+        locked = settings.read_only
+        guard = Guard(Hold(settings.sql.confirm), settings.protects(access.context) and not locked, locked)
+        self.push_screen(SqlConsole(access, workload.name, guard, kept_as=f"{access.context}/{key}", way=way))
+
+    def action_operations(self) -> None:
+        """What an operator asks of the database under the cursor."""
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            self.open_operations(screen.reachable()[0])
+
+    def open_operations(self, key: str, login: Login | None = None) -> None:
+        """Opens the panel of topology, sessions, locks, sizes and health.
+
+        Args:
+            key: the workload's.
+            login: one that somebody typed, in place of what the packaging keeps.
+        """
+        from tui.consoles.sql.operations import SqlOperations  # noqa: PLC0415  (not needed to start)
+
+        live = self._me.live
+        if live is not None and self._console_for(key) is not None:
+            self.push_screen(SqlOperations(live, key, login))
+
+    def console_choices(self) -> list[Choice]:
+        """What the palette offers."""
+        from tui.screens.chooser import Choice  # noqa: PLC0415  (not needed to start)
+
+        return [
+            Choice(f"{what} {key}", f"{name} of {workload.name}", f"{workload.title}  {workload.namespace}")
+            for key, workload in self._me.workloads.items()
+            if self._console_for(key) is not None
+            for what, name in (("sql", "SQL console"), ("operations", "Operations"))
+        ]
+
+    async def action_quit(self) -> None:
+        """Ends the program; what a console would lose by it is asked first, and `q` again is an answer."""
+        from tui.screens.forwards.question import QuitQuestion  # noqa: PLC0415  (not needed to start)
+
+        lost = [lost for screen in self.screen_stack if (lost := str(getattr(screen, "unfinished", "")))]
+        if not lost or isinstance(self.screen, QuitQuestion):
+            await super().action_quit()
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self.exit()
+
+        told = [f"SQL console: {each}." for each in lost]
+        self.push_screen(QuitQuestion("Quit?", told, yes="quit", key="q"), answered)

@@ -1,0 +1,1 @@
+"""The editor of the SQL console: buffers, their texts, completion, history, snippets."""

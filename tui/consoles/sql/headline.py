@@ -1,0 +1,220 @@
+"""The first line of a console, where one is, and the line above the keys, what goes on. Pieces only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.consoles.sql.connecting import Connection, Phase
+from tui.consoles.sql.desk import Desk
+from tui.consoles.sql.resultset import State, seconds
+from tui.consoles.sql.running import Outcome
+from tui.kube.times import clock
+from tui.services.sql.history import Status
+from tui.services.sql.model import Lost, ServerError, Transaction
+from tui.systems.model import Workload
+from tui.text import one_line
+from tui.widgets.columns import fit, width_of
+from tui.widgets.ink import Piece
+
+_SIGNS = {
+    Phase.LOOKING: ("◌", "starting"), Phase.ASKING: ("?", "warn"), Phase.CONNECTING: ("◌", "starting"),
+    Phase.OPEN: ("●", "ready"), Phase.LOST: ("◍", "warn"), Phase.FAILED: ("✗", "failing"), Phase.CLOSED: ("○", "dim"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Something that the first line says, longer or shorter; what has a higher rank gives way first."""
+
+    long: tuple[Piece, ...]
+    short: tuple[Piece, ...]
+    rank: int = 0
+
+
+def headline(desk: Desk, workload: Workload | None, name: str, width: int) -> list[Piece]:
+    """Workload, version, member, role, TLS, database, transaction, read-only; at the right since when it stands.
+
+    Args:
+        desk: what it is about.
+        workload: as it is now; None when it is gone.
+        name: the workload's.
+        width: cells.
+    """
+    connection, facts = desk.connection, desk.connection.facts
+    sign, ink = _SIGNS[connection.phase]
+    since = clock(connection.since)
+    long_state = "connected since " if connection.phase is Phase.OPEN else f"{connection.phase} since "
+    right_long: list[Piece] = [(f"{sign} ", ink), (f"{long_state}{since} ", "" if ink == "ready" else ink)]
+    right_short: list[Piece] = [(f"{sign} ", ink), (f"{since} ", "" if ink == "ready" else ink)]
+    if connection.phase is not Phase.OPEN:
+        right_short = [(f"{sign} ", ink), (f"{connection.phase} ", ink)]
+    title: list[Piece] = [(f" {one_line(name)}", "title")]
+    parts: list[_Part] = []
+    if facts is not None:
+        version = f" · {facts.engine} {one_line(facts.version)}"
+        parts.append(_Part(((version, ""),), ((f" {one_line(facts.version)}", ""),), 3))
+        parts += _place(facts.member, facts.replica, name, workload)
+        plain = facts.tls == "off"
+        tls = f"   {facts.tls}" if facts.tls.startswith("TLS") else f"   TLS {facts.tls}"
+        short = "  no TLS" if plain else ("  TLS" if "not" not in facts.tls else "  TLS unverified")
+        parts.append(_Part(((tls, "warn" if plain or "not" in facts.tls else ""),), ((short, "dim"),), 4))
+        who = f"{facts.database or 'no database'} as {facts.user}"
+        parts.append(_Part(((f"   {one_line(who)}", ""),), ((f"  {one_line(facts.database)}".rstrip(), ""),), 5))
+    else:
+        title.append((f" · {workload.title}" if workload is not None else "", ""))
+        parts.append(_Part(((f"   {connection.way.text}", ""),), ((f"  {connection.way.text}", ""),), 2))
+    parts.append(_transaction(desk))
+    if why := read_only(connection):
+        parts.append(_Part(((f"   read-only: {why}", "warn"),), (("  read-only", "warn"),), 0))
+    if desk.guard.protected:
+        parts.append(_Part((("   protected context", "warn"),), (("  protected", "warn"),), 1))
+    return _laid(title, parts, right_long, right_short, width)
+
+
+def _place(member: str, replica: bool | None, name: str, workload: Workload | None) -> list[_Part]:
+    role, ink = {True: ("replica", ""), False: ("primary ▲", ""), None: ("", "")}[replica]
+    known = next((each for each in workload.members if each.pod == member), None) if workload is not None else None
+    if replica is None and known is not None and known.role is not None:
+        role = known.role.name
+    lag = f", {known.note}" if known is not None and "behind" in known.note else ""
+    short = member.removeprefix(f"{name}-") if not member.removeprefix(f"{name}-").isdigit() else member
+    return [
+        _Part((("   on ", "dim"), (one_line(member), "strong"), (f" {role}{lag}".rstrip(), ink)),
+              (("  ", ""), (one_line(short), "strong"), (f" {role.removesuffix(' ▲')}", ink)), 0)
+    ]  # fmt: skip
+
+
+def _transaction(desk: Desk) -> _Part:
+    manual = " (begun by itself)" if desk.manual else ""
+    match desk.connection.transaction:
+        case Transaction.OPEN:
+            return _Part(((f"   ▶ transaction open{manual}", "accent"),), (("  ▶ transaction", "accent"),), 0)
+        case Transaction.FAILED:
+            return _Part((("   ✗ transaction failed: roll back", "failing"),), (("  ✗ transaction", "failing"),), 0)
+        case Transaction.LOST:
+            return _Part((("   ✗ transaction lost", "failing"),), (("  ✗ transaction lost", "failing"),), 0)
+    word = "manual commit" if desk.manual else "autocommit"
+    return _Part(((f"   {word}", ""),), ((f"  {word.removesuffix(' commit')}", ""),), 2)
+
+
+def read_only(connection: Connection) -> str:
+    """Why the session takes no writes; empty when it does."""
+    facts = connection.facts
+    if facts is not None and facts.read_only:
+        return one_line(facts.read_only)
+    return "asked for" if connection.options.read_only else ""
+
+
+def _laid(
+    title: list[Piece], parts: list[_Part], right_long: list[Piece], right_short: list[Piece], width: int
+) -> list[Piece]:
+    """As much as there is room for: all long, all short, then without what matters least."""
+    shortened: set[int] = set()
+    left_out: set[int] = set()
+    order = sorted(range(len(parts)), key=lambda at: -parts[at].rank)
+    right = right_long
+    steps = [("right", 0), *(("short", at) for at in order), *(("out", at) for at in order)]
+    while True:
+        line = [*title]
+        for at, part in enumerate(parts):
+            if at not in left_out:
+                line += part.short if at in shortened else part.long
+        if _width(line) + _width(right) + 2 <= width or not steps:
+            break
+        what, at = steps.pop(0)
+        if what == "right":
+            right = right_short
+        elif what == "short":
+            shortened.add(at)
+        else:
+            left_out.add(at)
+    return fit((*fit(tuple(line), max(0, width - _width(right))), *right), width)
+
+
+def _width(pieces: list[Piece]) -> int:
+    return sum(width_of(text) for text, _ in pieces)
+
+
+def activity(desk: Desk, now: float, width: int) -> list[Piece]:
+    """What runs and for how long, or what came of the last run; and the key for what can be done about it.
+
+    Args:
+        desk: what it is about.
+        now: seconds of the desk's clock.
+        width: cells.
+    """
+    left, keys = _running(desk, now) if desk.running is not None else _rested(desk)
+    # What went wrong is worth more than keys that help tells as well.
+    if keys is _KEYS and _width(left) + _width(keys) + 4 > width:
+        keys = []
+    room = max(0, width - _width(keys) - 2)
+    return fit(((" ", ""), *fit(tuple(left), room), *keys, (" ", "")), width)
+
+
+def _running(desk: Desk, now: float) -> tuple[list[Piece], list[Piece]]:
+    running = desk.running
+    assert running is not None  # noqa: S101  (asked before)
+    count = f"statement {running.number:,}: " if running.number > 1 or not running.last else ""
+    elapsed = f"{max(0.0, now - running.began):.0f} s"
+    current = desk.results.current
+    rows = f" · {current.read:,} row{'' if current.read == 1 else 's'}" if current is not None else ""
+    cancel: list[Piece] = [("ctrl+c", "key"), (" cancel", "dim")]
+    if running.asking:
+        return [("? ", "warn"), (f"{count}waits for your yes", "warn")], []
+    if running.cancelling is not None:
+        waited = f"{max(0.0, now - running.cancelling):.0f} s"
+        again: list[Piece] = [("ctrl+c", "key"), (" again gives the connection up", "dim")]
+        return [("◍ ", "warn"), (f"{count}cancelling on the server for {waited}", "")], again
+    if desk.paused and current is not None:
+        memory = current.state is State.FULL
+        why = "memory for rows is spent" if memory else "paused: the cursor is held open"
+        more: list[Piece] = [("end", "key"), (" reads on  ", "dim"), *cancel]
+        return [("‖ ", "warn" if memory else "accent"), (f"{current.read:,} rows of more · {why}", "")], more
+    if desk.connection.phase is Phase.CONNECTING:
+        return [("◌ ", "starting"), (f"opening a new session with {desk.connection.way.text}: {elapsed}", "")], cancel
+    return [("◐ ", "running"), (f"{count}running {elapsed}{rows}", "")], cancel
+
+
+#: What the keys' own line has no room for beside those of the editor.
+_KEYS: list[Piece] = [
+    ("f2", "key"), (" member  ", "dim"), ("f8", "key"), (" catalogue  ", "dim"), ("f9", "key"),
+    (" transaction  ", "dim"), ("f12", "key"), (" pane", "dim"),
+]  # fmt: skip
+
+
+def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
+    connection = desk.connection
+    if connection.phase is Phase.LOST and connection.problem is not None:
+        problem = connection.problem
+        why = f" ({one_line(problem.evidence)})" if problem.evidence else ""
+        return [("◍ ", "warn"), (f"{one_line(problem.what)}{why}", "warn")], [
+            ("  f5", "key"), (" opens a new one", "dim"),
+        ]  # fmt: skip
+    outcome = desk.outcome
+    if outcome is None:
+        source = one_line(connection.source)
+        said = [("login: ", "dim"), (source, "dim")] if source and connection.phase is Phase.OPEN else []
+        return said, _KEYS
+    return _outcome(outcome), _KEYS
+
+
+def _outcome(outcome: Outcome) -> list[Piece]:
+    said: list[Piece] = [(f" · {one_line(outcome.said)}", "warn")] if outcome.said else []
+    took = f" · {seconds(outcome.seconds)}"
+    if isinstance(outcome.error, ServerError) and outcome.status is not Status.CANCELLED:
+        code = f" ({one_line(outcome.error.code)})" if outcome.error.code else ""
+        return [("✗ ", "failing"), (f"{one_line(outcome.error.message)}{code}", "failing"), *said]
+    if isinstance(outcome.error, Lost):
+        unsure = " · whether it was carried out is not known; it is not sent again" if outcome.error.unsure else ""
+        return [("✗ ", "failing"), (f"{one_line(str(outcome.error.problem.what))}{unsure}", "failing"), *said]
+    if outcome.status is Status.CANCELLED:
+        return [("■ ", "stopped"), (f"cancelled{took}", ""), *said]
+    if outcome.status is Status.DECLINED:
+        return [("■ ", "stopped"), ("not sent", "strong"), *said]
+    if outcome.status is not Status.OK:
+        return [("✗ ", "failing"), ("it did not work", "failing"), *said]
+    many = f"{outcome.done:,} statements · last: " if outcome.done > 1 else ""
+    tag, count = one_line(outcome.tag), ""
+    if outcome.count is not None and str(outcome.count) not in tag.split():  # most tags have it in them
+        count = f" · {outcome.count:,} row{'' if outcome.count == 1 else 's'}"
+    return [("✓ ", "ready"), (f"{many}{tag or 'done'}{count}{took}", ""), *said]

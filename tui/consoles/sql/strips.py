@@ -1,0 +1,95 @@
+"""The console's own lines: the head, what goes on, and words in the place of results while there is no session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.consoles.sql.connecting import Connection, Phase
+from tui.widgets.ink import Piece, inks
+from tui.widgets.notice import Text
+from tui.widgets.strips import strip_of
+
+
+class OneLine(Widget):
+    """A line that is made anew when it is looked at, and repainted only when it came out different."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS: ClassVar[str] = """
+    OneLine { height: 1; background: $panel; }
+    OneLine#activity { background: $surface; }
+    """
+
+    def __init__(self, make: Callable[[int], list[Piece]], *, id: str) -> None:
+        """Shows nothing yet.
+
+        Args:
+            make: the pieces for a width in cells.
+            id: of the widget.
+        """
+        super().__init__(id=id)
+        self.auto_links = False
+        self._make = make
+        self._pieces: list[Piece] = []
+
+    @property
+    def text(self) -> str:
+        """What it says."""
+        return "".join(text for text, _ in self._pieces)
+
+    def look(self) -> None:
+        """Repaints it if it would say something else."""
+        pieces = self._make(self.size.width) if self.size.width else []
+        if pieces != self._pieces:
+            self._pieces = pieces
+            self.refresh()
+
+    def on_resize(self) -> None:
+        """More or less fits."""
+        self._pieces = []
+        self.look()
+
+    def render_line(self, y: int) -> Strip:
+        """The line."""
+        ground = Style(bgcolor=self.background_colors[1].rich_color)
+        return strip_of(self._pieces, inks(self.app), ground, self.size.width)
+
+
+def words(connection: Connection) -> Text:
+    """What is said in the place of results while nothing was run: what is waited for, or why there is no session."""
+    problem, way = connection.problem, connection.way.text
+    match connection.phase:
+        case Phase.LOOKING:
+            told = "Reading what the pod's own definition says of its credentials, then the Secrets that it names."
+            return Text("◌", "starting", "Looking for the credentials…", ((told, "dim"),), (("esc", "give up"),))
+        case Phase.CONNECTING:
+            source = f"Login: {connection.source}." if connection.source else ""
+            patience = f"It is given up after {connection.options.connect_timeout:g} s without an answer."
+            return Text(
+                "◌", "starting", f"Connecting to {way}…", ((source, ""), (patience, "dim")), (("esc", "give up"),)
+            )
+        case Phase.OPEN:
+            return _ready(connection)
+        case Phase.ASKING:
+            what = problem.what if problem is not None else ""
+            return Text("?", "warn", "Waiting for a login", ((what, ""),))
+        case Phase.FAILED | Phase.LOST if problem is not None:
+            keys = (("f2", "try again, another member or login"), ("esc", "back"))
+            sign, ink = ("✗", "failing") if connection.phase is Phase.FAILED else ("◍", "warn")
+            return Text(sign, ink, problem.what, ((problem.evidence, "dim"), ("", ""), (problem.remedy, "")), keys)
+    return Text("○", "dim", "No session")
+
+
+def _ready(connection: Connection) -> Text:
+    facts = connection.facts
+    if facts is None:
+        return Text("●", "ready", "Connected")
+    about = f"{facts.engine} {facts.version} on {facts.member}, session {facts.session}, as {facts.user}"
+    paragraphs = ((about, ""), (f"Login: {connection.source}" if connection.source else "", "dim"))
+    keys = (("f5", "run the statement at the cursor"), ("f2", "member"), ("f8", "catalogue"), ("f9", "transaction"),
+            ("f1", "help"))  # fmt: skip
+    return Text("●", "ready", "Ready for statements", paragraphs, keys)

@@ -1,0 +1,1 @@
+"""What a server holds: databases, relations, columns … read lazily, one statement at a time."""

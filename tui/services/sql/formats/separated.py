@@ -1,0 +1,99 @@
+"""CSV as RFC 4180 has it, and tab-separated values as `COPY` and `mysql --batch` write them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+
+from tui.services.sql.formats.base import texts
+from tui.services.sql.model import Column, Row
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+class CsvWriter:
+    r"""Comma-separated values, lines ended by CRLF. NULL is nothing, an empty text `""`, binary `\x00ff`.
+
+    Names stand as the server gave them, empty and duplicate ones too; numbers keep all their digits.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = StringIO(newline="")
+        self._plain = csv.writer(self._buffer)
+
+    def start(self, columns: Sequence[Column]) -> bytes:
+        """The line of names."""
+        return self._lines([tuple(column.name for column in columns)])
+
+    def rows(self, rows: Sequence[Row]) -> bytes:
+        """The next lines."""
+        if not rows:
+            return b""
+        columns = [texts(column) for column in zip(*rows, strict=True)]
+        if not columns:
+            return b"\r\n" * len(rows)
+        # The csv module writes nothing for both, NULL and an empty text.
+        if any("" in column for column in columns) or len(columns) == 1:
+            return "".join(f"{','.join(map(_quoted, row))}\r\n" for row in zip(*columns, strict=True)).encode(
+                "utf-8", "replace"
+            )
+        return self._lines(zip(*columns, strict=True) if columns is not rows else rows)
+
+    def finish(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def _lines(self, rows: object) -> bytes:
+        self._plain.writerows(rows)  # type: ignore[arg-type]
+        text = self._buffer.getvalue()
+        self._buffer.seek(0)
+        self._buffer.truncate()
+        return text.encode("utf-8", "replace")
+
+
+def _quoted(cell: str | None) -> str:
+    if cell is None:
+        return ""
+    if not cell or any(char in cell for char in ',"\r\n'):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
+
+
+class TsvWriter:
+    r"""Tab-separated values, one row on a line whatever it holds: tab, line ends and `\` are escaped; NULL is `\N`."""
+
+    def start(self, columns: Sequence[Column]) -> bytes:
+        """The line of names."""
+        return self._lines([[_escaped(column.name)] for column in columns])
+
+    def rows(self, rows: Sequence[Row]) -> bytes:
+        """The next lines."""
+        if not rows:
+            return b""
+        if not rows[0]:
+            return b"\n" * len(rows)
+        columns: list[list[str]] = []
+        for cells in zip(*rows, strict=True):
+            column = texts(cells)
+            together = "".join(filter(None, column))
+            if any(char in together for char in "\\\t\n\r"):  # binary has a backslash, which COPY doubles, too
+                columns.append(["\\N" if cell is None else _escaped(cell) for cell in column])
+            elif None in column:
+                columns.append(["\\N" if cell is None else cell for cell in column])
+            else:
+                columns.append(column)  # type: ignore[arg-type]
+        return self._lines(columns)
+
+    def finish(self) -> bytes:
+        """Nothing."""
+        return b""
+
+    def _lines(self, columns: Sequence[Sequence[str]]) -> bytes:
+        if not columns:
+            return b"\n"
+        return ("\n".join(map("\t".join, zip(*columns, strict=True))) + "\n").encode("utf-8", "replace")
+
+
+def _escaped(cell: str) -> str:
+    return cell.translate(_ESCAPES)

@@ -1,0 +1,59 @@
+"""All questions to one server, over one session."""
+
+from __future__ import annotations
+
+import time
+
+from tui.services.sql.model import Engine, Session
+from tui.services.sql.operations import (
+    cockroach,
+    mysql,
+    mysql_health,
+    mysql_replication,
+    postgres,
+    postgres_health,
+)
+from tui.services.sql.operations.metrics import Metrics
+from tui.services.sql.operations.model import Lock, Report, Size, Standing, Unknown
+
+
+async def look(
+    session: Session, *, sizes: tuple[Size, ...] | Unknown | None = None, metrics: Metrics | Unknown | None = None
+) -> Report:
+    """Asks it all.
+
+    Args:
+        session: a read-only one with a statement time-out.
+        sizes: those of a look before, in place of measuring again; None to measure.
+        metrics: a CockroachDB node's own.
+
+    Raises:
+        Lost: the connection went.
+    """
+    began = time.monotonic()
+    facts = session.facts
+    engine = facts.engine
+    here = metrics if metrics is not None else Unknown("nobody asked for its metrics")
+    standing: Standing
+    locks: tuple[Lock, ...] | Unknown
+    if engine is Engine.COCKROACHDB:
+        standing = cockroach.standing(here)
+        activities, locks = await cockroach.sessions(session), cockroach.locks()
+        measured = cockroach.sizes(here)
+        checks = await cockroach.checks(session, here, activities)
+    elif engine in (Engine.POSTGRESQL, Engine.YUGABYTEDB):
+        standing = await postgres.standing(session)
+        activities, locks = await postgres.sessions(session), await postgres.locks(session, facts.number)
+        measured = sizes if sizes is not None else await postgres.sizes(session)
+        checks = await postgres_health.checks(session, facts.number, standing)
+    else:
+        variables = await mysql_replication.variables(session)
+        standing = await mysql_replication.standing(session, variables)
+        locks = await mysql.locks(session)
+        activities = await mysql.sessions(session, locks)
+        measured = sizes if sizes is not None else await mysql.sizes(session)
+        checks = await mysql_health.checks(session, variables, standing)
+    return Report(
+        facts.member, engine, facts.version, str(facts.session), facts.tls, standing, activities, locks, measured,
+        checks, time.time(), time.monotonic() - began,
+    )  # fmt: skip

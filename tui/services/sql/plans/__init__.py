@@ -1,0 +1,1 @@
+"""Readers of the plans that servers explain, one module for each form."""

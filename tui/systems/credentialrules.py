@@ -1,0 +1,184 @@
+"""What `system.yaml` says of credentials: where a packaging keeps them, and how its certificates can be verified.
+
+The rules are the same for every console (SQL now; buckets and queues have fields of their own); only the fields that a
+login is made of differ.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tui.services.sql.model import TlsMode
+from tui.systems.block import Block, nearest
+
+#: The fields of a login by console; those of `_NEEDED` must be told by each rule.
+FIELDS: Mapping[str, tuple[str, ...]] = {"sql": ("user", "password", "database")}
+_NEEDED: Mapping[str, tuple[str, ...]] = {"sql": ("user", "password")}
+
+_PEM = ("authority", "certificate", "private_key")
+_TLS = ("when", "mode", "secret", "configmap", *_PEM, "name")
+#: The places in names of objects and of keys; `spec.…` and `label …` are followed by what is meant.
+_PLACES = ("name", "set", "user", "namespace")
+_PLACE = re.compile(r"{([^{}]*)}|[{}]")
+
+
+class From(StrEnum):
+    """Where a field's value comes from."""
+
+    KEY = "key"  # a key of the rule's Secret
+    VARIABLE = "variable"  # a variable of the pod's containers, wherever that takes it from, or its _FILE
+    VALUE = "value"  # always this
+    NONE = "none"  # always empty
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One way to a field's value: `key mysql-root-password`, `variable MYSQL_USER`, `value root`, `none`."""
+
+    source: From
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must be seen in the pod for a rule to hold.
+
+    Attributes:
+        variable: a variable that its containers have; empty for none.
+        value: the value that it must have; empty for any that is not empty, `no` or `false`.
+        argument: a text that its containers' commands must hold; empty for none.
+    """
+
+    variable: str = ""
+    value: str = ""
+    argument: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRule:
+    """One way to use TLS. It holds when all that it names can be read.
+
+    Attributes:
+        secrets: names to try in turn.
+        configmaps: the same, in ConfigMaps.
+        keys: by what they hold (`authority`, `certificate`, `private_key`).
+        name: the name to verify; with places.
+    """
+
+    mode: TlsMode
+    when: Condition | None = None
+    secrets: tuple[str, ...] = ()
+    configmaps: tuple[str, ...] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRule:
+    """One login that a packaging provides.
+
+    Attributes:
+        secrets: names of Secrets to try in turn, with places in braces.
+        fields: the ways to each field, the first that leads to a value wins.
+        when: what must be seen in the pod.
+        tls: ways to use TLS, the first that can be used wins; none at all is `prefer`.
+    """
+
+    secrets: tuple[str, ...] = ()
+    fields: Mapping[str, tuple[Word, ...]] = field(default_factory=dict)
+    when: Condition | None = None
+    tls: tuple[TlsRule, ...] = ()
+
+    @property
+    def assumed(self) -> bool:
+        """Whether nothing in the cluster proves it: it is what the packaging does where nobody says otherwise."""
+        words = [word.source for words in self.fields.values() for word in words]
+        certain = any(way.keys for way in self.tls)
+        return self.when is None and not certain and not ({From.KEY, From.VARIABLE} & set(words))
+
+
+def read_credentials(block: Block) -> dict[str, tuple[CredentialRule, ...]]:
+    """The `credentials` of a packaging, by console.
+
+    Raises:
+        ProblemError: CONFIG, naming the file, the key and the nearest valid one.
+    """
+    found: dict[str, tuple[CredentialRule, ...]] = {}
+    for console in block.data:
+        if console not in FIELDS:
+            block.fail(console, f"is not a console{nearest(console, tuple(FIELDS))}; there are {', '.join(FIELDS)}")
+        keys = ("when", "secret", "tls", *FIELDS[console])
+        rules = block.blocks(console, keys, _NEEDED[console])
+        found[console] = tuple(_rule(rule, FIELDS[console]) for rule in rules)
+    return found
+
+
+def _rule(block: Block, fields: Sequence[str]) -> CredentialRule:
+    secrets = _names(block, "secret")
+    words = {name: tuple(_word(block, name, text) for text in block.texts(name)) for name in fields if block.has(name)}
+    if not secrets and any(word.source is From.KEY for given in words.values() for word in given):
+        block.fail("secret", "is missing: whose key is meant?")
+    tls = tuple(_tls(item) for item in block.blocks("tls", _TLS, ("mode",)))
+    return CredentialRule(secrets, words, _when(block), tls)
+
+
+def _word(block: Block, key: str, text: str) -> Word:
+    kind, _, rest = text.partition(" ")
+    if kind not in set(From):
+        block.fail(key, f"{text!r} is not one of key KEY, variable NAME, value TEXT, none{nearest(kind, list(From))}")
+    if (kind == From.NONE) is bool(rest.strip()):
+        block.fail(key, f"{text!r}: none stands alone, {From.KEY}, {From.VARIABLE} and {From.VALUE} with what is meant")
+    _check(block, key, rest)
+    return Word(From(kind), rest)
+
+
+def _tls(block: Block) -> TlsRule:
+    mode = TlsMode(block.choice("mode", list(TlsMode)))
+    keys: dict[str, str] = {}
+    for name in _PEM:
+        if block.has(name):
+            word = _word(block, name, block.text(name))
+            if word.source is not From.KEY:
+                block.fail(name, "is a key of the Secret or ConfigMap: key KEY")
+            keys[name] = word.text
+    secrets, configmaps = _names(block, "secret"), _names(block, "configmap")
+    if keys and not secrets and not configmaps:
+        block.fail("secret", "is missing: whose key is meant?")
+    if ("certificate" in keys) is not ("private_key" in keys):
+        block.fail("private_key", "and certificate belong together")
+    if mode in (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL) and "authority" not in keys:
+        block.fail("authority", f"is missing: {mode} needs one")
+    name = block.text("name")
+    _check(block, "name", name)
+    return TlsRule(mode, _when(block), secrets, configmaps, keys, name)
+
+
+def _names(block: Block, key: str) -> tuple[str, ...]:
+    names = block.texts(key)
+    for name in names:
+        _check(block, key, name)
+    return names
+
+
+def _when(block: Block) -> Condition | None:
+    if not block.has("when"):
+        return None
+    kind, _, rest = block.text("when").partition(" ")
+    if not rest or kind not in ("variable", "argument"):
+        near = nearest(kind, ("variable", "argument"))
+        block.fail("when", f"is variable NAME, variable NAME=VALUE or argument TEXT, not {block.text('when')!r}{near}")
+    if kind == "argument":
+        return Condition(argument=rest)
+    name, _, value = rest.partition("=")
+    return Condition(variable=name, value=value)
+
+
+def _check(block: Block, key: str, text: str) -> None:
+    for found in _PLACE.finditer(text):
+        place = found[1] or ""
+        if place not in _PLACES and not re.fullmatch(r"(spec(\.\w+)+|label \S+)", place):
+            valid = ", ".join(f"{{{one}}}" for one in (*_PLACES, "spec.PATH", "label KEY"))
+            block.fail(key, f"has {found[0]}, which is not one of {valid}{nearest(place, _PLACES)}")
