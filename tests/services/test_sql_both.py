@@ -7,7 +7,7 @@ import time
 from contextlib import aclosing
 
 import pytest
-from conftest import Opener, run
+from asking import Opener, run
 
 from tui.problem import Cause, ProblemError
 from tui.services.sql.connect import open_session

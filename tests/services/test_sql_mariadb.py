@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from conftest import Opener, run
+from asking import Opener, run
 
 from tui.services.sql.connect import open_session
 from tui.services.sql.model import Engine, Login, Look, Lost, Rows, ServerError, Transaction, Wire

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from conftest import Opener, run
+from asking import Opener, run
 
 from tui.services.sql.model import Engine, Look, Options, Rows, ServerError, Transaction
 from tui.services.sql.renewing import Renewing

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import sql_servers
-from conftest import Opener, run
+from asking import Opener, run
 
 from tui.problem import ProblemError
 from tui.services.sql.model import ServerError, Tls, TlsMode, Wire
