@@ -240,8 +240,9 @@ session, after a question. What a server says of its role and lag is shown in th
         self.dismiss()
 
     def reachable(self) -> tuple[str, str]:
-        """The workload, and the member of the row under the cursor."""
-        entry = self._entries.get(self._list.cursor_key or "")
+        """The workload, and the member of the row under the cursor. It is asked before there are any rows, too."""
+        lists = self.query(f"#list-{self._tab}").results(RowTable)
+        entry = next((self._entries.get(found.cursor_key or "") for found in lists), None)
         return self._operations.key, entry.member if entry is not None else ""
 
     def action_hold(self) -> None:
