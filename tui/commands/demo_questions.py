@@ -73,22 +73,21 @@ async def rabbitmq(port: int, _: str) -> str:
         headers = {"Authorization": f"Basic {login}"}
         return json.loads(await asyncio.to_thread(_get, f"http://127.0.0.1:{port}/api/{path}", headers))
 
-    nodes, messages, until = await ask("nodes"), 0, time.monotonic() + 10
-    assert isinstance(nodes, list)  # noqa: S101 (RabbitMQ's API)
+    running, messages, until = 0, 0, time.monotonic() + 10
     while True:
-        # The first node makes the queue when it is ready, and RabbitMQ counts every five seconds.
+        # The first node makes the queue when it is ready, and RabbitMQ counts every five seconds. A node that has just
+        # joined answers 500 until it knows the others.
         try:
-            queue = await ask("queues/%2F/orders")
+            nodes, queue = await ask("nodes"), await ask("queues/%2F/orders")
         except urllib.error.HTTPError as error:
-            if error.code != 404 or time.monotonic() > until:
+            if (error.code != 404 and error.code < 500) or time.monotonic() > until:
                 raise
         else:
-            assert isinstance(queue, dict)  # noqa: S101 (as above)
-            messages = int(queue.get("messages") or 0)
-        if messages or time.monotonic() > until:
+            assert isinstance(nodes, list) and isinstance(queue, dict)  # noqa: S101 (RabbitMQ's API)
+            running, messages = sum(bool(node.get("running")) for node in nodes), int(queue.get("messages") or 0)
+        if (messages and running == 3) or time.monotonic() > until:
             break
         await asyncio.sleep(0.5)
-    running = sum(bool(node.get("running")) for node in nodes)
     if running != 3:
         raise WrongError(f"{running} of 3 nodes run in its cluster")
     return f"{running} nodes, queue orders: {messages} messages"
