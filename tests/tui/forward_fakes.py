@@ -89,7 +89,7 @@ class FakeForward:
     def __init__(self, book: FakeForwards, number: int, target: Target, name: str, sticky: bool, **view: Any) -> None:
         self.book, self.number, self.target, self.sticky = book, number, target, sticky
         self.name = name or f"{target.text}:{target.port}"
-        self.patience = 10.0
+        self.patience, self.private = 10.0, False
         self.listener: Any = None
         self.retargeted: list[Target] = []
         self.facts: dict[str, Any] = {"state": State.READY, "pod": pod_port(), "since": NOW - 300, **view}

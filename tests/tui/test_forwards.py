@@ -523,6 +523,18 @@ async def test_a_badge_on_the_workload_tells_port_or_count_and_the_worst_state(l
         assert "3306" not in screen_text(app) and "◐ 2" not in screen_text(app)
 
 
+async def test_what_a_console_opened_for_itself_takes_no_room() -> None:
+    live = ForwardLive()
+    app = app_for(live, layout="table")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        (await live.forward()).private = True
+        live.forwards.tell()
+        await pilot.pause(0.2)
+        told = screen_text(app)
+        assert "SYSTEM" in told and "⇄" not in told
+
+
 async def test_a_badge_is_there_as_soon_as_one_comes_back_from_the_list() -> None:
     live = ForwardLive()
     app = app_for(live, layout="grid")

@@ -89,7 +89,7 @@ class WorkloadRouter:
             gone = Problem(Cause.ABSENT, f"There is no workload {self.key.rpartition('/')[2]} any more")
             raise ProblemError(live.problem or gone)
         target = self.target(workload)
-        forward = live.forwards.add(target, name=f"SQL to {target.text}", patience=self.patience)
+        forward = live.forwards.add(target, name=f"SQL to {target.text}", patience=self.patience, private=True)
         try:
             async with AsyncExitStack() as stack:
                 pin = await stack.enter_async_context(forward.pin())

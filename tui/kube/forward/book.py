@@ -83,13 +83,16 @@ class Forwards:
         """Whether the store holds all there is of a resource; for targets."""
         return self._known(resource)
 
-    def add(self, target: Target, *, name: str = "", sticky: bool = True, patience: float = PATIENCE) -> Forward:
+    def add(
+        self, target: Target, *, name: str = "", sticky: bool = True, patience: float = PATIENCE, private: bool = False
+    ) -> Forward:
         """Makes a forward; see `Forward`. Nothing listens before `Forward.listen`."""
         self._numbers += 1
         forward = Forward(
             self._numbers, target, self._dialer, self._store, name=name, sticky=sticky, patience=patience,
             pods_known=lambda: bool(self._known(PODS.key)),
         )  # fmt: skip
+        forward.private = private
         forward.on_change.append(self._changed)
         self._forwards[forward.number] = forward
         forward.look()

@@ -93,6 +93,8 @@ class Forward:
         self.patience = patience
         self.state, self.since = State.RESOLVING, time.time()
         self.reason = self.evidence = self.remedy = ""
+        #: Whether it is one of a client of ours, which nobody opened by hand.
+        self.private = False
         self.listener: Listener | None = None
         self.on_change: list[Callable[[], None]] = []
         #: Called with each tunnel that has opened, and with each that is over.

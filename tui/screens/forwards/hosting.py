@@ -90,6 +90,9 @@ class ForwardingApp(App[None]):
         found: dict[str, list[tuple[str, str]]] = {}
         live = self._me.live
         for forward in (live.forwards or ()) if live is not None else ():
+            # What a console opens for itself comes and goes with it, and has no address that anybody could use.
+            if forward.private:
+                continue
             if live is not None and (workload := workload_of(forward.target, live)) is not None:
                 address = forward.listener.address if forward.listener is not None else ""
                 found.setdefault(workload.key, []).append((forward.state.value, address))
@@ -262,7 +265,7 @@ def workload_badge(live: Live, workload: Workload) -> tuple[Piece, ...]:
     for forward in live.forwards or ():
         state = forward.state.value
         target = workload_of(forward.target, live)
-        if state == "stopped" or target is None or target.key != workload.key:
+        if forward.private or state == "stopped" or target is None or target.key != workload.key:
             continue
         glyph, ink = state_sign(state)
         address = forward.listener.address if forward.listener is not None else str(forward.target.port)
