@@ -15,6 +15,7 @@ from pathlib import Path
 from tui.sandbox.images import objectstore
 
 _ROOT = Path(__file__).parents[2]
+_BEGAN = time.time()
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -50,10 +51,19 @@ def left(home: Path) -> dict[int, str]:
 
 
 def sockets(home: Path) -> list[Path]:
-    """The sockets that SeaweedFS of a demo has in /tmp."""
+    """The sockets that SeaweedFS of a demo has in /tmp.
+
+    Their names are numbers below 2000, so that one of a program killed long ago may be called like ours.
+    """
+
+    def ours(path: Path) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return path.stat().st_mtime >= _BEGAN
+        return False
+
     with contextlib.suppress(OSError, ValueError):
         known = json.loads((home / "statetui" / "demo" / "run" / "addresses.json").read_text())
-        return [path for ip in known.values() for path in map(Path, objectstore.litter(ip)) if path.exists()]
+        return [path for ip in known.values() for path in map(Path, objectstore.litter(ip)) if ours(path)]
     return []
 
 
