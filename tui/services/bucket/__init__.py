@@ -1,0 +1,1 @@
+"""Clients of S3-shaped object stores."""
