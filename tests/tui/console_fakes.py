@@ -35,7 +35,8 @@ from tui.services.sql.model import (
     Wire,
 )
 from tui.services.sql.renewing import RENEWED
-from tui.systems.credentials import Found, Looked, Outcome
+from tui.systems.credentials import Found
+from tui.systems.credentialsearch import Looked, Outcome
 
 SIZES = [(80, 24), (140, 40)]
 FACTS = Facts(

@@ -19,7 +19,8 @@ from tui.kube.objects import StatefulSet
 from tui.problem import Cause, ProblemError
 from tui.services.sql.model import Login, Tls, TlsMode
 from tui.systems.catalogue import parse_system
-from tui.systems.credentials import Found, Outcome, find_login
+from tui.systems.credentials import Found, find_login
+from tui.systems.credentialsearch import Outcome
 from tui.systems.podvariables import PodVariables
 
 RESOURCES = [*BUILT_IN, FakeResource("", "v1", "configmaps", "ConfigMap")]

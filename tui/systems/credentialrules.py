@@ -1,7 +1,6 @@
 """What `system.yaml` says of credentials: where a packaging keeps them, and how its certificates can be verified.
 
-The rules are the same for every console (SQL now; buckets and queues have fields of their own); only the fields that a
-login is made of differ.
+The rules are the same for every console; only the fields that a login is made of differ.
 """
 
 from __future__ import annotations
@@ -13,16 +12,23 @@ from enum import StrEnum
 
 from tui.services.sql.model import TlsMode
 from tui.systems.block import Block, nearest
+from tui.systems.extracts import Extract, How
 
 #: The fields of a login by console; those of `_NEEDED` must be told by each rule.
-FIELDS: Mapping[str, tuple[str, ...]] = {"sql": ("user", "password", "database")}
-_NEEDED: Mapping[str, tuple[str, ...]] = {"sql": ("user", "password")}
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "sql": ("user", "password", "database"),
+    "bucket": ("access_key", "secret_key", "region"),
+}
+_NEEDED: Mapping[str, tuple[str, ...]] = {"sql": ("user", "password"), "bucket": ("access_key", "secret_key")}
+#: The field without which the others are worth nothing.
+PROOFS: Mapping[str, str] = {"sql": "password", "bucket": "secret_key"}
 
 _PEM = ("authority", "certificate", "private_key")
 _TLS = ("when", "mode", "secret", "configmap", *_PEM, "name")
 #: The places in names of objects and of keys; `spec.…` and `label …` are followed by what is meant.
 _PLACES = ("name", "set", "user", "namespace")
 _PLACE = re.compile(r"{([^{}]*)}|[{}]")
+_EXTRACT = re.compile(rf" ({'|'.join(How)}) (\S.*)$")
 
 
 class From(StrEnum):
@@ -30,16 +36,22 @@ class From(StrEnum):
 
     KEY = "key"  # a key of the rule's Secret
     VARIABLE = "variable"  # a variable of the pod's containers, wherever that takes it from, or its _FILE
+    FILE = "file"  # a file in the pod's containers that a Secret or ConfigMap is mounted as
     VALUE = "value"  # always this
     NONE = "none"  # always empty
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One way to a field's value: `key mysql-root-password`, `variable MYSQL_USER`, `value root`, `none`."""
+    """One way to a field's value: `key mysql-root-password`, `variable MYSQL_USER`, `value root`, `none`.
+
+    Attributes:
+        extract: what is taken out of that value (`key config.env export MINIO_ROOT_USER`); None for all of it.
+    """
 
     source: From
     text: str = ""
+    extract: Extract | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,7 @@ class CredentialRule:
         """Whether nothing in the cluster proves it: it is what the packaging does where nobody says otherwise."""
         words = [word.source for words in self.fields.values() for word in words]
         certain = any(way.keys for way in self.tls)
-        return self.when is None and not certain and not ({From.KEY, From.VARIABLE} & set(words))
+        return self.when is None and not certain and not ({From.KEY, From.VARIABLE, From.FILE} & set(words))
 
 
 def read_credentials(block: Block) -> dict[str, tuple[CredentialRule, ...]]:
@@ -128,11 +140,25 @@ def _rule(block: Block, fields: Sequence[str]) -> CredentialRule:
 def _word(block: Block, key: str, text: str) -> Word:
     kind, _, rest = text.partition(" ")
     if kind not in set(From):
-        block.fail(key, f"{text!r} is not one of key KEY, variable NAME, value TEXT, none{nearest(kind, list(From))}")
+        valid = "key KEY, variable NAME, file PATH, value TEXT, none"
+        block.fail(key, f"{text!r} is not one of {valid}{nearest(kind, list(From))}")
     if (kind == From.NONE) is bool(rest.strip()):
         block.fail(key, f"{text!r}: none stands alone, {From.KEY}, {From.VARIABLE} and {From.VALUE} with what is meant")
-    _check(block, key, rest)
-    return Word(From(kind), rest)
+    found = _EXTRACT.search(rest) if kind in (From.KEY, From.VARIABLE, From.FILE) else None
+    if found is None:
+        _check(block, key, rest)
+        return Word(From(kind), rest)
+    if found[1] == How.MATCH and not _groups(found[2]):
+        block.fail(key, f"{text!r}: {How.MATCH} takes a regular expression with a group")
+    _check(block, key, rest[: found.start()])
+    return Word(From(kind), rest[: found.start()], Extract(How(found[1]), found[2]))
+
+
+def _groups(expression: str) -> int:
+    try:
+        return re.compile(expression).groups
+    except re.error:
+        return 0
 
 
 def _tls(block: Block) -> TlsRule:
@@ -141,7 +167,7 @@ def _tls(block: Block) -> TlsRule:
     for name in _PEM:
         if block.has(name):
             word = _word(block, name, block.text(name))
-            if word.source is not From.KEY:
+            if word.source is not From.KEY or word.extract is not None:
                 block.fail(name, "is a key of the Secret or ConfigMap: key KEY")
             keys[name] = word.text
     secrets, configmaps = _names(block, "secret"), _names(block, "configmap")

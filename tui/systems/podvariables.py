@@ -94,6 +94,11 @@ class PodVariables:
                     if source and name.startswith(prefix):
                         yield Reference(kind, source.get("name", ""), name[len(prefix) :], optional=True)
 
+    def files(self, path: str) -> Iterator[Reference]:
+        """The key that a file of the containers is made of, if a Secret or ConfigMap is mounted there."""
+        for container in self._containers:
+            yield from self._of_file(container, path)
+
     def _of_file(self, container: dict[str, Any], file: str) -> Iterator[Reference]:
         """The key that a file in a mounted Secret is made of."""
         path = PurePosixPath(file)
