@@ -107,7 +107,8 @@ class CredentialRule:
     @property
     def assumed(self) -> bool:
         """Whether nothing in the cluster proves it: it is what the packaging does where nobody says otherwise."""
-        words = [word.source for words in self.fields.values() for word in words]
+        who = {name for names in _NEEDED.values() for name in names}
+        words = [word.source for name, words in self.fields.items() if name in who for word in words]
         certain = any(way.keys for way in self.tls)
         return self.when is None and not certain and not ({From.KEY, From.VARIABLE, From.FILE} & set(words))
 

@@ -1,0 +1,120 @@
+"""The way to a real MinIO and the keys in its Secrets: no port is opened, and any of its servers will do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from real import IMAGE, KUBECONFIG, apply, kubectl
+from test_sql_sessions import key, live_in, until
+
+from tui.systems.bucketkeys import find_keys
+from tui.systems.bucketroutes import StoreFinder, StoreWay
+from tui.systems.live import Live
+
+pytestmark = pytest.mark.skipif(not KUBECONFIG, reason="needs STATETUI_TEST_KUBECONFIG")
+WEED = """set -e
+mkdir -p /tmp/w
+exec weed -logtostderr=true mini -dir=/tmp/w -ip.bind=0.0.0.0 -master.telemetry=false -webdav=false -admin.ui=false \
+  -s3.config=/etc/sw/s3.json
+"""
+
+
+async def answer(way: StoreWay, path: str = "/minio/health/live") -> str:
+    """The first line of an answer."""
+    connected = await way.connect()
+    reader, writer = await asyncio.open_connection(sock=connected)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: {way.host}\r\nConnection: close\r\n\r\n".encode())
+    line = await asyncio.wait_for(reader.readline(), 60)
+    writer.close()
+    return line.decode().strip()
+
+
+@pytest.fixture
+async def chapter() -> AsyncIterator[Live]:
+    async with live_in("stateful") as live:
+        yield live
+
+
+async def test_the_tenant_of_the_chapter(chapter: Live) -> None:
+    named = key(chapter, "my-tenant")
+    assert chapter.api is not None and chapter.cluster is not None
+    found = await find_keys(chapter.api, chapter.cluster.store, chapter.workloads[named], chapter.catalogue)
+    assert [(one.access, one.secret, one.source) for one in found.keys] == [
+        ("CHAPTERACCESSKEY", "chapter-secret-key-0123456789", "Secret stateful/my-tenant-creds-secret, key secretkey"),
+        ("console-user", "console-secret", "Secret stateful/my-tenant-console-secret, key CONSOLE_SECRET_KEY"),
+    ]
+    assert found.security.https is None
+    assert found.security.authority.startswith("-----BEGIN CERTIFICATE-----")
+    way = await StoreFinder(chapter, named)()
+    try:
+        assert (way.host, way.port, way.member) == ("minio.stateful.svc", 9000, "")
+        assert await answer(way) == "HTTP/1.1 200 OK"
+        assert way.member.startswith("my-tenant-zone-0-")
+        assert way.ended() is None
+        assert chapter.forwards is not None
+        assert [(one.private, one.listener) for one in chapter.forwards] == [(True, None)]
+    finally:
+        await way.close()
+
+
+@pytest.fixture(scope="module")
+def weed() -> Iterator[str]:
+    """Two SeaweedFS that know nothing of each other, with a Secret like that of their operator."""
+    namespace = f"statetui-test-bucket-{os.getpid()}"
+    kubectl("create", "namespace", namespace)
+    meta = {"name": "weed", "namespace": namespace}
+    labels = {"app.kubernetes.io/name": "seaweedfs", "app.kubernetes.io/instance": "weed"}
+    one = {"name": "a", "credentials": [{"accessKey": "AK", "secretKey": "SK"}], "actions": ["Admin", "Read", "Write"]}
+    identities = json.dumps({"identities": [one]})
+    container = {
+        "name": "seaweedfs", "image": IMAGE, "imagePullPolicy": "Never", "command": ["bash", "-c", WEED],
+        "ports": [{"name": "swfs-s3", "containerPort": 8333}],
+        "readinessProbe": {"tcpSocket": {"port": 8333}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/sw"}],
+    }  # fmt: skip
+    apply(
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {**meta, "name": "weed-s3-secret"},
+         "stringData": {"s3.json": identities, "admin_access_key_id": "AK", "admin_secret_access_key": "SK"}},
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta,
+         "spec": {"serviceName": "weed", "replicas": 2, "podManagementPolicy": "Parallel",
+                  "selector": {"matchLabels": labels},
+                  "template": {"metadata": {"labels": labels}, "spec": {
+                      "terminationGracePeriodSeconds": 1, "containers": [container],
+                      "volumes": [{"name": "config", "secret": {"secretName": "weed-s3-secret"}}]}}}},
+    )  # fmt: skip
+    kubectl("-n", namespace, "rollout", "status", "statefulset/weed", "--timeout=120s")
+    yield namespace
+    kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+async def test_the_next_connection_finds_another_server_when_one_is_deleted(weed: str) -> None:
+    async with live_in(weed) as live:
+        named = key(live, "weed")
+        assert live.api is not None and live.cluster is not None
+        found = await find_keys(live.api, live.cluster.store, live.workloads[named], live.catalogue)
+        assert [(one.access, one.secret) for one in found.keys] == [("AK", "SK")]
+        await until(lambda: live.workloads[named].ready == 2)
+        way = await StoreFinder(live, named, patience=60)()
+        try:
+            assert (await answer(way, "/")).startswith("HTTP/1.1 ")
+            first = way.member
+            held = await way.connect()
+            reader, writer = await asyncio.open_connection(sock=held)
+            kubectl("-n", weed, "delete", "pod", first, "--wait=false")
+            began = time.monotonic()
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.wait_for(reader.read(), 60) == b""
+            writer.close()
+            assert (await answer(way, "/")).startswith("HTTP/1.1 ")
+            assert time.monotonic() - began < 60
+            assert way.member in ("weed-0", "weed-1")
+            ended = way.ended()
+            assert ended is None or first in ended.what
+        finally:
+            await way.close()
