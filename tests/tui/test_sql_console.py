@@ -27,18 +27,19 @@ from fakes import HOSTILE, FakeLive, app_for, sample
 from forward_fakes import FakeForwards
 from textual.pilot import Pilot
 
+from tui.consoles.dialogs import TextDialog
 from tui.consoles.sql import resultset
 from tui.consoles.sql.access import Way, offers
-from tui.consoles.sql.asking import HeldQuestion, LoginDialog, TextDialog
+from tui.consoles.sql.asking import HeldQuestion, LoginDialog
 from tui.consoles.sql.connecting import Phase
 from tui.consoles.sql.screen import SqlConsole
-from tui.consoles.sql.strips import OneLine
 from tui.problem import Cause, Problem
 from tui.screens.forwards.question import Question, QuitQuestion
 from tui.services.sql.history import Status
 from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import Columns, Done, Lost, Notice, Rows, ServerError, Transaction, Wire
 from tui.widgets.notice import Notice as Words
+from tui.widgets.oneline import OneLine
 
 SYNTAX = ServerError("You have an error in your SQL syntax near 'selec'", "42000/1064", position=0)
 

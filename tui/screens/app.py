@@ -75,7 +75,7 @@ class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp
     # All there are: a sheet that is read when its screen is pushed makes Textual apply all of them anew to everything.
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         "app.tcss", "overview/overview.tcss", "chooser.tcss", "workload/workload.tcss",
-        "../consoles/sql/console.tcss", "../consoles/sql/asking.tcss", "../consoles/sql/editor/prompts.tcss",
+        "../consoles/dialogs.tcss", "../consoles/prompts.tcss", "../consoles/sql/console.tcss",
         "../consoles/sql/operations.tcss",
     ]  # fmt: skip
     ENABLE_COMMAND_PALETTE = False

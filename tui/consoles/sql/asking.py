@@ -9,33 +9,20 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
+from tui.consoles.dialogs import Dialog
 from tui.consoles.sql.connecting import Asked, Given
 from tui.consoles.sql.guard import Held
 from tui.text import one_line
 from tui.widgets.ink import Piece
-from tui.widgets.lines import Line, Lines, Words
+from tui.widgets.lines import Line, Words
 
 #: Lines of the other side's words that a dialog shows, and of a statement.
 EVIDENCE, STATEMENT = 6, 5
-#: A screen with fewer lines or columns than this is small.
-LOW, NARROW = 16, 60
 
 
-class _Dialog(ModalScreen[object]):
-    """A frame in the middle; all of a small screen."""
-
-    ALLOW_SELECT = False
-    CSS_PATH = "asking.tcss"
-
-    def on_resize(self) -> None:
-        """On a small screen it takes all of it."""
-        self.set_class(self.size.height < LOW or self.size.width < NARROW, "-low")
-
-
-class LoginDialog(_Dialog):
+class LoginDialog(Dialog):
     """Yields a `Given`, or None. What is typed is kept in memory only.
 
     Args:
@@ -112,7 +99,7 @@ in, escape leaves the console without a session."""
         self.dismiss(None)
 
 
-class HeldQuestion(_Dialog):
+class HeldQuestion(Dialog):
     """Yields whether a statement that is held back is to be sent. Enter alone never is a yes.
 
     Args:
@@ -183,48 +170,3 @@ held back is the setting sql.confirm: off, unconditional or all."""
     def action_answer(self, yes: bool) -> None:
         """Sends it, or not."""
         self.dismiss(yes)
-
-
-class TextDialog(_Dialog):
-    """A text to read and to copy; yields None.
-
-    Args:
-        title: what it is.
-        text: it, from outside.
-    """
-
-    HELP: ClassVar[str] = "Text\nArrows scroll, y copies all of it, escape goes back."
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back", id="sql-text.leave"),
-        Binding("y", "copy", "Copy", id="sql-text.copy"),
-    ]
-
-    def __init__(self, title: str, text: str) -> None:
-        super().__init__()
-        self._title = title
-        self._text = text
-
-    def compose(self) -> ComposeResult:
-        """The text and the keys."""
-        with Vertical(id="dialog", classes="-tall") as frame:
-            frame.border_title = Content(one_line(self._title))
-            yield Lines(id="text")
-            yield Words(id="keys")
-
-    def on_mount(self) -> None:
-        """Shows it."""
-        lines = self._text.splitlines()
-        self.query_one("#text", Lines).set_lines([Line(((line, ""),), hang=4) for line in lines])
-        self.query_one("#text").styles.height = min(len(lines) + 1, max(4, self.size.height - 8))
-        keys: tuple[Piece, ...] = (("y", "key"), (" copy   ", "dim"), ("esc", "key"), (" back", "dim"))
-        self.query_one("#keys", Words).set_lines([Line(keys)])
-        self.set_focus(self.query_one("#text", Lines))
-
-    def action_copy(self) -> None:
-        """Copies it, by way of the terminal."""
-        self.app.copy_to_clipboard(self._text)
-        self.query_one("#keys", Words).set_lines([Line((("copied   ", "accent"), ("esc", "key"), (" back", "dim")))])
-
-    def action_leave(self) -> None:
-        """Goes back."""
-        self.dismiss(None)

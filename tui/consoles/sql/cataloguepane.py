@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
-from tui.consoles.sql.asking import TextDialog
+from tui.consoles.dialogs import TextDialog
 from tui.consoles.sql.branches import Branches
 from tui.consoles.sql.schemas import Schemas
 from tui.consoles.sql.tree import CatalogueTree

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tui.consoles.headparts import Part, laid, pieces_width
 from tui.consoles.sql.connecting import Connection, Phase
 from tui.consoles.sql.desk import Desk
 from tui.consoles.sql.resultset import State, seconds
@@ -13,22 +12,13 @@ from tui.services.sql.history import Status
 from tui.services.sql.model import Lost, ServerError, Transaction
 from tui.systems.model import Workload
 from tui.text import one_line
-from tui.widgets.columns import fit, width_of
+from tui.widgets.columns import fit
 from tui.widgets.ink import Piece
 
 _SIGNS = {
     Phase.LOOKING: ("◌", "starting"), Phase.ASKING: ("?", "warn"), Phase.CONNECTING: ("◌", "starting"),
     Phase.OPEN: ("●", "ready"), Phase.LOST: ("◍", "warn"), Phase.FAILED: ("✗", "failing"), Phase.CLOSED: ("○", "dim"),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Something that the first line says, longer or shorter; what has a higher rank gives way first."""
-
-    long: tuple[Piece, ...]
-    short: tuple[Piece, ...]
-    rank: int = 0
 
 
 def headline(desk: Desk, workload: Workload | None, name: str, width: int) -> list[Piece]:
@@ -49,29 +39,29 @@ def headline(desk: Desk, workload: Workload | None, name: str, width: int) -> li
     if connection.phase is not Phase.OPEN:
         right_short = [(f"{sign} ", ink), (f"{connection.phase} ", ink)]
     title: list[Piece] = [(f" {one_line(name)}", "title")]
-    parts: list[_Part] = []
+    parts: list[Part] = []
     if facts is not None:
         version = f" · {facts.engine} {one_line(facts.version)}"
-        parts.append(_Part(((version, ""),), ((f" {one_line(facts.version)}", ""),), 3))
+        parts.append(Part(((version, ""),), ((f" {one_line(facts.version)}", ""),), 3))
         parts += _place(facts.member, facts.replica, name, workload)
         plain = facts.tls == "off"
         tls = f"   {facts.tls}" if facts.tls.startswith("TLS") else f"   TLS {facts.tls}"
         short = "  no TLS" if plain else ("  TLS" if "not" not in facts.tls else "  TLS unverified")
-        parts.append(_Part(((tls, "warn" if plain or "not" in facts.tls else ""),), ((short, "dim"),), 4))
+        parts.append(Part(((tls, "warn" if plain or "not" in facts.tls else ""),), ((short, "dim"),), 4))
         who = f"{facts.database or 'no database'} as {facts.user}"
-        parts.append(_Part(((f"   {one_line(who)}", ""),), ((f"  {one_line(facts.database)}".rstrip(), ""),), 5))
+        parts.append(Part(((f"   {one_line(who)}", ""),), ((f"  {one_line(facts.database)}".rstrip(), ""),), 5))
     else:
         title.append((f" · {workload.title}" if workload is not None else "", ""))
-        parts.append(_Part(((f"   {connection.way.text}", ""),), ((f"  {connection.way.text}", ""),), 2))
+        parts.append(Part(((f"   {connection.way.text}", ""),), ((f"  {connection.way.text}", ""),), 2))
     parts.append(_transaction(desk))
     if why := read_only(connection):
-        parts.append(_Part(((f"   read-only: {why}", "warn"),), (("  read-only", "warn"),), 0))
+        parts.append(Part(((f"   read-only: {why}", "warn"),), (("  read-only", "warn"),), 0))
     if desk.guard.protected:
-        parts.append(_Part((("   protected context", "warn"),), (("  protected", "warn"),), 1))
-    return _laid(title, parts, right_long, right_short, width)
+        parts.append(Part((("   protected context", "warn"),), (("  protected", "warn"),), 1))
+    return laid(title, parts, right_long, right_short, width)
 
 
-def _place(member: str, replica: bool | None, name: str, workload: Workload | None) -> list[_Part]:
+def _place(member: str, replica: bool | None, name: str, workload: Workload | None) -> list[Part]:
     role, ink = {True: ("replica", ""), False: ("primary ▲", ""), None: ("", "")}[replica]
     known = next((each for each in workload.members if each.pod == member), None) if workload is not None else None
     if replica is None and known is not None and known.role is not None:
@@ -79,22 +69,22 @@ def _place(member: str, replica: bool | None, name: str, workload: Workload | No
     lag = f", {known.note}" if known is not None and "behind" in known.note else ""
     short = member.removeprefix(f"{name}-") if not member.removeprefix(f"{name}-").isdigit() else member
     return [
-        _Part((("   on ", "dim"), (one_line(member), "strong"), (f" {role}{lag}".rstrip(), ink)),
+        Part((("   on ", "dim"), (one_line(member), "strong"), (f" {role}{lag}".rstrip(), ink)),
               (("  ", ""), (one_line(short), "strong"), (f" {role.removesuffix(' ▲')}", ink)), 0)
     ]  # fmt: skip
 
 
-def _transaction(desk: Desk) -> _Part:
+def _transaction(desk: Desk) -> Part:
     manual = " (begun by itself)" if desk.manual else ""
     match desk.connection.transaction:
         case Transaction.OPEN:
-            return _Part(((f"   ▶ transaction open{manual}", "accent"),), (("  ▶ transaction", "accent"),), 0)
+            return Part(((f"   ▶ transaction open{manual}", "accent"),), (("  ▶ transaction", "accent"),), 0)
         case Transaction.FAILED:
-            return _Part((("   ✗ transaction failed: roll back", "failing"),), (("  ✗ transaction", "failing"),), 0)
+            return Part((("   ✗ transaction failed: roll back", "failing"),), (("  ✗ transaction", "failing"),), 0)
         case Transaction.LOST:
-            return _Part((("   ✗ transaction lost", "failing"),), (("  ✗ transaction lost", "failing"),), 0)
+            return Part((("   ✗ transaction lost", "failing"),), (("  ✗ transaction lost", "failing"),), 0)
     word = "manual commit" if desk.manual else "autocommit"
-    return _Part(((f"   {word}", ""),), ((f"  {word.removesuffix(' commit')}", ""),), 2)
+    return Part(((f"   {word}", ""),), ((f"  {word.removesuffix(' commit')}", ""),), 2)
 
 
 def read_only(connection: Connection) -> str:
@@ -103,36 +93,6 @@ def read_only(connection: Connection) -> str:
     if facts is not None and facts.read_only:
         return one_line(facts.read_only)
     return "asked for" if connection.options.read_only else ""
-
-
-def _laid(
-    title: list[Piece], parts: list[_Part], right_long: list[Piece], right_short: list[Piece], width: int
-) -> list[Piece]:
-    """As much as there is room for: all long, all short, then without what matters least."""
-    shortened: set[int] = set()
-    left_out: set[int] = set()
-    order = sorted(range(len(parts)), key=lambda at: -parts[at].rank)
-    right = right_long
-    steps = [("right", 0), *(("short", at) for at in order), *(("out", at) for at in order)]
-    while True:
-        line = [*title]
-        for at, part in enumerate(parts):
-            if at not in left_out:
-                line += part.short if at in shortened else part.long
-        if _width(line) + _width(right) + 2 <= width or not steps:
-            break
-        what, at = steps.pop(0)
-        if what == "right":
-            right = right_short
-        elif what == "short":
-            shortened.add(at)
-        else:
-            left_out.add(at)
-    return fit((*fit(tuple(line), max(0, width - _width(right))), *right), width)
-
-
-def _width(pieces: list[Piece]) -> int:
-    return sum(width_of(text) for text, _ in pieces)
 
 
 def activity(desk: Desk, now: float, width: int) -> list[Piece]:
@@ -145,9 +105,9 @@ def activity(desk: Desk, now: float, width: int) -> list[Piece]:
     """
     left, keys = _running(desk, now) if desk.running is not None else _rested(desk)
     # What went wrong is worth more than keys that help tells as well.
-    if keys is _KEYS and _width(left) + _width(keys) + 4 > width:
+    if keys is _KEYS and pieces_width(left) + pieces_width(keys) + 4 > width:
         keys = []
-    room = max(0, width - _width(keys) - 2)
+    room = max(0, width - pieces_width(keys) - 2)
     return fit(((" ", ""), *fit(tuple(left), room), *keys, (" ", "")), width)
 
 

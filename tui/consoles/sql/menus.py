@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tui.consoles.prompts import Prompt
 from tui.consoles.sql.access import Offer, follows, offers
-from tui.consoles.sql.editor.prompts import Prompt
 from tui.consoles.sql.guard import Held
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.chooser import Choice, Chooser

@@ -25,7 +25,7 @@ from tui.consoles.sql.pane import ResultPane
 from tui.consoles.sql.results import Results
 from tui.consoles.sql.resultset import Run
 from tui.consoles.sql.running import Statement
-from tui.consoles.sql.strips import OneLine, words
+from tui.consoles.sql.strips import words
 from tui.consoles.sql.tree import CatalogueTree
 from tui.services.sql.explain import explaining, read_plan
 from tui.services.sql.history import History, Status
@@ -33,6 +33,7 @@ from tui.services.sql.model import ServerError
 from tui.services.sql.plans.model import NotAPlan
 from tui.widgets.keyline import KeyLine
 from tui.widgets.notice import Notice, Text
+from tui.widgets.oneline import OneLine
 
 #: Columns from which the catalogue stands beside the editor by itself.
 WIDE = 110

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.consoles.prompts import Prompt, files
 from tui.consoles.sql.editor.buffers import digest, read_file, write_file
-from tui.consoles.sql.editor.prompts import Prompt, files
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.forwards.question import Question
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tui.consoles.sql.editor.prompts import Prompt
+from tui.consoles.prompts import Prompt
 from tui.screens.chooser import Choice, Chooser
 from tui.services.sql import snippets
 

@@ -38,11 +38,11 @@ class Prompt(ModalScreen[bool]):
     CSS_PATH = "prompts.tcss"
     HELP: ClassVar[str] = "Question\nType it, or take one of the offers with tab and the arrows; enter does it."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="sql-prompt.leave", priority=True),
-        Binding("enter", "done", "Do it", id="sql-prompt.done", priority=True),
-        Binding("tab", "take", "Take the offer", id="sql-prompt.take", priority=True),
-        Binding("up,alt+k", "move(-1)", "Up", show=False, id="sql-prompt.up", priority=True),
-        Binding("down,alt+j", "move(1)", "Down", show=False, id="sql-prompt.down", priority=True),
+        Binding("escape", "leave", "Back", id="prompt.leave", priority=True),
+        Binding("enter", "done", "Do it", id="prompt.done", priority=True),
+        Binding("tab", "take", "Take the offer", id="prompt.take", priority=True),
+        Binding("up,alt+k", "move(-1)", "Up", show=False, id="prompt.up", priority=True),
+        Binding("down,alt+j", "move(1)", "Down", show=False, id="prompt.down", priority=True),
     ]
 
     def __init__(
@@ -124,8 +124,13 @@ class Prompt(ModalScreen[bool]):
         self.dismiss(False)
 
 
-def files(typed: str) -> list[Choice]:
-    """Folders and `.sql` files that what was typed can become."""
+def files(typed: str, suffix: str = ".sql") -> list[Choice]:
+    """Folders and files that what was typed can become.
+
+    Args:
+        typed: what stands in the field.
+        suffix: of the files that are offered; empty for all of them, `/` for none.
+    """
     folder, begun = (typed.rpartition("/")[0] + "/", typed.rpartition("/")[2]) if "/" in typed else ("", typed)
     found = list[tuple[bool, str]]()
     try:
@@ -135,7 +140,7 @@ def files(typed: str) -> list[Choice]:
             name = entry.name
             if not name.lower().startswith(begun.lower()) or (name.startswith(".") and not begun.startswith(".")):
                 continue
-            if entry.is_dir() or name.lower().endswith(".sql"):
+            if entry.is_dir() or (suffix != "/" and name.lower().endswith(suffix)):
                 found.append((not entry.is_dir(), name))
     except OSError:
         return []
