@@ -117,6 +117,10 @@ async def head(store: Store, bucket: str, key: str, *, version: str = "", part: 
     """What an object is.
 
     Args:
+        store: where.
+        bucket: its bucket.
+        key: of the object.
+        version: a certain one; empty for the latest.
         part: asks for one part: the size is the part's.
 
     Raises:
@@ -146,6 +150,10 @@ async def get(
     """Content.
 
     Args:
+        store: where.
+        bucket: its bucket.
+        key: of the object.
+        version: a certain one; empty for the latest.
         span: (first byte, number of bytes); None for all.
         etag: what it must still be; 412 otherwise.
     """
@@ -195,6 +203,7 @@ async def copy_part(
     """One part from another object of the same store.
 
     Args:
+        store: where both are.
         target: (bucket, key).
         upload: its multipart upload.
         number: of the part.
@@ -239,6 +248,10 @@ async def complete(
     """Makes an object of the parts.
 
     Args:
+        store: where.
+        bucket: its bucket.
+        key: of the object.
+        upload: the upload's id.
         parts: in their order.
         crc32: of the whole, which the server compares; None where it keeps none.
     """

@@ -73,8 +73,7 @@ class Namer:
         folders_of_objects = {one.count("/") for one in self._objects if rest.startswith(one + "/")}
         *folders, last = rest.split("/")
         names = tuple(
-            component(piece) + (_FOLDER if depth in folders_of_objects else "")
-            for depth, piece in enumerate(folders)
+            component(piece) + (_FOLDER if depth in folders_of_objects else "") for depth, piece in enumerate(folders)
         )
         names = tuple(_shortened(name) for name in names)
         # `a/` is how consoles write an empty folder; below an object `a` it is one, too.

@@ -53,11 +53,12 @@ def spans(total: int, size: int) -> Iterator[Span]:
         yield Span(number, start, min(size, total - start))
 
 
-def stream_part_size(number: int) -> int:
-    """The size of a part of a stream whose length is unknown: growing, so that 10,000 reach 400 GiB.
+def stream_part_size(number: int, usual: int = USUAL) -> int:
+    """The size of a part of a stream whose length is unknown: growing, so that 10,000 of 8 MiB reach 484 GiB.
 
     Args:
         number: of the part, from 1.
+        usual: bytes of the first parts.
     """
-    # 8 MiB for the first 16 GiB, then twice as much for each further 2,000 parts.
-    return USUAL << min((number - 1) // 2000, 3)
+    # Twice as much for each further 2,000 parts, up to eight times the usual size.
+    return usual << min((number - 1) // 2000, 3)

@@ -25,8 +25,8 @@ _LONGEST = 5.0
 #: Refusals that pass by themselves (S3's error codes).
 _PASSING = frozenset({
     "InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "OperationAborted", "TooManyRequests",
-    "SlowDownRead", "SlowDownWrite", "XMinioServerNotInitialized", "XMinioReadQuorum", "XMinioWriteQuorum", "IncompleteBody",
-    "BadDigest", "XAmzContentChecksumMismatch", "ServerBusy",
+    "SlowDownRead", "SlowDownWrite", "XMinioServerNotInitialized", "XMinioReadQuorum", "XMinioWriteQuorum",
+    "IncompleteBody",    "BadDigest", "XAmzContentChecksumMismatch", "ServerBusy",
 })  # fmt: skip
 _PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
 _PASSING_CAUSES = frozenset({Cause.UNREACHABLE, Cause.TIMEOUT, Cause.THROTTLED, Cause.SERVER})
@@ -60,13 +60,14 @@ async def persist(
         job: nothing is sent while it is paused.
         item: it shows that it is tried again, and why.
         send: the request.
-        patience: seconds since the first failure.
+        patience: seconds since the first failure after which nothing has moved.
         look: asked before something is sent again that may have been carried out; None to send it again.
 
     Raises:
         StoreError, Lost, ProblemError: the last failure.
     """
     first: float | None = None
+    done = item.done
     wait = _FIRST
     while True:
         await job.go_ahead()
@@ -78,7 +79,9 @@ async def persist(
             result = await send()
         except (StoreError, Lost, ProblemError) as error:
             now = time.monotonic()
-            first = now if first is None else first
+            if first is None or item.done > done:
+                first, wait = now, _FIRST
+            done = item.done
             if not passes(error) or now - first > patience:
                 raise
             item.retries += 1

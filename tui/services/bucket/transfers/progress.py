@@ -1,4 +1,4 @@
-"""How far transfers are: bytes that the other side has acknowledged, never bytes that were merely handed to a socket."""
+"""How far transfers are: in bytes that the other side has acknowledged, not in those that a socket has taken."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ class Target:
         if flush:
             os.fsync(self._handle)
         try:
-            os.replace(self.beside, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)  # noqa: PTH105 (below a descriptor)
+            os.replace(self.beside, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except IsADirectoryError as error:
             raise _in_the_way(self.path.parent, (self._name,)) from error
         if flush:
@@ -247,7 +247,8 @@ def disk_problem(error: OSError, where: Path) -> Problem:
     """What it means that a local file cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Problem(
-            Cause.REJECTED, f"The disk of {where.parent} is full", error.strerror or "", "Make room, and start it again."
+            Cause.REJECTED, f"The disk of {where.parent} is full", error.strerror or "",
+            "Make room, and start it again.",
         )  # fmt: skip
     if error.errno == errno.ENAMETOOLONG:
         return Problem(
