@@ -136,7 +136,7 @@ class Fetch:
             ) as answer:
                 if answer.status != 206 and (wanted[0], left) != (0, self.head.size):
                     raise ProblemError(
-                        Problem(Cause.PROTOCOL, "The store answers a range with something else", f"HTTP {answer.status}")
+                        Problem(Cause.PROTOCOL, "The store answers a range with another one", f"HTTP {answer.status}")
                     )  # fmt: skip
                 async for piece in answer.pieces():
                     left -= len(piece)
