@@ -19,6 +19,7 @@ from tui.services.bucket.transfers import checksums
 
 #: A body is covered by a checksum of its own, which is signed: it is not hashed a second time for the signature.
 _UNSIGNED = {"x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
+_CRC32 = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT"}
 _CHECKED = {"x-amz-checksum-mode": "ENABLED"}
 #: Memory, as it lies.
 Body: TypeAlias = bytes | memoryview
@@ -145,7 +146,8 @@ def head_of(headers: Mapping[str, str]) -> Head:
 
 @asynccontextmanager
 async def get(
-    store: Store, bucket: str, key: str, *, version: str = "", span: tuple[int, int] | None = None, etag: str = ""
+    store: Store, bucket: str, key: str, *, version: str = "", span: tuple[int, int] | None = None, etag: str = "",
+    part: int = 0,
 ) -> AsyncIterator[Answer]:
     """Content.
 
@@ -156,6 +158,7 @@ async def get(
         version: a certain one; empty for the latest.
         span: (first byte, number of bytes); None for all.
         etag: what it must still be; 412 otherwise.
+        part: one part of those that it was made of, in place of a span.
     """
     headers = dict(_CHECKED)
     if span is not None:
@@ -163,6 +166,8 @@ async def get(
     if etag:
         headers["If-Match"] = etag
     query = {"versionId": version} if version else {}
+    if part:
+        query["partNumber"] = str(part)
     async with store.exchange.open(Request("GET", bucket, key, query, headers)) as answer:
         yield answer
 
@@ -175,13 +180,22 @@ async def put(store: Store, bucket: str, key: str, body: Body, digest: Digest, h
         return _sent(answer.headers)
 
 
-async def begin(store: Store, bucket: str, key: str, headers: Mapping[str, str]) -> tuple[str, bool]:
+async def begin(
+    store: Store, bucket: str, key: str, headers: Mapping[str, str], *, checked: bool = True
+) -> tuple[str, bool]:
     """Begins a multipart upload.
+
+    Args:
+        store: where.
+        bucket: its bucket.
+        key: of the object.
+        headers: the object's own.
+        checked: asks the server to keep CRC-32 checksums. MinIO refuses to copy parts of such an upload by itself.
 
     Returns:
         Its id, and whether the server keeps the CRC-32 of its parts and of the whole.
     """
-    wanted = {"x-amz-checksum-algorithm": "CRC32", "x-amz-checksum-type": "FULL_OBJECT", **headers}
+    wanted = {**headers, **(_CRC32 if checked else {})}
     async with store.exchange.open(Request("POST", bucket, key, {"uploads": ""}, wanted)) as answer:
         root = _xml(await answer.read())
         return _text(root, "UploadId"), answer.headers.get("x-amz-checksum-algorithm", "").upper() == "CRC32"

@@ -202,9 +202,14 @@ async def foreign_part(engine: Engine, origin: Origin, head: Head, expected: Exp
     if expected.parts == 1:
         return max(head.size, 1)
 
-    async def ask() -> Head:
-        return await calls.head(origin.store, origin.bucket, origin.key, version=origin.version, part=1)
+    async def ask() -> int:
+        store, version = origin.store, origin.version
+        first = await calls.head(store, origin.bucket, origin.key, version=version, part=1)
+        if first.size != head.size:
+            return first.size
+        # SeaweedFS heeds the part's number for GET only; its body is not waited for.
+        async with calls.get(store, origin.bucket, origin.key, version=version, part=1) as answer:
+            return int(answer.headers.get("Content-Length", "0"))
 
-    first = await persist(engine.job, item, ask, engine.limits.patience)
-    size = first.size
+    size = await persist(engine.job, item, ask, engine.limits.patience)
     return size if size and -(-head.size // size) == expected.parts else 0

@@ -40,17 +40,19 @@ class Multipart:
         self.parts: dict[int, Stored] = {}
         self.digests: dict[int, Digest] = {}
 
-    async def begin(self, headers: Mapping[str, str]) -> None:
+    async def begin(self, headers: Mapping[str, str], *, checked: bool = True) -> None:
         """Begins it.
 
         Args:
             headers: of the object (content type, metadata).
+            checked: asks for CRC-32 checksums; not when the server copies the parts by itself.
         """
         self.upload, self.crc32 = await persist(
-            self.engine.job, self.item, lambda: calls.begin(self.store, self.bucket, self.key, headers),
+            self.engine.job, self.item, lambda: calls.begin(self.store, self.bucket, self.key, headers, checked=checked),
             self.engine.limits.patience,
         )  # fmt: skip
-        self.store.keeps_crc32 = self.crc32
+        if checked:
+            self.store.keeps_crc32 = self.crc32
 
     async def send(self, number: int, body: Body, digest: Digest) -> None:
         """Sends a part, and verifies that it has arrived as it was.

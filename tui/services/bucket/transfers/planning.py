@@ -71,7 +71,7 @@ async def files(engine: Engine, folder: Path, goal: Goal, options: Options) -> A
             if one.skipped:
                 engine.job.skip(item, one.skipped)
                 continue
-            if there is not None and _same(await there.get(key), one.size, one.modified / 1e9, upwards=True):
+            if there is not None and _same(await there.get(key), one.size, one.modified / 1e9):
                 engine.job.skip(item, "")
                 continue
             engine.job.add(item)
@@ -116,11 +116,12 @@ class _There:
         return self._known.get(key)
 
 
-def _same(there: tuple[int, float] | None, size: int, modified: float, *, upwards: bool) -> bool:
+def _same(there: tuple[int, float] | None, size: int, modified: float) -> bool:
     """Whether a mirror leaves an item alone: of the same size, and the copy not older than the source."""
     if there is None or there[0] != size:
         return False
-    return there[1] >= modified if upwards else there[1] >= modified - 1
+    # Some stores, and every Last-Modified header, tell whole seconds.
+    return there[1] >= (int(modified) if there[1].is_integer() else modified)
 
 
 async def keys(engine: Engine, origin: Origin, folder: Folder, options: Options) -> AsyncIterator[Task]:
@@ -183,7 +184,7 @@ def _making(engine: Engine, folder: Folder, name: LocalName, options: Options) -
 def _is_there(folder: Folder, name: LocalName, entry: Entry) -> bool:
     status = folder.status(name)
     there = None if status is None else (status.st_size, status.st_mtime)
-    return _same(there, entry.size or 0, entry.modified.timestamp() if entry.modified else 0.0, upwards=False)
+    return _same(there, entry.size or 0, entry.modified.timestamp() if entry.modified else 0.0)
 
 
 def _collides(item: Item) -> Problem:
@@ -213,7 +214,7 @@ async def copies(engine: Engine, origin: Origin, goal: Goal, options: Options) -
             key = goal.key + relative
             item = Item(f"{origin.bucket}/{entry.key}", f"{goal.bucket}/{key}", entry.size)
             modified = entry.modified.timestamp() if entry.modified else 0.0
-            if there is not None and _same(await there.get(key), entry.size or 0, modified, upwards=True):
+            if there is not None and _same(await there.get(key), entry.size or 0, modified):
                 engine.job.skip(item, "")
                 continue
             engine.job.add(item)
