@@ -146,7 +146,13 @@ def head_of(headers: Mapping[str, str]) -> Head:
 
 @asynccontextmanager
 async def get(
-    store: Store, bucket: str, key: str, *, version: str = "", span: tuple[int, int] | None = None, etag: str = "",
+    store: Store,
+    bucket: str,
+    key: str,
+    *,
+    version: str = "",
+    span: tuple[int, int] | None = None,
+    etag: str = "",
     part: int = 0,
 ) -> AsyncIterator[Answer]:
     """Content.

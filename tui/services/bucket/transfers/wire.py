@@ -16,8 +16,9 @@ from typing import Protocol
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.errors import store_error
-from tui.services.bucket.model import AnswerContext, Lost, Request, StoreError, Way
+from tui.services.bucket.model import AnswerContext, Lost, Request, StoreError
 from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, path_of, query_of
+from tui.services.way import Way
 
 #: Seconds without a byte after which a connection is given up.
 IDLE = 60.0
