@@ -64,7 +64,7 @@ async def ours(what: str, bucket: str, path: Path) -> None:
     while not live.complete or not live.workloads:
         await asyncio.sleep(0.01)
     way = await StoreFinder(live, next(key for key in live.workloads if key.endswith("/my-tenant")))()
-    wire = Wire(way, Signer(Keys(ACCESS, SECRET)))
+    wire = Wire(lambda: way, Signer(Keys(ACCESS, SECRET)))
     store = calls.Store(wire, "bench")
     before = resource.getrusage(resource.RUSAGE_SELF)
     job = Job(what)

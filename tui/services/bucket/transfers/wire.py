@@ -11,8 +11,8 @@ import hashlib
 import select
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.errors import store_error
@@ -20,12 +20,20 @@ from tui.services.bucket.model import AnswerContext, Lost, Request, StoreError
 from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, path_of, query_of
 from tui.services.way import Way
 
+if TYPE_CHECKING:
+    from tui.services.bucket.session import StoreSession
+
 #: Seconds without a byte after which a connection is given up.
 IDLE = 60.0
 #: Seconds for the first byte of an answer to a request that makes the store work (copies, completions).
 WORKING = 900.0
 _SLICE = 1 << 18
 _LARGEST_HEAD = 1 << 16
+
+
+def over(session: StoreSession) -> Wire:
+    """The same store with the same keys over connections of our own; the way stays the session's."""
+    return Wire(lambda: session.way, session.signer, session.context, session.server_name)
 
 
 class Headers(Mapping[str, str]):
@@ -107,21 +115,32 @@ class Wire:
     """Sends signed requests over connections of its own. See `model.Exchange`.
 
     Args:
-        way: where connections come from.
+        way: where connections come from; asked at each of them, so that it may be found anew.
         signer: makes requests ours.
         tls: None for none.
         server_name: for TLS; the way's host unless given.
     """
 
-    def __init__(self, way: Way, signer: Signer, tls: ssl.SSLContext | None = None, server_name: str = "") -> None:
-        self.way = way
+    def __init__(
+        self, way: Callable[[], Way], signer: Signer, tls: ssl.SSLContext | None = None, server_name: str = ""
+    ) -> None:
+        self._way = way
         self.signer = signer
         self._tls = tls
-        self._server_name = server_name or way.host
-        usual = 443 if tls else 80
-        self._host = way.host if way.port == usual else f"{way.host}:{way.port}"
+        self._server_name = server_name or way().host
         self._idle: list[_Pipe] = []
         self._all: set[_Pipe] = set()
+
+    @property
+    def way(self) -> Way:
+        """The way that is used now."""
+        return self._way()
+
+    @property
+    def host(self) -> str:
+        """As it is signed: the Host header."""
+        way = self._way()
+        return way.host if way.port == (443 if self._tls else 80) else f"{way.host}:{way.port}"
 
     async def __call__(self, request: Request) -> bytes:
         """Sends a request and reads the whole answer."""
@@ -188,7 +207,7 @@ class Wire:
         payload = request.headers.get("x-amz-content-sha256") or (hashlib.sha256(body).hexdigest() if body else EMPTY)
         if body is not request.body:
             payload = UNSIGNED
-        headers = self.signer.sign(request.method, self._host, path, query, request.headers, payload)
+        headers = self.signer.sign(request.method, self.host, path, query, request.headers, payload)
         length = request.length if request.length is not None else len(body)
         if length or request.method in ("PUT", "POST"):
             headers["Content-Length"] = str(length)
