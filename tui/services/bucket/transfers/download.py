@@ -7,7 +7,7 @@ import errno
 import hashlib
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from tui.problem import Cause, Problem, ProblemError
@@ -266,7 +266,7 @@ async def _continue(
     return target, slip
 
 
-async def download_stream(engine: Engine, origin: Origin, item: Item) -> AsyncIterator[bytes]:
+async def download_stream(engine: Engine, origin: Origin, item: Item) -> AsyncGenerator[bytes, None]:
     """The content of an object, in its order. It is verified at the end: what was given out before may be no good.
 
     Raises:
