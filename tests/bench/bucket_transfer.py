@@ -64,7 +64,7 @@ async def ours(what: str, bucket: str, path: Path) -> None:
     while not live.complete or not live.workloads:
         await asyncio.sleep(0.01)
     way = await StoreFinder(live, next(key for key in live.workloads if key.endswith("/my-tenant")))()
-    wire = Wire(way, Signer(Keys(ACCESS, SECRET)))
+    wire = Wire(lambda: way, Signer(Keys(ACCESS, SECRET)))
     store = calls.Store(wire, "bench")
     before = resource.getrusage(resource.RUSAGE_SELF)
     job = Job(what)
@@ -125,7 +125,11 @@ def forwarded() -> Iterator[int]:
 
 
 def mc(port: int, *words: str) -> dict[str, float]:
-    environment = {**os.environ, "MC_HOST_rival": f"http://{ACCESS}:{SECRET}@127.0.0.1:{port}", "MC_CONFIG_DIR": "/tmp/mcbench"}
+    environment = {
+        **os.environ,
+        "MC_HOST_rival": f"http://{ACCESS}:{SECRET}@127.0.0.1:{port}",
+        "MC_CONFIG_DIR": "/tmp/mcbench",
+    }
     began = time.monotonic()
     process = subprocess.Popen(["mc", "--quiet", *words], env=environment, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
@@ -142,7 +146,9 @@ def run_ours(what: str, path: Path) -> dict[str, float]:
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
-def tell(title: str, amount: float, unit: str, rival: list[dict[str, float]], own: list[dict[str, float]], wanted: float) -> None:
+def tell(
+    title: str, amount: float, unit: str, rival: list[dict[str, float]], own: list[dict[str, float]], wanted: float
+) -> None:
     rates = [[amount / one["seconds"] for one in side] for side in (rival, own)]
     medians = [statistics.median(one) for one in rates]
     ratio = medians[1] / medians[0]

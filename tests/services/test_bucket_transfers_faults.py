@@ -43,7 +43,7 @@ async def test_an_upload_survives_cuts_on_the_way_up(mover: Mover, at: int) -> N
     way = CuttingWay(mover.port, cuts=[(at, None)] * 4, refusing=2)
     item = await mover.up(path, store=mover.through(way))
     assert item.stage is Stage.DONE, item.problem
-    assert item.retries >= 3 and item.done == item.size
+    assert item.retries >= 2 and item.done == item.size
     assert await mover.content() == path.read_bytes()
     assert await mover.incomplete() == 0
 
@@ -120,7 +120,7 @@ async def test_a_download_survives_cuts(mover: Mover, at: int) -> None:
 
 async def test_an_upload_goes_on_in_another_run(mover: Mover) -> None:
     path = mover.file(22 * MIB)
-    way = CuttingWay(mover.port, cuts=[None, (6 * MIB, None), *[(100, None)] * 50])
+    way = CuttingWay(mover.port, cuts=[(12 * MIB, None), *[(100, None)] * 50])
     engine = mover.engine(patience=0.2, parts=1)
     item = await mover.up(path, store=mover.through(way), engine=engine)
     assert item.stage is Stage.FAILED and "are kept in the incomplete upload" in item.note
@@ -276,8 +276,10 @@ async def test_an_object_that_changes_while_it_is_downloaded(mover: Mover) -> No
     task = asyncio.create_task(mover.down(engine=engine))
     while engine.job.done < 5 * MIB:
         await asyncio.sleep(0)
+    engine.job.pause()
     content = os.urandom(32 * MIB)
     await mover.put("key", content)
+    engine.job.resume()
     item = await task
     assert item.stage is Stage.DONE, item.problem
     assert mover.out.read_bytes() == content and item.done == item.size

@@ -141,7 +141,9 @@ async def test_a_dry_run_moves_nothing(mover: Mover, tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a").write_text("x")
     engine = mover.engine()
-    await engine.run(files(engine, tmp_path / "source", Goal(mover.store, mover.bucket, ""), Options(dry=True, remove=True)))
+    await engine.run(
+        files(engine, tmp_path / "source", Goal(mover.store, mover.bucket, ""), Options(dry=True, remove=True))
+    )
     assert engine.job.counts == {Stage.DONE: 1} and (tmp_path / "source" / "a").exists()
     assert not await mover.exists("a")
 
@@ -157,7 +159,11 @@ async def test_copies(mover: Mover, tmp_path: Path) -> None:
     await mover.go(engine, item, lambda: upload_file(engine, goal, path, item))
     assert item.stage is Stage.DONE, item.problem
     other = Store(mover.store.exchange, "test/other")  # the same server, as if it were another one
-    for key, store, largest in (("whole", mover.store, 1 << 40), ("parts", mover.store, 5 * MIB), ("streamed", other, 1 << 40)):
+    for key, store, largest in (
+        ("whole", mover.store, 1 << 40),
+        ("parts", mover.store, 5 * MIB),
+        ("streamed", other, 1 << 40),
+    ):
         engine = mover.engine()
         item = Item("key", key, len(content))
         origin, goal = Origin(mover.store, mover.bucket, "key"), Goal(store, mover.bucket, key)
@@ -225,5 +231,7 @@ async def test_nothing_to_read_and_nowhere_to_write(mover: Mover, tmp_path: Path
     assert not mover.out.exists()
     item = Item("gone", "x", 10)
     engine = mover.engine()
-    await mover.go(engine, item, lambda: upload_file(engine, Goal(mover.store, mover.bucket, "k"), tmp_path / "gone", item))
+    await mover.go(
+        engine, item, lambda: upload_file(engine, Goal(mover.store, mover.bucket, "k"), tmp_path / "gone", item)
+    )
     assert item.stage is Stage.FAILED and "No such file" in str(item.problem)

@@ -59,7 +59,9 @@ def test_a_name_that_needs_no_change_is_none() -> None:
         assert name.path == key and not name.changed
 
 
-@pytest.mark.parametrize("piece", ["..", ".", "a\0b", "a\\b", "x\ny", "%41", "%", "%%41", "a%2", "\u202ea", ".statetui-q"])
+@pytest.mark.parametrize(
+    "piece", ["..", ".", "a\0b", "a\\b", "x\ny", "%41", "%", "%%41", "a%2", "\u202ea", ".statetui-q"]
+)
 def test_names_can_be_read_back(piece: str) -> None:
     assert unquote_to_bytes(component(piece)) == piece.encode()
 

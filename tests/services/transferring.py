@@ -42,7 +42,7 @@ class Mover:
         self.limits = LIMITS
 
     def _store(self, way: LocalWay) -> Store:
-        wire = Wire(way, Signer(KEYS))
+        wire = Wire(lambda: way, Signer(KEYS))
         self._wires.append(wire)
         return Store(wire, "test/store")
 

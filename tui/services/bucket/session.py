@@ -115,6 +115,8 @@ class StoreSession:
         way: the way that is used now.
         https: whether TLS is spoken.
         verified: whether the server's certificate is verified.
+        context: of TLS, None without it.
+        server_name: what TLS verifies in place of the way's host; empty for that.
         server: what the last answer's Server header said.
         signer: with the region, and the difference of the clocks.
     """
@@ -126,6 +128,8 @@ class StoreSession:
         self.https = False
         self.verified = False
         self.server = ""
+        self.context: ssl.SSLContext | None = None
+        self.server_name = ""
         self.signer = Signer(keys, region)
         self._finder = finder
         self._client: aiohttp.ClientSession | None = None
@@ -156,6 +160,7 @@ class StoreSession:
         if self._client is not None:
             await self._client.close()
         self.https = https
+        self.context, self.server_name = context, name
         self.verified = context is not None and context.verify_mode is ssl.CERT_REQUIRED
         self._connector = WayConnector(lambda: self.way, context=context, name=name, limit=_CONNECTIONS)
         self._client = aiohttp.ClientSession(

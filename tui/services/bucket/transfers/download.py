@@ -7,7 +7,7 @@ import errno
 import hashlib
 import time
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from tui.problem import Cause, Problem, ProblemError
@@ -169,16 +169,19 @@ async def _large(
     target, slip = await _continue(engine, fetch, folder, name)
     digests = fetch.digests
     if target is None:
-        target = await engine.in_thread(folder.open, name, tag(origin, name))
+        target = await engine.acquire(lambda: folder.open(name, tag(origin, name)), Target.discard)
         record = DownloadRecord(
             origin.store.place, origin.bucket, origin.key, origin.version, head.etag, str(target.path), target.beside,
             head.size, fetch.part, now(),
         )  # fmt: skip
         try:
-            slip = await engine.in_thread(engine.journal.begin, record)
+            slip = await engine.acquire(lambda: engine.journal.begin(record), Slip.forget)
         except OSError as error:
             item.add_note(f"it cannot go on after a restart: the journal cannot be written ({error.strerror})")
-    there = target  # never None from here on
+        except BaseException:
+            await engine.in_thread(target.discard)
+            raise
+    there = target  # not None from here on
 
     async def part(span: Span) -> None:
         await fetch.into(there, span)
@@ -241,7 +244,7 @@ async def _continue(
         slip.forget()
         return None, None
     try:
-        target = await engine.in_thread(folder.open, name, tag(origin, name), again=True)
+        target = await engine.acquire(lambda: folder.open(name, tag(origin, name), again=True), Target.close)
     except FileNotFoundError:
         slip.forget()
         return None, None
@@ -263,7 +266,7 @@ async def _continue(
     return target, slip
 
 
-async def download_stream(engine: Engine, origin: Origin, item: Item) -> AsyncIterator[bytes]:
+async def download_stream(engine: Engine, origin: Origin, item: Item) -> AsyncGenerator[bytes, None]:
     """The content of an object, in its order. It is verified at the end: what was given out before may be no good.
 
     Raises:

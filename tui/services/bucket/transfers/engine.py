@@ -76,12 +76,24 @@ class Engine:
         self._stopped: Problem | None = None
 
     async def in_thread(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
-        """Runs what blocks."""
-        if options:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: function(*args, **options)
-            )  # fmt: skip
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        """Runs what blocks. A thread cannot be stopped: who is cancelled meanwhile waits for its end."""
+        return await self.acquire(lambda: function(*args, **options), None)
+
+    async def acquire(self, function: Callable[[], T], release: Callable[[T], None] | None) -> T:
+        """Runs what blocks and gives something that must be given back.
+
+        Args:
+            function: runs in a thread.
+            release: gives it back when the caller was cancelled, and nobody takes it.
+        """
+        future = asyncio.get_running_loop().run_in_executor(self._threads, function)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            if release is not None and not future.cancelled() and future.exception() is None:
+                release(future.result())
+            raise
 
     async def run(self, plan: AsyncIterator[Task]) -> None:
         """Moves all that a plan names. A failure of one item is told there, and the others go on.

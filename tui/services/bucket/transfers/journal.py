@@ -22,7 +22,7 @@ from tui import paths
 
 log = logging.getLogger(__name__)
 
-_VERSION = 1
+_FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Journal:
         handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            head = {"version": _VERSION, "kind": kind, **asdict(record)}
+            head = {"format": _FORMAT, "kind": kind, **asdict(record)}
             os.write(handle, json.dumps(head).encode() + b"\n")
             beside.replace(path)
         except BaseException:
@@ -209,10 +209,10 @@ class Journal:
             with os.fdopen(os.dup(handle), "r", encoding="utf-8") as file:
                 first, *rest = file.read().splitlines() or [""]
             head: Mapping[str, Any] = json.loads(first)
-            if head.get("version") != _VERSION:
+            if head.get("format") != _FORMAT:
                 slip.close()
                 return None
-            record = {name: value for name, value in head.items() if name != "version"}
+            record = {name: value for name, value in head.items() if name != "format"}
             return record, {int(line) for line in rest if line.isdigit()}, slip
         except (OSError, ValueError, AttributeError) as error:
             log.warning("the journal %s cannot be used: %s", path, error)

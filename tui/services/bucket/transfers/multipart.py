@@ -47,10 +47,29 @@ class Multipart:
             headers: of the object (content type, metadata).
             checked: asks for CRC-32 checksums; not when the server copies the parts by itself.
         """
-        self.upload, self.crc32 = await persist(
-            self.engine.job, self.item, lambda: calls.begin(self.store, self.bucket, self.key, headers, checked=checked),
-            self.engine.limits.patience,
-        )  # fmt: skip
+
+        async def send() -> tuple[str, bool]:
+            try:
+                return await calls.begin(self.store, self.bucket, self.key, headers, checked=checked)
+            except Lost as error:
+                if error.unsure:
+                    self.item.add_note(
+                        "the answer to the beginning of its upload was lost: an incomplete upload without parts may be "
+                        f"left of {self.bucket}/{self.key}"
+                    )
+                raise
+
+        begun = asyncio.ensure_future(persist(self.engine.job, self.item, send, self.engine.limits.patience))
+        try:
+            self.upload, self.crc32 = await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            # The store may be about to begin it, and its id is in the answer: without that it cannot be aborted.
+            await asyncio.wait([begun], timeout=_ABORT)
+            begun.cancel()
+            if begun.done() and not begun.cancelled() and begun.exception() is None:
+                self.upload, self.crc32 = begun.result()
+                await self.give_up()
+            raise
         if checked:
             self.store.keeps_crc32 = self.crc32
 

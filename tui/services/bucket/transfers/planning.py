@@ -33,16 +33,26 @@ class Options:
         pattern: only keys or paths (below the prefix or folder) that match; empty for all.
         newer_only: what is there already, of the same size and not older, is left alone (mirror).
         dry: nothing is moved, everything is told.
+        cut: how many characters of each key are left out of the new name; None for those up to the prefix's last slash.
     """
 
     remove: bool = False
     pattern: str = ""
     newer_only: bool = False
     dry: bool = False
+    cut: int | None = None
+
+    def left_out(self, prefix: str) -> int:
+        """How many characters of each key are left out of the new name."""
+        return prefix.rfind("/") + 1 if self.cut is None else self.cut
 
     def takes(self, relative: str) -> bool:
-        """Whether it is among what is meant."""
-        return not self.pattern or fnmatch.fnmatchcase(relative, self.pattern)
+        """Whether it is among what is meant. `*` stays between two slashes; `**` does not."""
+        if not self.pattern:
+            return True
+        if "**" not in self.pattern and relative.count("/") != self.pattern.count("/"):
+            return False
+        return fnmatch.fnmatchcase(relative, self.pattern)
 
 
 async def files(engine: Engine, folder: Path, goal: Goal, options: Options) -> AsyncIterator[Task]:
@@ -129,11 +139,11 @@ async def keys(engine: Engine, origin: Origin, folder: Folder, options: Options)
 
     Args:
         engine: whose job it is.
-        origin: its key is the prefix; what comes before its last slash is left out of the names.
+        origin: its key is the prefix.
         folder: the chosen one; nothing is written outside of it.
         options: how.
     """
-    namer = Namer(origin.key[: origin.key.rfind("/") + 1])
+    namer = Namer(origin.key[: options.left_out(origin.key)])
     ignores_case = await engine.in_thread(folder.ignores_case)
     used: set[str] = set()
     async for page in calls.objects(origin.store, origin.bucket, origin.key):
@@ -200,11 +210,11 @@ async def copies(engine: Engine, origin: Origin, goal: Goal, options: Options) -
 
     Args:
         engine: whose job it is.
-        origin: its key is the prefix; what comes before its last slash is left out of the new keys.
+        origin: its key is the prefix.
         goal: its key is the new prefix.
         options: how.
     """
-    cut = origin.key.rfind("/") + 1
+    cut = options.left_out(origin.key)
     there = _There(goal) if options.newer_only else None
     async for page in calls.objects(origin.store, origin.bucket, origin.key):
         for entry in page:

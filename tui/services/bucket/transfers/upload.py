@@ -57,7 +57,10 @@ async def upload_file(engine: Engine, goal: Goal, path: Path, item: Item, *, rem
         StoreError, Lost: the store's refusal, or no answer for longer than patience lasts.
         OSError: the file cannot be read.
     """
-    source, body, summed = await engine.in_thread(_open, path, engine.limits.part, goal.store.keeps_crc32 is not True)
+    md5 = goal.store.keeps_crc32 is not True
+    source, body, summed = await engine.acquire(
+        lambda: _open(path, engine.limits.part, md5), lambda opened: opened[0].close()
+    )
     try:
         if body is not None and summed is not None:
             async with engine.budget.hold(len(body)):
@@ -127,17 +130,6 @@ async def put_whole(engine: Engine, goal: Goal, body: Body, summed: Digest, item
 async def _in_parts(engine: Engine, goal: Goal, source: Source, item: Item) -> None:
     upload = Multipart(engine, goal.store, goal.bucket, goal.key, item)
     slip, size = await _continue(engine, goal, source, upload)
-    if slip is None:
-        await upload.begin(goal.all_headers(source.path.name))
-        size = part_size(source.size, engine.limits.part)
-        record = UploadRecord(
-            goal.store.place, goal.bucket, goal.key, upload.upload, str(source.path), source.size, source.modified,
-            size, upload.crc32, now(),
-        )  # fmt: skip
-        try:
-            slip = await engine.in_thread(engine.journal.begin, record)
-        except OSError as error:
-            item.add_note(f"it cannot go on after a restart: the journal cannot be written ({error.strerror})")
 
     async def send(span: Span) -> None:
         async with engine.budget.hold(span.size):
@@ -145,6 +137,10 @@ async def _in_parts(engine: Engine, goal: Goal, source: Source, item: Item) -> N
             await upload.send(span.number, body, summed)
 
     try:
+        if slip is None:
+            await upload.begin(goal.all_headers(source.path.name))
+            size = part_size(source.size, engine.limits.part)
+            slip = await _note(engine, upload, source, size)
         missing = (span for span in spans(source.size, size) if span.number not in upload.parts)
         await each(missing, engine.limits.parts, send)
         await engine.in_thread(source.verify_unchanged)
@@ -154,6 +150,19 @@ async def _in_parts(engine: Engine, goal: Goal, source: Source, item: Item) -> N
         raise
     if slip is not None:
         slip.forget()
+
+
+async def _note(engine: Engine, upload: Multipart, source: Source, size: int) -> Slip | None:
+    """Writes down that an upload was begun."""
+    record = UploadRecord(
+        upload.store.place, upload.bucket, upload.key, upload.upload, str(source.path), source.size, source.modified,
+        size, upload.crc32, now(),
+    )  # fmt: skip
+    try:
+        return await engine.acquire(lambda: engine.journal.begin(record), Slip.forget)
+    except OSError as error:
+        upload.item.add_note(f"it cannot go on after a restart: the journal cannot be written ({error.strerror})")
+        return None
 
 
 async def _leave(engine: Engine, upload: Multipart, slip: Slip | None, error: BaseException) -> None:

@@ -8,120 +8,71 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import select
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.errors import store_error
 from tui.services.bucket.model import AnswerContext, Lost, Request, StoreError
 from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, path_of, query_of
+from tui.services.bucket.transfers.incoming import Incoming
+from tui.services.bucket.transfers.pipes import IDLE, SLICE, WORKING, Pipe, PlainPipe, TlsPipe
 from tui.services.way import Way
 
-#: Seconds without a byte after which a connection is given up.
-IDLE = 60.0
-#: Seconds for the first byte of an answer to a request that makes the store work (copies, completions).
-WORKING = 900.0
-_SLICE = 1 << 18
-_LARGEST_HEAD = 1 << 16
+if TYPE_CHECKING:
+    from tui.services.bucket.session import StoreSession
 
 
-class Headers(Mapping[str, str]):
-    """Headers of an answer; names in any case."""
+def over(session: StoreSession, *, writes: bool = True) -> Wire:
+    """The same store with the same keys over connections of our own; the way stays the session's.
 
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._values = {name.lower(): value for name, value in pairs}
-
-    def __getitem__(self, name: str) -> str:
-        return self._values[name.lower()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-
-class _Pipe(Protocol):
-    """Bytes in both directions."""
-
-    async def send(self, data: bytes | memoryview) -> None: ...
-    async def receive(self) -> bytes: ...
-    def stale(self) -> bool: ...
-    def close(self) -> None: ...
-
-
-class _Plain:
-    """A socket."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._sock = sock
-
-    async def send(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
-        for at in range(0, len(view), _SLICE):
-            async with asyncio.timeout(IDLE):
-                await self._loop.sock_sendall(self._sock, view[at : at + _SLICE])
-
-    async def receive(self) -> bytes:
-        return await self._loop.sock_recv(self._sock, _SLICE)
-
-    def stale(self) -> bool:
-        """Whether something came while nothing was asked for: the end, that is."""
-        poll = select.poll()
-        poll.register(self._sock, select.POLLIN)
-        return bool(poll.poll(0))
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-class _Tls:
-    """A socket with TLS over it."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader = reader
-        self._writer = writer
-
-    async def send(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
-        for at in range(0, len(view), _SLICE):
-            self._writer.write(view[at : at + _SLICE])
-            async with asyncio.timeout(IDLE):
-                await self._writer.drain()
-
-    async def receive(self) -> bytes:
-        return await self._reader.read(_SLICE)
-
-    def stale(self) -> bool:
-        return self._reader.at_eof() or self._writer.is_closing()
-
-    def close(self) -> None:
-        self._writer.transport.abort()
+    Args:
+        session: whose way, keys and TLS are used.
+        writes: whether anything may be changed.
+    """
+    return Wire(lambda: session.way, session.signer, session.context, session.server_name, writes=writes)
 
 
 class Wire:
     """Sends signed requests over connections of its own. See `model.Exchange`.
 
     Args:
-        way: where connections come from.
+        way: where connections come from; asked at each of them, so that it may be found anew.
         signer: makes requests ours.
         tls: None for none.
         server_name: for TLS; the way's host unless given.
+        writes: the gate: without it all but questions is refused here.
     """
 
-    def __init__(self, way: Way, signer: Signer, tls: ssl.SSLContext | None = None, server_name: str = "") -> None:
-        self.way = way
+    def __init__(
+        self,
+        way: Callable[[], Way],
+        signer: Signer,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
+        *,
+        writes: bool = True,
+    ) -> None:
+        self._way = way
         self.signer = signer
         self._tls = tls
-        self._server_name = server_name or way.host
-        usual = 443 if tls else 80
-        self._host = way.host if way.port == usual else f"{way.host}:{way.port}"
-        self._idle: list[_Pipe] = []
-        self._all: set[_Pipe] = set()
+        self._writes = writes
+        self._server_name = server_name or way().host
+        self._idle: list[Pipe] = []
+        self._all: set[Pipe] = set()
+
+    @property
+    def way(self) -> Way:
+        """The way that is used now."""
+        return self._way()
+
+    @property
+    def host(self) -> str:
+        """As it is signed: the Host header."""
+        way = self._way()
+        return way.host if way.port == (443 if self._tls else 80) else f"{way.host}:{way.port}"
 
     async def __call__(self, request: Request) -> bytes:
         """Sends a request and reads the whole answer."""
@@ -130,6 +81,13 @@ class Wire:
 
     def open(self, request: Request) -> AnswerContext:
         """Sends a request, for an answer that is read piece by piece."""
+        if not self._writes and request.method not in ("GET", "HEAD"):
+            raise ProblemError(
+                Problem(
+                    Cause.FORBIDDEN, f"{request.method} {request.bucket}/{request.key} was not sent: it would change something",
+                    "read-only, by --read-only or the settings", "Choose another context, or leave --read-only out.",
+                )
+            )  # fmt: skip
         return _Sending(self, request)
 
     async def close(self) -> None:
@@ -139,7 +97,7 @@ class Wire:
 
     # --- connections
 
-    async def take(self) -> _Pipe:
+    async def take(self) -> Pipe:
         """A connection that nobody uses, a new one when there is none."""
         while self._idle:
             pipe = self._idle.pop()
@@ -155,9 +113,9 @@ class Wire:
         self._all.add(pipe)
         return pipe
 
-    async def _pipe(self, sock: socket.socket) -> _Pipe:
+    async def _pipe(self, sock: socket.socket) -> Pipe:
         if self._tls is None:
-            return _Plain(sock)
+            return PlainPipe(sock)
         try:
             async with asyncio.timeout(IDLE):
                 reader, writer = await asyncio.open_connection(
@@ -167,13 +125,13 @@ class Wire:
             raise ProblemError(
                 Problem(Cause.UNREACHABLE, f"No TLS came about with {self.way.member or self.way.host}", str(error))
             ) from error
-        return _Tls(reader, writer)
+        return TlsPipe(reader, writer)
 
-    def give(self, pipe: _Pipe) -> None:
+    def give(self, pipe: Pipe) -> None:
         """Takes a connection back that can be used again."""
         self._idle.append(pipe)
 
-    def drop(self, pipe: _Pipe) -> None:
+    def drop(self, pipe: Pipe) -> None:
         """Ends a connection."""
         if pipe in self._all:
             self._all.discard(pipe)
@@ -188,7 +146,7 @@ class Wire:
         payload = request.headers.get("x-amz-content-sha256") or (hashlib.sha256(body).hexdigest() if body else EMPTY)
         if body is not request.body:
             payload = UNSIGNED
-        headers = self.signer.sign(request.method, self._host, path, query, request.headers, payload)
+        headers = self.signer.sign(request.method, self.host, path, query, request.headers, payload)
         length = request.length if request.length is not None else len(body)
         if length or request.method in ("PUT", "POST"):
             headers["Content-Length"] = str(length)
@@ -196,12 +154,16 @@ class Wire:
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         return f"{request.method} {target} HTTP/1.1\r\n{lines}\r\n".encode()
 
-    def refused(self, request: Request, answer: _Answer, document: bytes) -> StoreError:
+    def refused(self, request: Request, answer: Incoming, document: bytes) -> StoreError:
         """What the store has said, for a person."""
         what = f"{request.method} {request.bucket}/{request.key}"
         return store_error(
             answer.status, answer.headers, document, what, self.signer.keys, bucket_only=not request.key
         )  # fmt: skip
+
+    def cut(self, words: str) -> Lost:
+        """The end of a connection in the middle of an answer."""
+        return self.lost(words, unsure=False)
 
     def lost(self, words: str, *, unsure: bool) -> Lost:
         """The end of a connection, with the way's reason when it knows one."""
@@ -219,10 +181,10 @@ class _Sending:
     def __init__(self, wire: Wire, request: Request) -> None:
         self._wire = wire
         self._request = request
-        self._pipe: _Pipe | None = None
-        self._answer: _Answer | None = None
+        self._pipe: Pipe | None = None
+        self._answer: Incoming | None = None
 
-    async def __aenter__(self) -> _Answer:
+    async def __aenter__(self) -> Incoming:
         try:
             return await self._send()
         except BaseException:
@@ -241,7 +203,7 @@ class _Sending:
         else:
             self._wire.drop(pipe)
 
-    async def _send(self) -> _Answer:
+    async def _send(self) -> Incoming:
         wire, request = self._wire, self._request
         head = wire.head(request)
         pipe = self._pipe = await wire.take()
@@ -249,7 +211,7 @@ class _Sending:
         try:
             body = request.body
             if isinstance(body, (bytes, memoryview)):
-                if len(body) <= _SLICE // 4:
+                if len(body) <= SLICE // 4:
                     await pipe.send(head + bytes(body))
                 else:
                     await pipe.send(head)
@@ -261,7 +223,7 @@ class _Sending:
         except (OSError, TimeoutError) as error:
             # A store that refuses a large body says so and hangs up: its answer may be there all the same.
             failure = str(error) or f"nothing was taken for {IDLE:g} s"
-        answer = _Answer(wire, pipe, request.method)
+        answer = Incoming(wire.cut, pipe, request.method)
         works = request.method == "POST" or "x-amz-copy-source" in request.headers
         try:
             async with asyncio.timeout(1.0 if failure else WORKING if works else IDLE):
@@ -274,120 +236,3 @@ class _Sending:
         if answer.status >= 300:
             raise wire.refused(request, answer, await answer.read())
         return answer
-
-
-class _Answer:
-    """See `model.Answer`.
-
-    Attributes:
-        whole: all of its body was read.
-        lasts: the connection can be used again then.
-    """
-
-    def __init__(self, wire: Wire, pipe: _Pipe, method: str) -> None:
-        self.status = 0
-        self.headers: Mapping[str, str] = {}
-        self.whole = False
-        self.lasts = True
-        self._wire = wire
-        self._pipe = pipe
-        self._method = method
-        self._buffer = bytearray()
-        self._left: int | None = None  # bytes of the body; None when it ends with the connection or is chunked
-        self._chunked = False
-
-    async def read_head(self) -> None:
-        """Reads status and headers; interim answers (100) are passed over."""
-        while True:
-            end = await self._until(b"\r\n\r\n")
-            lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
-            del self._buffer[: end + 4]
-            protocol, _, rest = lines[0].partition(" ")
-            if not protocol.startswith("HTTP/1."):
-                raise ValueError(f"no HTTP came, but {lines[0][:80]!r}")
-            self.status = int(rest[:3])
-            if self.status >= 200:
-                break
-        pairs = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in lines[1:])]
-        self.headers = Headers([(name, value.encode("latin-1").decode("utf-8", "replace")) for name, value in pairs])
-        connection = self.headers.get("connection", "").lower()
-        self.lasts = connection != "close" and protocol == "HTTP/1.1"
-        if self._method == "HEAD" or self.status in (204, 304):
-            self._left = 0
-            self.whole = True
-        elif self.headers.get("transfer-encoding", "").lower() == "chunked":
-            self._chunked = True
-        elif "content-length" in self.headers:
-            self._left = int(self.headers["content-length"])
-            self.whole = self._left == 0
-        else:
-            self.lasts = False
-
-    async def _until(self, mark: bytes) -> int:
-        seen = 0
-        while (at := self._buffer.find(mark, max(0, seen - len(mark)))) < 0:
-            seen = len(self._buffer)
-            if seen > _LARGEST_HEAD:
-                raise ValueError("the beginning of the answer is too long")
-            self._buffer += await self._more()
-        return at
-
-    async def _more(self) -> bytes:
-        async with asyncio.timeout(WORKING if self._method == "POST" else IDLE):
-            data = await self._pipe.receive()
-        if not data:
-            raise EOFError("the other side has closed it")
-        return data
-
-    async def read(self) -> bytes:
-        """The whole body."""
-        return b"".join([piece async for piece in self.pieces()])
-
-    async def pieces(self, size: int = 1 << 18) -> AsyncIterator[bytes]:
-        """The body, in the pieces in which it comes; none is larger than `size`."""
-        del size  # sockets give no more than a slice
-        try:
-            if self._chunked:
-                async for piece in self._chunks():
-                    yield piece
-            else:
-                async for piece in self._plain(self._left):
-                    yield piece
-        except (OSError, TimeoutError, EOFError, ValueError) as error:
-            self.lasts = False
-            raise self._wire.lost(str(error) or f"nothing came for {IDLE:g} s", unsure=False) from error
-        self.whole = True
-
-    async def _plain(self, left: int | None) -> AsyncIterator[bytes]:
-        while left is None or left > 0:
-            if self._buffer:
-                piece = bytes(self._buffer[:left])
-                del self._buffer[: len(piece)]
-            else:
-                try:
-                    piece = await self._more()
-                except EOFError:
-                    if left is None:
-                        return
-                    raise
-                if left is not None and len(piece) > left:
-                    self._buffer += piece[left:]
-                    piece = piece[:left]
-            if left is not None:
-                left -= len(piece)
-            yield piece
-
-    async def _chunks(self) -> AsyncIterator[bytes]:
-        while True:
-            end = await self._until(b"\r\n")
-            size = int(bytes(self._buffer[:end]).split(b";", 1)[0], 16)
-            del self._buffer[: end + 2]
-            if size == 0:
-                while (end := await self._until(b"\r\n")) > 0:  # trailers
-                    del self._buffer[: end + 2]
-                del self._buffer[:2]
-                return
-            async for piece in self._plain(size):
-                yield piece
-            await self._until(b"\r\n")
-            del self._buffer[:2]
