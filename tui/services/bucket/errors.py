@@ -52,7 +52,7 @@ def store_error(
         keys: with which.
         bucket_only: no key was asked for: 404 without a document is the bucket's.
     """
-    code, message = _document(body)
+    code, message = said(body)
     code = code or headers.get("x-minio-error-code", "")
     message = message or headers.get("x-minio-error-desc", "").strip('"')
     if not code:
@@ -66,12 +66,13 @@ def store_error(
         )  # fmt: skip
     else:
         cause = Cause.SERVER if status >= 500 else _CAUSES.get(status, Cause.REJECTED)
-        said = f"{code}: {message}" if message else code
-        problem = Problem(cause, f"The store refused {what}", said, _REMEDIES.get(code, ""))
+        words = f"{code}: {message}" if message else code
+        problem = Problem(cause, f"The store refused {what}", words, _REMEDIES.get(code, ""))
     return StoreError(code, message, status, problem)
 
 
-def _document(body: bytes) -> tuple[str, str]:
+def said(body: bytes) -> tuple[str, str]:
+    """Code and message of an error document; empty when it is none."""
     if b"<Error" not in body[:_SHOWN]:
         return "", ""
     try:

@@ -221,6 +221,22 @@ class StoreSession:
             document = await answer.content.read(_DOCUMENT)
         raise store_error(answer.status, answer.headers, document, what, self.keys, bucket_only=not request.key)
 
+    async def plain(self, path: str) -> tuple[int, Mapping[str, str]]:
+        """Asks without a signature (health endpoints are nobody's buckets): the status, and the headers.
+
+        Args:
+            path: with its query, encoded.
+
+        Raises:
+            Lost: no answer came.
+        """
+        lost = _Losing(self.way, f"GET {path}", unsure=False)
+        url = URL(f"{'https' if self.https else 'http'}://{self.host}{path}", encoded=True)
+        with lost:
+            async with self.client.get(url, allow_redirects=False) as answer:
+                await answer.read()
+                return answer.status, answer.headers
+
     def _payload(self, request: Request) -> str:
         given = {name.lower(): text for name, text in request.headers.items()}.get("x-amz-content-sha256")
         if given:
