@@ -84,7 +84,7 @@ async def run(moving: Moving, opener: Opener) -> int:
     engine.keep = True
     try:
         plan = await _plan(engine, moving, opener)
-        async with Telling(job, lines=moving.json, quiet=moving.target == "-"):
+        async with Telling(job, lines=moving.json, quiet=moving.target == "-", dry=moving.dry):
             await engine.run(plan)
     finally:
         engine.close()
@@ -249,14 +249,8 @@ async def _down(
 
 
 async def _folder(engine: Engine, path: Path, options: Options) -> Folder:
-    def chosen() -> Folder:
-        there = path.absolute()
-        if options.dry:  # nothing is made
-            there = next(one for one in (there, *there.parents) if one.is_dir())
-        return Folder(there)
-
     try:
-        return await engine.in_thread(chosen)
+        return await engine.in_thread(lambda: Folder(path.absolute(), make=not options.dry))
     except OSError as error:
         raise ProblemError(
             Problem(Cause.REJECTED, f"{path} cannot be used as a folder", error.strerror or "", "Choose another one.")

@@ -24,11 +24,13 @@ class Telling:
         job: told of.
         lines: JSON lines on stdout in place of a bar on stderr; None to decide by what stdout and stderr are.
         quiet: tells nothing but what failed (for `cat`, whose stdout is the object's).
+        dry: nothing is moved: each item is told as what would be.
     """
 
-    def __init__(self, job: Job, *, lines: bool | None = None, quiet: bool = False) -> None:
+    def __init__(self, job: Job, *, lines: bool | None = None, quiet: bool = False, dry: bool = False) -> None:
         self._job = job
         self._quiet = quiet
+        self._dry = dry
         self._lines = not sys.stdout.isatty() if lines is None else lines
         self._bar = not quiet and not self._lines and sys.stderr.isatty()
         self._shown = False
@@ -55,7 +57,10 @@ class Telling:
         if not item.stage.ended:
             return
         if self._lines and not self._quiet:
-            print(json.dumps(_record(item), ensure_ascii=True), flush=True)
+            print(json.dumps({**_record(item), **self._would()}), flush=True)
+        elif self._dry and item.stage is Stage.DONE:
+            self._wipe()
+            print(f"{safe(item.source)} -> {safe(item.target)}")
         if item.problem is not None:
             self._say(f"{item.source}: {item.problem}")
         if item.note:
@@ -69,11 +74,17 @@ class Telling:
     def _sum_up(self) -> None:
         job = self._job
         if self._lines:
-            print(json.dumps(_summary(job)), flush=True)
+            print(json.dumps({**_summary(job), **self._would()}), flush=True)
+            return
+        if self._dry:
+            self._say(f"{job.counts[Stage.DONE]:,} would be moved ({size(job.size)}); nothing was")
             return
         counts = ", ".join(f"{job.counts[stage]:,} {stage}" for stage in Stage if job.counts[stage])
         speed = f", {size(job.rate)}/s" if job.done else ""
         self._say(f"{counts or 'nothing to move'}; {size(job.done)} in {job.seconds:.1f} s{speed}")
+
+    def _would(self) -> dict[str, Any]:
+        return {"dry_run": True} if self._dry else {}
 
     # --- the bar
 
@@ -147,8 +158,3 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def listed(item: Item) -> str:
-    """One line of a dry run."""
-    return f"{safe(item.source)} -> {safe(item.target)}"

@@ -18,10 +18,21 @@ SLICE = 1 << 18
 class Pipe(Protocol):
     """Bytes in both directions."""
 
-    async def send(self, data: bytes | memoryview) -> None: ...
-    async def receive(self) -> bytes: ...
-    def stale(self) -> bool: ...
-    def close(self) -> None: ...
+    async def send(self, data: bytes | memoryview) -> None:
+        """Sends all of it. Raises OSError, or TimeoutError when nothing is taken for `IDLE` seconds."""
+        ...
+
+    async def receive(self) -> bytes:
+        """What comes next, at most `SLICE`; nothing at the end. Raises OSError."""
+        ...
+
+    def stale(self) -> bool:
+        """Whether an idle connection has ended."""
+        ...
+
+    def close(self) -> None:
+        """Ends it at once."""
+        ...
 
 
 class PlainPipe:
@@ -32,12 +43,14 @@ class PlainPipe:
         self._sock = sock
 
     async def send(self, data: bytes | memoryview) -> None:
+        """See `Pipe`."""
         view = memoryview(data)
         for at in range(0, len(view), SLICE):
             async with asyncio.timeout(IDLE):
                 await self._loop.sock_sendall(self._sock, view[at : at + SLICE])
 
     async def receive(self) -> bytes:
+        """See `Pipe`."""
         return await self._loop.sock_recv(self._sock, SLICE)
 
     def stale(self) -> bool:
@@ -47,6 +60,7 @@ class PlainPipe:
         return bool(poll.poll(0))
 
     def close(self) -> None:
+        """See `Pipe`."""
         self._sock.close()
 
 
@@ -58,6 +72,7 @@ class TlsPipe:
         self._writer = writer
 
     async def send(self, data: bytes | memoryview) -> None:
+        """See `Pipe`."""
         view = memoryview(data)
         for at in range(0, len(view), SLICE):
             self._writer.write(view[at : at + SLICE])
@@ -65,10 +80,13 @@ class TlsPipe:
                 await self._writer.drain()
 
     async def receive(self) -> bytes:
+        """See `Pipe`."""
         return await self._reader.read(SLICE)
 
     def stale(self) -> bool:
+        """See `Pipe`."""
         return self._reader.at_eof() or self._writer.is_closing()
 
     def close(self) -> None:
+        """See `Pipe`."""
         self._writer.transport.abort()

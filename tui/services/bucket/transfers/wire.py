@@ -84,8 +84,8 @@ class Wire:
         if not self._writes and request.method not in ("GET", "HEAD"):
             raise ProblemError(
                 Problem(
-                    Cause.FORBIDDEN, f"{request.method} {request.bucket}/{request.key} was not sent: it would change something",
-                    "read-only, by --read-only or the settings", "Choose another context, or leave --read-only out.",
+                    Cause.FORBIDDEN, f"{request.method} {request.bucket}/{request.key} was not sent",
+                    "nothing may be changed: --read-only, or the settings", "Choose another context, or leave --read-only out.",
                 )
             )  # fmt: skip
         return _Sending(self, request)

@@ -27,16 +27,20 @@ class Folder:
     """The folder that was chosen; it may itself be reached by a link.
 
     Args:
-        path: it is made when it is missing.
+        path: of the folder.
+        make: it is made when it is missing; otherwise it is taken as empty, and nothing can be written.
 
     Raises:
         OSError: it cannot be made or opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = True) -> None:
         self.path = path
-        path.mkdir(parents=True, exist_ok=True)
-        self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._handle = -1
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
+        if make or path.is_dir():
+            self._handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
         """Closes it."""
@@ -45,7 +49,9 @@ class Folder:
             self._handle = -1
 
     def ignores_case(self) -> bool:
-        """Whether names that differ in case only are one name here."""
+        """Whether names that differ in case only are one name here; unknown, and so denied, while nothing is there."""
+        if self._handle < 0:
+            return False
         name = f"{UNFINISHED}case-{os.getpid()}"
         with self._at(()) as folder:
             os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=folder))
@@ -68,6 +74,8 @@ class Folder:
 
     def status(self, name: LocalName) -> os.stat_result | None:
         """What bears a name now, None when nothing does; links are not followed."""
+        if self._handle < 0:
+            return None
         try:
             with self._at(name.folders, make=False) as folder:
                 return os.stat(name.name, dir_fd=folder, follow_symlinks=False)
