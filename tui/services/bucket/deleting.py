@@ -13,6 +13,8 @@ from tui.services.bucket.model import StoreError as Refused
 
 #: Keys in a request: what S3 takes at most.
 BATCH = 1000
+#: What is said of keys that are there after they were deleted without an error.
+_STAYS = "the store said that it is deleted, and lists it still; it may have another name than the one listed"
 
 
 def _writable(key: str) -> bool:
@@ -92,13 +94,19 @@ async def clear(
         progress: is told how many are done.
         all_versions: also older versions, markers and incomplete uploads.
         bypass: see `delete`.
+
+    Returns:
+        Those that are still there: refused by the store, or listed again and again although it refuses nothing.
     """
     done = 0
+    earlier_pass = ""
     while True:
         before = done
         failures: list[Failure] = []
+        listed = hashlib.sha256()
         async for entries in _ahead(listing.pages(exchange, bucket, prefix, all_versions=all_versions)):
             keys = [(one.key, one.version if all_versions else "") for one in entries]
+            listed.update(repr(keys).encode())
 
             def told(count: int, _: int | None, earlier: int = done) -> None:
                 progress(earlier + count, None)
@@ -108,6 +116,13 @@ async def clear(
         # MinIO hides `a/b` while there is an object `a`: what was hidden is seen once that is gone.
         if failures or done == before:
             break
+        # SeaweedFS 4 lists the versions of a key with a control character under a name that it does not have, and
+        # says that this one is deleted: it would be listed for ever.
+        if listed.hexdigest() == earlier_pass:
+            async for entries in listing.pages(exchange, bucket, prefix, all_versions=all_versions):
+                failures += [Failure(one.key, one.version, _STAYS) for one in entries]
+            break
+        earlier_pass = listed.hexdigest()
     if all_versions:
         for upload in await listing.uploads(exchange, bucket, prefix):
             await abort(exchange, bucket, upload)
