@@ -297,7 +297,11 @@ async def test_a_narrow_terminal_has_one_pane_and_does_not_crash() -> None:
         await enter(pilot, screen, "my-bucket")
         assert screen.keys_list.display
         assert not screen.query_one("#buckets").region.width
-        await pilot.press("tab", "tab")
+        await pilot.press("tab")
+        await until(pilot, lambda: screen.table.has_focus and screen.table.region.width == 60)
+        await pilot.press("tab")
+        await until(pilot, lambda: screen.keys_list.has_focus and screen.keys_list.region.width == 60)
+        await pilot.press("left")
         await until(pilot, lambda: screen.table.has_focus)
 
 

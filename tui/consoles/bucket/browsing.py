@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
 
-from tui.consoles.bucket import details
+from tui.consoles.bucket import details, moves
 from tui.consoles.bucket.access import Access
 from tui.consoles.bucket.asking import HeldQuestion
 from tui.consoles.bucket.browser import ERRORS, Browser, Place, problem_of
@@ -252,7 +252,7 @@ class BrowsingScreen(ConnectedScreen):
         message.stop()
         if message.key != self.place.bucket or self.place.search or self.place.prefix:
             self.go(Place(message.key))
-        self.keys_list.focus()
+        moves.turn_to(self, self.keys_list)
 
     @on(BucketTable.Highlighted)
     def _on_bucket(self, message: BucketTable.Highlighted) -> None:
@@ -276,7 +276,7 @@ class BrowsingScreen(ConnectedScreen):
         """The folder above; at the top, the buckets."""
         above = self.place.above
         if above is None:
-            self.table.focus()
+            moves.turn_to(self, self.table)
             return
         self.go(above, then=self.place.prefix)
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.consoles.bucket.asking import Field, Form
@@ -122,6 +123,16 @@ def retry(console: BrowsingScreen) -> None:
 # --- looking for keys
 
 
+def turn_to(console: BrowsingScreen, pane: Widget) -> None:
+    """Focuses a pane. A narrow terminal has room for one, and what is hidden takes no focus: it is shown first."""
+    keys = pane is not console.table
+    if console.has_class("-keys") is not keys and console.has_class("-narrow"):
+        console.set_class(keys, "-keys")
+        console.call_after_refresh(pane.focus)
+    else:
+        pane.focus()
+
+
 def open_filter(console: BrowsingScreen) -> None:
     """Shows the field."""
     console.add_class("-filter")
@@ -133,7 +144,7 @@ def drop_filter(console: BrowsingScreen) -> None:
     console.remove_class("-filter")
     console.query_one("#filter", Input).value = ""
     filter_by(console, "")
-    console.keys_list.focus()
+    turn_to(console, console.keys_list)
 
 
 def filter_by(console: BrowsingScreen, text: str) -> None:
@@ -155,7 +166,7 @@ def search(console: BrowsingScreen) -> None:
         if not typed:
             raise wrong("Type a part of a name")
         console.go(replace(place, search=typed, versions=False))
-        console.keys_list.focus()
+        turn_to(console, console.keys_list)
 
     console.app.push_screen(Prompt(f"Search all keys below {place.text}", place.search, done, word="search"))
 

@@ -110,13 +110,7 @@ begun goes on where it stopped when it is asked for again."""
         """Goes to the next pane: buckets, keys, facts."""
         panes = [self.table, self.keys_list, *([self.facts_pane] if self.facts_pane.display else [])]
         at = next((at for at, pane in enumerate(panes) if pane.has_focus), -1)
-        pane = panes[(at + step) % len(panes)]
-        if pane is self.table and self.has_class("-keys"):
-            # In a narrow terminal the buckets are hidden, and what is hidden takes no focus.
-            self.remove_class("-keys")
-            self.call_after_refresh(pane.focus)
-        else:
-            pane.focus()
+        moves.turn_to(self, panes[(at + step) % len(panes)])
 
     def action_details(self) -> None:
         """Shows the facts, or hides them."""
