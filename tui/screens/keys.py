@@ -267,7 +267,6 @@ BINDINGS: Final[Mapping[str, str]] = {
     "bucket-view.copy": "y",
     "bucket-view.again": "r",
     "bucket-credentials.decode": "d",
-    "bucket-preview.back": "escape,q",
     "bucket-preview.mode": "m",
     "bucket-preview.wrap": "w",
     "bucket-preview.search": "slash",

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui.consoles.bucket.details import fact
-from tui.screens.base import BaseScreen
+from tui.consoles.bucket.view import View
 from tui.systems.bucketkeys import FoundKeys
 from tui.systems.credentialsearch import Outcome
 from tui.text import safe
@@ -20,7 +20,7 @@ from tui.widgets.oneline import OneLine
 MASK = "••••••••"
 
 
-class CredentialsView(BaseScreen):
+class CredentialsView(View):
     """Keys, masked until asked for.
 
     Args:
@@ -28,12 +28,10 @@ class CredentialsView(BaseScreen):
         name: the workload's.
     """
 
-    ALONE = True
     HELP: ClassVar[str] = """Credentials
 What the workload's packaging keeps of keys, and where. Secrets are masked; d decodes them on the screen, and masks
 them again. y copies the first secret by way of the terminal, without showing it. Nothing of it is stored or logged."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back", id="bucket-view.back"),
         Binding("d", "decode", "Decode, or mask", id="bucket-credentials.decode"),
         Binding("y", "copy", "Copy the first secret", id="bucket-view.copy"),
     ]
@@ -80,7 +78,3 @@ them again. y copies the first secret by way of the terminal, without showing it
         """Copies the first secret, by way of the terminal."""
         if self._found.keys:
             self.app.copy_to_clipboard(self._found.keys[0].secret)
-
-    def action_leave(self) -> None:
-        """Goes back."""
-        self.dismiss()

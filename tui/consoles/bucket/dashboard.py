@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from typing import ClassVar
@@ -12,10 +13,11 @@ from textual.binding import Binding, BindingType
 from tui.consoles.bucket.browser import ERRORS, problem_of
 from tui.consoles.bucket.client import Client
 from tui.consoles.bucket.details import of_problem
+from tui.consoles.bucket.view import View
 from tui.kube.times import clock
-from tui.screens.base import BaseScreen
 from tui.services.bucket.model import Told
 from tui.text import safe
+from tui.widgets.columns import fit, width_of
 from tui.widgets.ink import Piece
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import Line, Lines
@@ -23,8 +25,10 @@ from tui.widgets.oneline import OneLine
 
 #: Seconds between two looks: each is several requests.
 EVERY = 10.0
-#: Cells of what a fact is called.
-LEAD = 22
+#: Cells of what a fact is called, at least and at most.
+LEAD, LONGEST = 16, 40
+#: What a server's name has beside the pod's: where it can be reached is not what it is called.
+_AROUND = re.compile(r"^https?://|(?<=\w)(\.[\w-]+)*\.svc(\.[\w.-]+)?(:\d+)?(?=/|$)")
 _SIGNS = {"ready": "● ", "warn": "▲ ", "failing": "✗ "}
 
 
@@ -32,23 +36,25 @@ def lines_of(told: Sequence[Told]) -> list[Line]:
     """Facts by their groups."""
     lines: list[Line] = []
     group = ""
-    for one in told:
+    names = [_AROUND.sub("", one.name) for one in told]
+    lead = max(LEAD, min(LONGEST, max(map(width_of, names), default=0)))
+    for one, called in zip(told, names, strict=True):
         if one.group != group:
             lines += [Line() for _ in range(bool(group))]
             group = one.group
             lines.append(Line(((safe(group.upper()), "title"),)))
-        name: Piece = (f"  {safe(one.name):<{LEAD}} ", "dim")
+        name: Piece = ("".join(("  ", *(text for text, _ in fit(called, lead, keep="end")), " ")), "dim")
         if one.value:
             sign: Piece = (_SIGNS.get(one.ink, ""), one.ink)
-            lines.append(Line((name, sign, (safe(one.value), one.ink)), hang=LEAD + 3))
+            lines.append(Line((name, sign, (safe(one.value), one.ink)), hang=lead + 3))
         else:
             lines.append(
-                Line((name, ("? ", "unknown"), (f"unknown, because {safe(one.unknown)}", "dim")), hang=LEAD + 3)
+                Line((name, ("? ", "unknown"), (f"unknown, because {safe(one.unknown)}", "dim")), hang=lead + 3)
             )
     return lines
 
 
-class Dashboard(BaseScreen):
+class Dashboard(View):
     """What an operator looks at.
 
     Args:
@@ -56,12 +62,10 @@ class Dashboard(BaseScreen):
         name: the workload's.
     """
 
-    ALONE = True
     HELP: ClassVar[str] = """Dashboard
 Buckets, objects and use, and for MinIO servers, drives, quorum and whether a node may be drained, read from the store
 itself every ten seconds while this is open. What the store does not tell is said to be unknown, with the reason."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back", id="bucket-view.back"),
         Binding("r", "again", "Read again", id="bucket-view.again"),
     ]
 
@@ -106,7 +110,3 @@ itself every ten seconds while this is open. What the store does not tell is sai
             self._at, self._failed = time.time(), False
             self.query_one(Lines).set_lines(lines_of(told))
         self.query_one(OneLine).look()
-
-    def action_leave(self) -> None:
-        """Goes back."""
-        self.dismiss()

@@ -12,8 +12,8 @@ from textual.widgets import TextArea
 
 from tui.consoles.bucket.browser import ERRORS, problem_of
 from tui.consoles.bucket.details import of_problem
+from tui.consoles.bucket.view import View
 from tui.problem import Cause, Problem, ProblemError
-from tui.screens.base import BaseScreen
 from tui.screens.forwards.question import Question
 from tui.text import safe
 from tui.widgets.keyline import KeyLine
@@ -36,7 +36,7 @@ def check_json(text: str) -> object:
         raise ProblemError(Problem(Cause.CONFIG, "It is not JSON", where, "Nothing was sent.")) from error
 
 
-class TextEditor(BaseScreen):
+class TextEditor(View):
     """One text.
 
     Args:
@@ -48,8 +48,6 @@ class TextEditor(BaseScreen):
         locked: why it may only be read; empty when it may be changed.
     """
 
-    ALONE = True
-    WORKING = True
     HELP: ClassVar[str] = """Editor
 ctrl+s (or f5) checks the text and sends it; what is wrong is told below, and everything typed stays. An empty text
 takes away what is there. escape leaves it unsent, and asks first where something was changed."""

@@ -8,8 +8,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from tui.consoles.bucket.view import View
 from tui.problem import Cause, Problem, ProblemError
-from tui.screens.base import BaseScreen
 from tui.text import safe
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import Line, Lines
@@ -50,7 +50,7 @@ def code_lines(text: str) -> list[str]:
     ]
 
 
-class LinkView(BaseScreen):
+class LinkView(View):
     """A link to copy or to read from the screen.
 
     Args:
@@ -60,12 +60,10 @@ class LinkView(BaseScreen):
         time: how long it works, as it was asked for.
     """
 
-    ALONE = True
     HELP: ClassVar[str] = """Link
 y copies it by way of the terminal. Whoever has it may do what it is for until its time is over; there is no way to take
 it back but to change the keys that it was signed with."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back", id="bucket-view.back"),
         Binding("y", "copy", "Copy", id="bucket-view.copy"),
     ]
 
@@ -97,7 +95,3 @@ it back but to change the keys that it was signed with."""
     def action_copy(self) -> None:
         """Copies it, by way of the terminal."""
         self.app.copy_to_clipboard(self._link)
-
-    def action_leave(self) -> None:
-        """Goes back."""
-        self.dismiss()

@@ -19,10 +19,10 @@ from tui.widgets.notice import Text
 from tui.widgets.rows import Row, RowTable
 
 BUCKETS = (
-    Column("name", "BUCKET", min_width=10, grow=1, keep="end"),
+    Column("name", "BUCKET", min_width=16, grow=1),
     Column("access", "ACCESS", min_width=8, optional=True, cut=True),
-    Column("size", "SIZE", min_width=5, align="right", priority=2),
-    Column("objects", "OBJECTS", min_width=7, align="right", priority=3),
+    Column("size", "SIZE", min_width=5, align="right", priority=2, optional=True),
+    Column("objects", "OBJECTS", min_width=7, align="right", priority=3, optional=True),
     Column("created", "CREATED", min_width=10, max_width=10, priority=4),
 )
 _SHORT = {

@@ -17,9 +17,9 @@ from tui.consoles.bucket.client import Client
 from tui.consoles.bucket.contents import BOUND, PICTURE, Contents, Look, read
 from tui.consoles.bucket.details import of_problem
 from tui.consoles.bucket.pictures import Picture, Pixel, fitted, size_of
+from tui.consoles.bucket.view import View
 from tui.consoles.bucket.words import size
 from tui.consoles.prompts import Prompt
-from tui.screens.base import BaseScreen
 from tui.services.bucket.model import Entry
 from tui.text import safe
 from tui.widgets.columns import fit
@@ -68,7 +68,7 @@ class Drawn(Widget):
         return Strip(Strip(segments).simplify()).adjust_cell_length(self.size.width)
 
 
-class Preview(BaseScreen):
+class Preview(View):
     """An object's beginning.
 
     Args:
@@ -78,13 +78,11 @@ class Preview(BaseScreen):
         version: which one, empty for the current.
     """
 
-    ALONE = True
     HELP: ClassVar[str] = """Preview
 The beginning of the object, up to 256Ki (a PNG up to 8Mi): nothing else is read. m shows it in another way, as text,
 JSON, picture or bytes; w wraps long lines or lets them run on; slash searches, n and N go to matches. What a text
 holds is shown, never interpreted."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back", id="bucket-preview.back"),
         Binding("m", "mode", "Another way", id="bucket-preview.mode"),
         Binding("w", "wrap", "Wrap", id="bucket-preview.wrap"),
         Binding("slash", "search", "Search", id="bucket-preview.search"),
@@ -196,10 +194,6 @@ holds is shown, never interpreted."""
         """Scrolls sideways."""
         text = self.query_one(Lines)
         text.scroll_to(x=max(0, text.scroll_offset.x + by), animate=False, force=True)
-
-    def action_leave(self) -> None:
-        """Goes back."""
-        self.dismiss()
 
 
 def _found(text: Lines, typed: str) -> None:

@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from tui.consoles.bucket.client import Mover, Stage, Transfer
 from tui.consoles.bucket.details import fact, of_problem
 from tui.consoles.bucket.headline import STAGES, bar, share
+from tui.consoles.bucket.view import View
 from tui.consoles.bucket.words import duration, rate, size
-from tui.screens.base import BaseScreen
 from tui.text import safe
 from tui.widgets.columns import Column
 from tui.widgets.keyline import KeyLine
@@ -56,19 +56,17 @@ def facts_of(one: Transfer) -> list[Line]:
     return lines
 
 
-class TransfersView(BaseScreen):
+class TransfersView(View):
     """All transfers.
 
     Args:
         mover: what moves.
     """
 
-    ALONE = True
     HELP: ClassVar[str] = """Transfers
 p lets one rest or go on, X gives it up, R begins it again where it stopped, c forgets those that are over. They go on
 while you look around."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back", id="bucket-view.back"),
         Binding("p,P", "pause", "Pause", id="bucket-transfers.pause"),
         Binding("X", "stop", "Cancel", id="bucket-transfers.cancel"),
         Binding("R,Y", "retry", "Retry", id="bucket-transfers.retry"),
@@ -141,7 +139,3 @@ while you look around."""
         """Forgets those that are over."""
         self._mover.forget()
         self._look()
-
-    def action_leave(self) -> None:
-        """Goes back."""
-        self.dismiss()

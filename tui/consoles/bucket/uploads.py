@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 
 from tui.consoles.bucket.browser import ERRORS, problem_of
 from tui.consoles.bucket.progress import show_progress
+from tui.consoles.bucket.view import View
 from tui.consoles.bucket.words import counted, moment, size
-from tui.screens.base import BaseScreen
 from tui.services.bucket.model import Progress, Upload
 from tui.text import safe
 from tui.widgets.columns import Column
@@ -44,7 +44,7 @@ def age(begun: dt.datetime | None, now: dt.datetime) -> str:
     return f"{seconds}s"
 
 
-class Uploads(BaseScreen):
+class Uploads(View):
     """The uploads of one bucket.
 
     Args:
@@ -52,12 +52,10 @@ class Uploads(BaseScreen):
         bucket: the bucket.
     """
 
-    ALONE = True
     HELP: ClassVar[str] = """Incomplete uploads
 Uploads in parts that were begun and neither completed nor given up: they hold room that no listing shows. d gives the
 one under the cursor up, D all of them; one that is still going on fails by that."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back", id="bucket-view.back"),
         Binding("d", "abort(False)", "Abort", id="bucket-uploads.abort"),
         Binding("D", "abort(True)", "Abort all", id="bucket-uploads.abort-all"),
         Binding("r", "again", "Read again", id="bucket-view.again"),
@@ -134,7 +132,3 @@ one under the cursor up, D all of them; one that is still going on fails by that
         except ERRORS as error:
             console.fail(error)
         await self._read()
-
-    def action_leave(self) -> None:
-        """Goes back."""
-        self.dismiss()

@@ -9,14 +9,13 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 
 from tui.consoles.bucket.browser import ERRORS, problem_of
 from tui.consoles.bucket.client import Client
 from tui.consoles.bucket.headline import bar
+from tui.consoles.bucket.view import View
 from tui.consoles.bucket.words import name_below, size
 from tui.problem import Problem
-from tui.screens.base import BaseScreen
 from tui.text import safe
 from tui.widgets.columns import Column
 from tui.widgets.ink import Piece
@@ -65,7 +64,7 @@ class Node:
         return f"{'o' if self.own else 'f'}{self.prefix}"
 
 
-class Usage(BaseScreen):
+class Usage(View):
     """The tree below a prefix.
 
     Args:
@@ -74,12 +73,10 @@ class Usage(BaseScreen):
         prefix: where it begins.
     """
 
-    ALONE = True
     HELP: ClassVar[str] = """What takes the room
 Folders with the bytes and the number of objects below them, the largest first; a bar is the share of what stands one
 level above. enter opens a folder in its place, or closes it. It is counted by listing, current versions only; escape
 stops that."""
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", "Back", id="bucket-view.back")]
 
     def __init__(self, client: Client, bucket: str, prefix: str) -> None:
         super().__init__()
