@@ -1,4 +1,4 @@
-"""Object stores on this machine for the tests of transfers: MinIO where it is on PATH, and SeaweedFS; ways that break."""
+"""Object stores on this machine for tests: MinIO where it is on PATH, and SeaweedFS; and ways that break."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def seaweedfs() -> Iterator[int]:
         command = [
             program, "-logtostderr=true", "mini", f"-dir={root / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
             "-master.telemetry=false", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
-            f"-s3.config={root / 's3.json'}", "-s3.allowDeleteBucketNotEmpty=false", f"-filer.localSocket={root}/f.sock",
-            f"-s3.localSocket={root}/s.sock", "-master.volumeSizeLimitMB=256",
+            f"-s3.config={root / 's3.json'}", "-s3.allowDeleteBucketNotEmpty=false",
+            f"-filer.localSocket={root}/f.sock", f"-s3.localSocket={root}/s.sock", "-master.volumeSizeLimitMB=256",
             *(f"-{name}={port}" for name, port in ports.items()),
         ]  # fmt: skip
         with _running(command, ports["s3.port"], root, {"GOMEMLIMIT": "400MiB"}) as running:

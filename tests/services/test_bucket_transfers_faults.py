@@ -14,10 +14,13 @@ import pytest
 from bucket_servers import CuttingWay
 from transferring import Mover
 
-from tui.services.bucket.model import Request
+from tui.problem import Cause, Problem
+from tui.services.bucket.model import Lost, Request
 from tui.services.bucket.transfers import calls, writing
+from tui.services.bucket.transfers.engine import DiskFullError
 from tui.services.bucket.transfers.parts import MIB
-from tui.services.bucket.transfers.progress import Stage
+from tui.services.bucket.transfers.progress import Item, Stage
+from tui.services.bucket.transfers.upload import Goal, upload_file
 
 #: Where connections break, in bytes that went to the store: in the head, in the body, at its end.
 EARLY = [1, 200, 1000]
@@ -87,9 +90,6 @@ class _Losing:
         self.context = context
 
     async def __aenter__(self) -> object:
-        from tui.problem import Cause, Problem
-        from tui.services.bucket.model import Lost
-
         async with self.context as answer:  # type: ignore[attr-defined]
             await answer.read()
         raise Lost(Problem(Cause.UNREACHABLE, "lost"), unsure=True)
@@ -298,8 +298,6 @@ async def test_a_full_disk_ends_the_job(mover: Mover, monkeypatch: pytest.Monkey
         return pwrite(handle, data, at)  # type: ignore[arg-type]
 
     monkeypatch.setattr(writing.os, "pwrite", full)
-    from tui.services.bucket.transfers.engine import DiskFullError
-
     engine = mover.engine()
     with pytest.raises(DiskFullError, match="is full"):
         await mover.down(engine=engine)
@@ -310,9 +308,6 @@ async def test_a_full_disk_ends_the_job(mover: Mover, monkeypatch: pytest.Monkey
 async def test_a_refused_upload_leaves_nothing(mover: Mover) -> None:
     path = mover.file(12 * MIB)
     engine = mover.engine()
-    from tui.services.bucket.transfers.progress import Item
-    from tui.services.bucket.transfers.upload import Goal, upload_file
-
     item = Item("file", "k", 12 * MIB)
     goal = Goal(mover.store, mover.bucket, "key", {"x-amz-storage-class": "NO_SUCH_CLASS"})
     await mover.go(engine, item, lambda: upload_file(engine, goal, path, item))

@@ -85,7 +85,8 @@ class Wire:
             raise ProblemError(
                 Problem(
                     Cause.FORBIDDEN, f"{request.method} {request.bucket}/{request.key} was not sent",
-                    "nothing may be changed: --read-only, or the settings", "Choose another context, or leave --read-only out.",
+                    "nothing may be changed: --read-only, or the settings",
+                    "Choose another context, or leave --read-only out.",
                 )
             )  # fmt: skip
         return _Sending(self, request)
