@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui import paths
-from tui.commands import bucket_moving, exits
+from tui.commands import bucket_asking, bucket_moving, exits
+from tui.commands.bucket_asking import Asking
 from tui.commands.bucket_moving import Moving, WrongUseError
 from tui.commands.opening import Opening
 from tui.commands.remarks import note
@@ -18,6 +19,7 @@ from tui.kube.options import ConnectOptions
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.model import Keys, Lost, StoreError
 from tui.services.bucket.session import StoreSession, open_session
+from tui.services.bucket.store import Store as Connected
 from tui.services.bucket.transfers import wire
 from tui.services.bucket.transfers.calls import Store
 from tui.settings import Settings
@@ -34,7 +36,8 @@ class Request:
 
     Attributes:
         workload: `NAME` or `NAMESPACE/NAME`.
-        moving: what is to be moved.
+        moving: what is to be moved; None for what is asked.
+        asking: what is to be asked or changed; None for what is moved.
         access_key: in place of the packaging's; empty for that.
         secret_key_file: where that user's secret key is.
         region: empty to find it out.
@@ -42,7 +45,8 @@ class Request:
     """
 
     workload: str
-    moving: Moving
+    moving: Moving | None = None
+    asking: Asking | None = None
     access_key: str = ""
     secret_key_file: str = ""
     region: str = ""
@@ -52,6 +56,9 @@ class Request:
     def of(cls, arguments: argparse.Namespace) -> Request:
         """What the command line asks for; see `bucket_arguments`."""
         given = vars(arguments)
+        ends = (arguments.access_key or "", arguments.secret_key_file or "", arguments.region, arguments.wait)
+        if arguments.verb not in bucket_moving.VERBS:
+            return cls(arguments.workload, None, Asking(arguments.verb, arguments, given.get("json")), *ends)
         headers = [(f"x-amz-meta-{name}", value) for name, _, value in
                    (one.partition("=") for one in given.get("metadata", ()))]  # fmt: skip
         if given.get("content_type"):
@@ -60,10 +67,7 @@ class Request:
             arguments.verb, tuple(arguments.sources), given.get("target", ""), given.get("recursive", False),
             given.get("dry_run", False), arguments.globs, given.get("json"), tuple(headers),
         )  # fmt: skip
-        return cls(
-            arguments.workload, moving, arguments.access_key or "", arguments.secret_key_file or "", arguments.region,
-            arguments.wait,
-        )  # fmt: skip
+        return cls(arguments.workload, moving, None, *ends)
 
 
 def run(options: ConnectOptions, settings: Settings, request: Request) -> int:
@@ -117,6 +121,9 @@ class _Bucket:
                             f"still waiting for {late}", "Give it longer with --wait, or name a namespace with -n.")
                 )  # fmt: skip
             try:
+                if self._request.asking is not None:
+                    return await self._ask(self._request.asking)
+                assert self._request.moving is not None  # noqa: S101 (one of the two)
                 return await bucket_moving.run(self._request.moving, self._open)
             finally:
                 for one in self._wires:
@@ -134,6 +141,29 @@ class _Bucket:
             return self._stores[workload]
 
     async def _opened(self, name: str) -> Store:
+        session, place = await self._session(name)
+        connection = wire.over(session, writes=not self._protected)
+        self._wires.append(connection)
+        return Store(connection, place)
+
+    async def _ask(self, asking: Asking) -> int:
+        if asking.changes and self._protected:
+            raise ProblemError(Problem(
+                Cause.REJECTED, f"`{asking.verb}` would change the store, and this context is read-only", "",
+                "`protected` in the settings or --read-only says so.",
+            ))  # fmt: skip
+        session, _ = await self._session(self._request.workload)
+        store = Connected(session)
+        await store.learn()
+        return await bucket_asking.run(asking, store)
+
+    @property
+    def _protected(self) -> bool:
+        assert self._live.context is not None  # noqa: S101 (it has arrived)
+        return self._settings.protects(self._live.context.name)
+
+    async def _session(self, name: str) -> tuple[StoreSession, str]:
+        """A session with the store of a workload, and the name of its place."""
         request, live = self._request, self._live
         workload = workload_of(target_of(Definition(name), live), live)
         if workload is None:
@@ -151,9 +181,7 @@ class _Bucket:
             raise ProblemError(found.problem(workload.name))
         session = await open_session(finder, keys, found.security, request.region or found.region)
         self._sessions.append(session)
-        connection = wire.over(session, writes=not self._settings.protects(live.context.name))
-        self._wires.append(connection)
-        return Store(connection, f"{live.context.name}/{workload.key}")
+        return session, f"{live.context.name}/{workload.key}"
 
 
 def _secret(file: str) -> str:

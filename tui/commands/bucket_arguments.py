@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from tui.commands.forward_arguments import seconds
@@ -36,6 +37,10 @@ examples:
 """
 
 _WAIT = 30.0
+#: Seconds for which a link may be good: S3's limit.
+_LONGEST_LINK = 7 * 86400
+_SPAN = re.compile(r"(\d+)([smhd]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def add(commands: argparse._SubParsersAction[Any], common: argparse.ArgumentParser) -> None:
@@ -53,7 +58,88 @@ def add(commands: argparse._SubParsersAction[Any], common: argparse.ArgumentPars
         help="for the cluster and a ready pod (default: 30)",
     )  # fmt: skip
     verbs = bucket.add_subparsers(dest="verb", title="verbs", metavar="VERB", required=True)
+    _asking(verbs)
+    _changing(verbs)
     _moving(verbs)
+
+
+def _verb(verbs: argparse._SubParsersAction[Any], name: str, text: str) -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = verbs.add_parser(
+        name, allow_abbrev=False, help=text, description=f"{text[0].upper()}{text[1:]}."
+    )  # fmt: skip
+    _told(verb)
+    return verb
+
+
+def _asking(verbs: argparse._SubParsersAction[Any]) -> None:
+    where: dict[str, Any] = {"nargs": "?", "default": "", "metavar": "BUCKET[/PREFIX]"}
+    ls = _verb(verbs, "ls", "list buckets, or what lies below a prefix")
+    ls.add_argument("place", **where, help="all buckets unless it is named; the key may be a pattern")
+    ls.add_argument("-r", "--recursive", action="store_true", help="all keys below, in place of folders")
+    ls.add_argument("--versions", action="store_true", help="older versions and delete markers, too")
+    stat = _verb(verbs, "stat", "tell all that is known of objects")
+    stat.add_argument("places", nargs="+", metavar="BUCKET/KEY", help="what")
+    stat.add_argument("--version-id", metavar="ID", help="of an older version")
+    du = _verb(verbs, "du", "tell what takes the room, the largest first")
+    du.add_argument("place", **where, help="all buckets unless it is named")
+    du.add_argument("--depth", type=int, default=1, metavar="N", help="prefixes down to this depth (default: 1)")
+    du.add_argument("--versions", action="store_true", help="older versions, too")
+    presign = _verb(verbs, "presign", "print links that work without keys for a while")
+    presign.add_argument("places", nargs="+", metavar="BUCKET/KEY", help="to what")
+    presign.add_argument(
+        "--endpoint", required=True, metavar="URL",
+        help="where others reach the store; a link is signed for this name, and a forward's works nowhere else",
+    )  # fmt: skip
+    presign.add_argument("--expire", type=_span, default=3600, metavar="TIME", help="as 15m or 7d (default: 1h)")
+    presign.add_argument("--put", action="store_true", help="to upload with, in place of download")
+    versions = _verb(verbs, "versions", "tell whether a bucket keeps versions, or list those of a key; change that")
+    versions.add_argument("place", metavar="BUCKET[/KEY]", help="whose")
+    change = versions.add_mutually_exclusive_group()
+    change.add_argument("--enable", action="store_true", help="keep versions from now on")
+    change.add_argument("--suspend", action="store_true", help="keep no new ones")
+    change.add_argument("--restore", metavar="ID", help="make this version of the key the newest one")
+    policy = _verb(verbs, "policy", "tell a bucket's policy and what everybody may do; change that")
+    policy.add_argument("place", metavar="BUCKET", help="whose")
+    wanted = policy.add_mutually_exclusive_group()
+    wanted.add_argument("--set", metavar="FILE", help="a policy in JSON, - for stdin")
+    wanted.add_argument("--access", choices=("none", "download", "upload", "public"), help="what everybody may do")
+    uploads = _verb(verbs, "uploads", "list incomplete multipart uploads, which take room that no listing shows")
+    uploads.add_argument("place", **where, help="all buckets unless it is named")
+    uploads.add_argument("--abort", action="store_true", help="give them up, with what they hold")
+    uploads.add_argument("--dry-run", action="store_true", help="only tell")
+    _verb(verbs, "info", "tell what an operator looks at: usage, servers, drives, quorum; 1 if something is not well")
+
+
+def _changing(verbs: argparse._SubParsersAction[Any]) -> None:
+    mb = _verb(verbs, "mb", "make buckets")
+    mb.add_argument("places", nargs="+", metavar="BUCKET", help="their names")
+    mb.add_argument("--versioning", action="store_true", help="they keep versions")
+    mb.add_argument("--lock", action="store_true", help="objects can be locked in them (this is for good)")
+    rb = _verb(verbs, "rb", "remove buckets")
+    rb.add_argument("places", nargs="+", metavar="BUCKET", help="their names")
+    rb.add_argument("--force", action="store_true", help="with all objects, versions and incomplete uploads in them")
+    rb.add_argument("--dry-run", action="store_true", help="tell what they hold, and remove nothing")
+    rm = _verb(verbs, "rm", "remove objects; where there are versions, a marker hides them")
+    rm.add_argument("places", nargs="+", metavar="BUCKET/KEY", help="which; a key may be a pattern")
+    rm.add_argument("-r", "--recursive", action="store_true", help="all keys below a prefix")
+    rm.add_argument("--versions", action="store_true", help="all versions and markers, for good")
+    rm.add_argument("--version-id", metavar="ID", help="this version of the key, for good")
+    rm.add_argument("--dry-run", action="store_true", help="tell what would be removed, and remove nothing")
+
+
+def _span(text: str) -> int:
+    """Seconds: `90`, `15m`, `12h`, `7d`.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none of these, or longer than S3 allows.
+    """
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90, 15m, 12h or 7d")
+    seconds = int(found[1]) * _SECONDS[found[2]]
+    if not 0 < seconds <= _LONGEST_LINK:
+        raise argparse.ArgumentTypeError("a link is good for 1 s to 7d")
+    return seconds
 
 
 def _moving(verbs: argparse._SubParsersAction[Any]) -> None:

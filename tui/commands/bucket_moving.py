@@ -26,6 +26,8 @@ from tui.services.bucket.transfers.progress import Item, Job, Stage
 from tui.services.bucket.transfers.upload import Goal, upload_file, upload_stream
 from tui.services.bucket.transfers.writing import Folder
 
+#: What is moved by this.
+VERBS = ("cp", "mv", "mirror", "cat")
 #: Opens the store of a workload, once for each; empty for the command's own.
 Opener: TypeAlias = Callable[[str], Awaitable[Store]]
 
