@@ -37,7 +37,7 @@ def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
             with socket.create_connection(("127.0.0.1", port), 2) as sock:
                 sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 said = sock.recv(64)
-            if said.startswith(b"HTTP/1.1 4"):  # it refuses the anonymous: it works
+            if said.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")):  # it refuses the anonymous, or what is no TLS: it works
                 return
         except OSError:
             pass
@@ -65,14 +65,20 @@ def _running(command: list[str], port: int, folder: Path, environment: dict[str,
 
 
 @contextlib.contextmanager
-def minio(data: Path | None = None, port: int = 0) -> Iterator[int]:
-    """A MinIO of one drive; its port."""
+def minio(certificates: Path | None = None) -> Iterator[int]:
+    """A MinIO of one drive; its port.
+
+    Args:
+        certificates: a folder with `public.crt` and `private.key`, for TLS.
+    """
     program = shutil.which("minio")
     assert program, "minio is not on PATH"
-    port = port or free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         environment = {"MINIO_ROOT_USER": KEYS.access, "MINIO_ROOT_PASSWORD": KEYS.secret, "MINIO_BROWSER": "off"}
-        command = [program, "server", "--quiet", "--address", f"127.0.0.1:{port}", str(data or Path(folder, "data"))]
+        command = [program, "server", "--quiet", "--address", f"127.0.0.1:{port}", str(Path(folder, "data"))]
+        if certificates is not None:
+            command[2:2] = ["--certs-dir", str(certificates)]
         with _running(command, port, Path(folder), environment) as running:
             yield running
 
