@@ -85,6 +85,8 @@ def test_an_upload_goes_on_after_its_program_ended(tmp_path: Path, how: signal.S
     assert (record.bucket, record.key, record.path) == (BUCKET, "big", str(path))
     assert "CHAPTERACCESSKEY" not in "".join(one.read_text() for one in state.iterdir())
     assert mc("ls", f"tt/{BUCKET}") == ""
+    code, _, err = run("cp", "--dry-run", KUBECONFIG, f":{BUCKET}/other")
+    assert code == 0 and f"unfinished: {path} -> {BUCKET}/big" in err, "another command mentions it"
     code, lines, err = run("cp", str(path), f":{BUCKET}/big")
     assert code == 0, err
     assert lines[0]["status"] == "done" and lines[0]["verified"] == "CRC-32"
