@@ -147,11 +147,6 @@ class _Bucket:
         return Store(connection, place)
 
     async def _ask(self, asking: Asking) -> int:
-        if asking.changes and self._protected:
-            raise ProblemError(Problem(
-                Cause.REJECTED, f"`{asking.verb}` would change the store, and this context is read-only", "",
-                "`protected` in the settings or --read-only says so.",
-            ))  # fmt: skip
         session, _ = await self._session(self._request.workload)
         store = Connected(session)
         await store.learn()
@@ -179,7 +174,9 @@ class _Bucket:
             keys = found.keys[0]
         else:
             raise ProblemError(found.problem(workload.name))
-        session = await open_session(finder, keys, found.security, request.region or found.region)
+        session = await open_session(
+            finder, keys, found.security, request.region or found.region, writes=not self._protected
+        )  # fmt: skip
         self._sessions.append(session)
         return session, f"{live.context.name}/{workload.key}"
 

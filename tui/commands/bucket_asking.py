@@ -24,8 +24,6 @@ from tui.services.bucket.store import Store
 from tui.services.bucket.transfers.planning import Options
 from tui.text import one_line, safe
 
-#: Verbs that change something; protected contexts and --read-only refuse them.
-CHANGING = frozenset(("mb", "rb", "rm"))
 _ACCESS = {"none": Anonymous.NONE, "download": Anonymous.READ, "upload": Anonymous.WRITE, "public": Anonymous.BOTH}
 
 
@@ -42,14 +40,6 @@ class Asking:
     verb: str
     given: argparse.Namespace
     lines: bool | None = None
-
-    @property
-    def changes(self) -> bool:
-        """Whether the store is changed by it."""
-        given = vars(self.given)
-        return self.verb in CHANGING or any(
-            given.get(name) not in (None, False) for name in ("abort", "enable", "suspend", "restore", "set", "access")
-        )
 
     @property
     def json(self) -> bool:

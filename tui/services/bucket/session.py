@@ -119,10 +119,12 @@ class StoreSession:
         server_name: what TLS verifies in place of the way's host; empty for that.
         server: what the last answer's Server header said.
         signer: with the region, and the difference of the clocks.
+        writes: the gate: without it all but questions is refused here.
     """
 
-    def __init__(self, finder: Finder, way: Way, keys: Keys, region: str) -> None:
+    def __init__(self, finder: Finder, way: Way, keys: Keys, region: str, *, writes: bool = True) -> None:
         """Is made by `open_session`."""
+        self.writes = writes
         self.keys = keys
         self.way = way
         self.https = False
@@ -199,6 +201,7 @@ class StoreSession:
             StoreError: the store refused it.
             Lost: no answer came.
         """
+        self.allow(request.method, f"{request.bucket}/{request.key}")
         path, query = path_of(request.bucket, request.key), query_of(request.query)
         headers = {name: text for name, text in request.headers.items() if name.lower() != "x-amz-content-sha256"}
         if not isinstance(request.body, bytes | memoryview) and request.length is not None:
@@ -220,6 +223,19 @@ class StoreSession:
         with lost, contextlib.closing(answer):
             document = await answer.content.read(_DOCUMENT)
         raise store_error(answer.status, answer.headers, document, what, self.keys, bucket_only=not request.key)
+
+    def allow(self, method: str, what: str) -> None:
+        """Refuses what would change something where that is not wanted.
+
+        Raises:
+            ProblemError: FORBIDDEN.
+        """
+        if self.writes or method in ("GET", "HEAD"):
+            return
+        raise ProblemError(Problem(
+            Cause.FORBIDDEN, f"{method} {what} was not sent: it would change something",
+            "read-only, by --read-only or the settings", "Choose another context, or leave --read-only out.",
+        ))  # fmt: skip
 
     async def plain(self, path: str) -> tuple[int, Mapping[str, str]]:
         """Asks without a signature (health endpoints are nobody's buckets): the status, and the headers.
@@ -274,7 +290,9 @@ def _context(security: Security, *, verify: bool) -> ssl.SSLContext:
     return context
 
 
-async def open_session(finder: Finder, keys: Keys, security: Security, region: str = "") -> StoreSession:
+async def open_session(
+    finder: Finder, keys: Keys, security: Security, region: str = "", *, writes: bool = True
+) -> StoreSession:
     """Opens a session: finds out how the store is spoken to, and that it lets one in.
 
     Args:
@@ -282,13 +300,14 @@ async def open_session(finder: Finder, keys: Keys, security: Security, region: s
         keys: who one is.
         security: whether TLS is spoken, and how it is verified.
         region: empty to find out.
+        writes: whether anything may be changed.
 
     Raises:
         StoreError: the store does not let this user in.
         ProblemError: it cannot be reached, or its certificate is not what it should be.
     """
     way = await finder()
-    session = StoreSession(finder, way, keys, region or "us-east-1")
+    session = StoreSession(finder, way, keys, region or "us-east-1", writes=writes)
     try:
         await _agree(session, security)
     except Lost as error:

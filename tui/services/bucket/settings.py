@@ -53,6 +53,8 @@ class Settings:
 
     @contextlib.contextmanager
     def _told(self, what: str) -> Iterator[None]:
+        method, _, rest = what.partition(" ")
+        self._session.allow(method, rest)
         try:
             yield
         except S3Error as error:

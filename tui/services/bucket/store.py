@@ -279,7 +279,7 @@ def _endpoint(what: str, evidence: str) -> ProblemError:
     ))  # fmt: skip
 
 
-async def open_store(finder: Finder, keys: Keys, security: Security, region: str = "") -> Store:
+async def open_store(finder: Finder, keys: Keys, security: Security, region: str = "", *, writes: bool = True) -> Store:
     """Connects to a store.
 
     Args:
@@ -287,12 +287,13 @@ async def open_store(finder: Finder, keys: Keys, security: Security, region: str
         keys: who one is.
         security: how it is spoken to.
         region: empty to find out.
+        writes: whether anything may be changed.
 
     Raises:
         StoreError: the store does not let this user in.
         ProblemError: it cannot be reached.
     """
-    store = Store(await open_session(finder, keys, security, region))
+    store = Store(await open_session(finder, keys, security, region, writes=writes))
     try:
         await store.learn()
     except BaseException:
