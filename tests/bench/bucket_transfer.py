@@ -128,7 +128,7 @@ def mc(port: int, *words: str) -> dict[str, float]:
     environment = {
         **os.environ,
         "MC_HOST_rival": f"http://{ACCESS}:{SECRET}@127.0.0.1:{port}",
-        "MC_CONFIG_DIR": "/tmp/mcbench",
+        "MC_CONFIG_DIR": tempfile.gettempdir() + "/mc",
     }
     began = time.monotonic()
     process = subprocess.Popen(["mc", "--quiet", *words], env=environment, stdout=subprocess.DEVNULL)
@@ -156,7 +156,8 @@ def tell(
           f"{'met' if ratio >= wanted else 'MISSED'}")  # fmt: skip
     for name, side, values in (("mc", rival, rates[0]), ("statetui", own, rates[1])):
         print(f"  {name:9} {', '.join(f'{value:.0f}' for value in values)} {unit}; CPU "
-              f"{statistics.median(one['cpu'] for one in side):.1f} s; at most {max(one['memory'] for one in side)} MB")  # fmt: skip
+              f"{statistics.median(one['cpu'] for one in side):.1f} s; "
+              f"at most {max(one['memory'] for one in side)} MB")  # fmt: skip
     late = [one["late_p99"] for one in own], [one["late_max"] for one in own]
     print(f"  loop late: p99 {max(late[0]):.1f} ms, at most {max(late[1]):.1f} ms; memory "
           f"{'met' if max(one['memory'] for one in own) <= 150 else 'MISSED'} (150 MB)", flush=True)  # fmt: skip

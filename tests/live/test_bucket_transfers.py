@@ -29,8 +29,10 @@ from tui.systems.bucketkeys import find_keys
 from tui.systems.bucketroutes import StoreFinder
 
 pytestmark = [
-    pytest.mark.live, pytest.mark.timeout(600), pytest.mark.skipif(not KUBECONFIG, reason="needs STATETUI_TEST_KUBECONFIG"),
-]  # fmt: skip
+    pytest.mark.live,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(not KUBECONFIG, reason="needs STATETUI_TEST_KUBECONFIG"),
+]
 BUCKET = f"statetui-transfers-{os.getpid()}"
 SIZE = int(os.environ.get("STATETUI_TEST_TRANSFER_MIB", "256")) * MIB
 

@@ -1,4 +1,4 @@
-"""Object stores on this machine for the tests of transfers: MinIO where it is on PATH, and SeaweedFS; ways that break."""
+"""Object stores on this machine for tests: MinIO where it is on PATH, and SeaweedFS; and ways that break."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
             with socket.create_connection(("127.0.0.1", port), 2) as sock:
                 sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 said = sock.recv(64)
-            if said.startswith(b"HTTP/1.1 4"):  # it refuses the anonymous: it works
+            if said.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")):  # it refuses the anonymous, or what is no TLS: it works
                 return
         except OSError:
             pass
@@ -65,14 +65,20 @@ def _running(command: list[str], port: int, folder: Path, environment: dict[str,
 
 
 @contextlib.contextmanager
-def minio(data: Path | None = None, port: int = 0) -> Iterator[int]:
-    """A MinIO of one drive; its port."""
+def minio(certificates: Path | None = None) -> Iterator[int]:
+    """A MinIO of one drive; its port.
+
+    Args:
+        certificates: a folder with `public.crt` and `private.key`, for TLS.
+    """
     program = shutil.which("minio")
     assert program, "minio is not on PATH"
-    port = port or free_port()
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         environment = {"MINIO_ROOT_USER": KEYS.access, "MINIO_ROOT_PASSWORD": KEYS.secret, "MINIO_BROWSER": "off"}
-        command = [program, "server", "--quiet", "--address", f"127.0.0.1:{port}", str(data or Path(folder, "data"))]
+        command = [program, "server", "--quiet", "--address", f"127.0.0.1:{port}", str(Path(folder, "data"))]
+        if certificates is not None:
+            command[2:2] = ["--certs-dir", str(certificates)]
         with _running(command, port, Path(folder), environment) as running:
             yield running
 
@@ -97,8 +103,8 @@ def seaweedfs() -> Iterator[int]:
         command = [
             program, "-logtostderr=true", "mini", f"-dir={root / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
             "-master.telemetry=false", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
-            f"-s3.config={root / 's3.json'}", "-s3.allowDeleteBucketNotEmpty=false", f"-filer.localSocket={root}/f.sock",
-            f"-s3.localSocket={root}/s.sock", "-master.volumeSizeLimitMB=256",
+            f"-s3.config={root / 's3.json'}", "-s3.allowDeleteBucketNotEmpty=false",
+            f"-filer.localSocket={root}/f.sock", f"-s3.localSocket={root}/s.sock", "-master.volumeSizeLimitMB=256",
             *(f"-{name}={port}" for name, port in ports.items()),
         ]  # fmt: skip
         with _running(command, ports["s3.port"], root, {"GOMEMLIMIT": "400MiB"}) as running:

@@ -14,10 +14,13 @@ import pytest
 from bucket_servers import CuttingWay
 from transferring import Mover
 
-from tui.services.bucket.model import Request
+from tui.problem import Cause, Problem
+from tui.services.bucket.model import Lost, Request
 from tui.services.bucket.transfers import calls, writing
+from tui.services.bucket.transfers.engine import DiskFullError
 from tui.services.bucket.transfers.parts import MIB
-from tui.services.bucket.transfers.progress import Stage
+from tui.services.bucket.transfers.progress import Item, Stage
+from tui.services.bucket.transfers.upload import Goal, upload_file
 
 #: Where connections break, in bytes that went to the store: in the head, in the body, at its end.
 EARLY = [1, 200, 1000]
@@ -87,9 +90,6 @@ class _Losing:
         self.context = context
 
     async def __aenter__(self) -> object:
-        from tui.problem import Cause, Problem
-        from tui.services.bucket.model import Lost
-
         async with self.context as answer:  # type: ignore[attr-defined]
             await answer.read()
         raise Lost(Problem(Cause.UNREACHABLE, "lost"), unsure=True)
@@ -288,18 +288,17 @@ async def test_an_object_that_changes_while_it_is_downloaded(mover: Mover) -> No
 async def test_a_full_disk_ends_the_job(mover: Mover, monkeypatch: pytest.MonkeyPatch) -> None:
     await mover.put("key", os.urandom(12 * MIB))
     written = 0
-    pwrite = os.pwrite
+    pwritev = os.pwritev
 
-    def full(handle: int, data: object, at: int) -> int:
+    def full(handle: int, data: list[memoryview], at: int) -> int:
+        """Takes less than it is given, and then no more."""
         nonlocal written
         written += 1
         if written > 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return pwrite(handle, data, at)  # type: ignore[arg-type]
+        return pwritev(handle, [data[0][:1000]], at)
 
-    monkeypatch.setattr(writing.os, "pwrite", full)
-    from tui.services.bucket.transfers.engine import DiskFullError
-
+    monkeypatch.setattr(writing.os, "pwritev", full)
     engine = mover.engine()
     with pytest.raises(DiskFullError, match="is full"):
         await mover.down(engine=engine)
@@ -310,9 +309,6 @@ async def test_a_full_disk_ends_the_job(mover: Mover, monkeypatch: pytest.Monkey
 async def test_a_refused_upload_leaves_nothing(mover: Mover) -> None:
     path = mover.file(12 * MIB)
     engine = mover.engine()
-    from tui.services.bucket.transfers.progress import Item
-    from tui.services.bucket.transfers.upload import Goal, upload_file
-
     item = Item("file", "k", 12 * MIB)
     goal = Goal(mover.store, mover.bucket, "key", {"x-amz-storage-class": "NO_SUCH_CLASS"})
     await mover.go(engine, item, lambda: upload_file(engine, goal, path, item))

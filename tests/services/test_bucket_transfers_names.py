@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import zlib
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -143,6 +144,16 @@ def test_what_is_in_the_way(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match="is a folder"):
         write(folder, LocalName((), "folder", False))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_disk_that_takes_little_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pwritev = os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda handle, data, at: pwritev(handle, [b"".join(data)[:7]], at))
+    target = Folder(tmp_path).open(LocalName((), "a", False), "tag")
+    pieces = [bytes([number]) * number for number in range(12)]
+    crc = target.write(pieces, 3, 0, None)
+    target.finish(None, flush=False)
+    assert (tmp_path / "a").read_bytes() == bytes(3) + b"".join(pieces) and crc == zlib.crc32(b"".join(pieces))
 
 
 def test_no_room(tmp_path: Path) -> None:

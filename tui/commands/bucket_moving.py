@@ -12,6 +12,7 @@ from typing import TypeAlias
 from tui.commands import descriptors, exits
 from tui.commands.bucket_places import LocalPlace, StorePlace, place
 from tui.commands.bucket_progress import Telling
+from tui.commands.remarks import note
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.transfers import calls
 from tui.services.bucket.transfers.calls import Store
@@ -19,7 +20,7 @@ from tui.services.bucket.transfers.copying import copy_object
 from tui.services.bucket.transfers.download import download_file, download_stream
 from tui.services.bucket.transfers.engine import Engine, Task, listed
 from tui.services.bucket.transfers.fetching import Origin
-from tui.services.bucket.transfers.journal import Journal
+from tui.services.bucket.transfers.journal import Journal, UploadRecord
 from tui.services.bucket.transfers.names import LocalName, Namer, component
 from tui.services.bucket.transfers.planning import Options, copies, files, keys
 from tui.services.bucket.transfers.progress import Item, Job, Stage
@@ -82,13 +83,31 @@ async def run(moving: Moving, opener: Opener) -> int:
     job = Job(moving.verb)
     engine = Engine(job, Journal())
     engine.keep = True
+    places: set[str] = set()
+
+    async def noted(workload: str) -> Store:
+        store = await opener(workload)
+        places.add(store.place)
+        return store
+
     try:
-        plan = await _plan(engine, moving, opener)
+        plan = await _plan(engine, moving, noted)
         async with Telling(job, lines=moving.json, quiet=moving.target == "-", dry=moving.dry):
             await engine.run(plan)
     finally:
         engine.close()
+        _mention(engine.journal, places)
     return exits.FAILED if job.counts[Stage.FAILED] else exits.OK
+
+
+def _mention(journal: Journal, places: set[str]) -> None:
+    """Says what stands half-way in the stores that were used, be it of this run or of one that was killed."""
+    for record in (one for place_ in sorted(places) for one in journal.unfinished(place_)):
+        key = f"{record.bucket}/{record.key}"
+        if isinstance(record, UploadRecord):
+            note(f"unfinished: {record.path} -> {key} (upload {record.upload}); the same command goes on with it")
+        else:
+            note(f"unfinished: {key} -> {record.path} (as {record.beside}); the same command goes on with it")
 
 
 # --- cat

@@ -36,7 +36,7 @@ class Limits:
 
     part: int = USUAL
     objects: int = 16
-    parts: int = 4
+    parts: int = 3
     memory: int = 48 * MIB
     patience: float = patience.PATIENCE
 

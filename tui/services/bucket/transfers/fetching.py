@@ -20,7 +20,7 @@ from tui.services.bucket.transfers.progress import Item
 from tui.services.bucket.transfers.writing import Target
 
 #: Bytes that go to the disk at a time: one way to a thread and back for each.
-_BATCH = 1 << 20
+_BATCH = 2 << 20
 #: Other parts than ours are followed up to this size.
 _LARGEST_FOREIGN = 1 << 30
 

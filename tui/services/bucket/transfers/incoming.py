@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 from tui.services.bucket.model import Lost
@@ -84,8 +83,7 @@ class Incoming:
         return at
 
     async def _more(self) -> bytes:
-        async with asyncio.timeout(WORKING if self._method == "POST" else IDLE):
-            data = await self._pipe.receive()
+        data = await self._pipe.receive(WORKING if self._method == "POST" else IDLE)
         if not data:
             raise EOFError("the other side has closed it")
         return data

@@ -54,7 +54,7 @@ def spans(total: int, size: int) -> Iterator[Span]:
 
 
 def stream_part_size(number: int, usual: int = USUAL) -> int:
-    """The size of a part of a stream whose length is unknown: growing, so that 10,000 of 8 MiB reach 484 GiB.
+    """The size of a part of a stream whose length is unknown: growing, so that 10,000 reach 359 GiB.
 
     Args:
         number: of the part, from 1.
