@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real import KUBECONFIG, kubectl
+from real import KUBECONFIG, mc
 
 from tui.services.bucket.transfers.journal import Journal
 from tui.services.bucket.transfers.parts import MIB
@@ -26,12 +26,6 @@ pytestmark = [
 ]
 BUCKET = f"statetui-moving-{os.getpid()}"
 SIZE = 256 * MIB
-
-
-def mc(*words: str) -> str:
-    # An alias of our own in the environment: nothing of the pod's is changed.
-    url = "http://CHAPTERACCESSKEY:chapter-secret-key-0123456789@my-tenant-zone-0-0.my-tenant-hl:9000"
-    return kubectl("-n", "stateful", "exec", "minio-mc", "--", "env", f"MC_HOST_tt={url}", "mc", *words)
 
 
 @pytest.fixture(autouse=True)

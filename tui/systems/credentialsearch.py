@@ -73,14 +73,15 @@ def missing(workload: str, looked: Iterable[Looked], ask: str, more: str = "") -
     """
     missed = [one for one in looked if one.outcome is not Outcome.FOUND]
     forbidden = [one for one in missed if one.outcome is Outcome.FORBIDDEN]
+    # What the API server says of the second is what it said of the first, but for the name.
+    quoted = [one for one in missed if one.says and one not in forbidden[1:]]
     evidence = "\n".join(
-        dict.fromkeys(f"{one.what}: {one.outcome}{f' ({one.says})' if one.says else ''}" for one in missed)
+        dict.fromkeys(f"{one.what}: {one.outcome}{f' ({one.says})' if one in quoted else ''}" for one in missed)
     )
     if forbidden:
-        rights = ", ".join(dict.fromkeys(one.right for one in forbidden))
         return Problem(
             Cause.FORBIDDEN, f"The credentials of {workload} may not be read", evidence,
-            f"{ask}, or ask for the right to {rights}.",
+            f"{ask}, or ask for the right to {_together(one.right for one in forbidden)}.",
         )  # fmt: skip
     if any(one.outcome is Outcome.UNREADABLE for one in missed):
         return Problem(Cause.UNREACHABLE, f"The credentials of {workload} could not be read", evidence, f"{ask}.")
@@ -88,6 +89,15 @@ def missing(workload: str, looked: Iterable[Looked], ask: str, more: str = "") -
         Cause.CREDENTIALS, f"No credentials of {workload} are known", evidence or "its packaging does not tell any",
         f"{ask}{more}.",
     )  # fmt: skip
+
+
+def _together(rights: Iterable[str]) -> str:
+    """`get secrets/a, secrets/b in namespace shop`."""
+    found: dict[str, dict[str, None]] = {}
+    for right in rights:
+        what, _, namespace = right.removeprefix("get ").partition(" in namespace ")
+        found.setdefault(namespace, {})[what] = None
+    return ", ".join(f"get {', '.join(names)} in namespace {namespace}" for namespace, names in found.items())
 
 
 async def search(

@@ -21,8 +21,8 @@ from tui.text import one_line, safe
 from tui.widgets.ink import Piece
 from tui.widgets.lines import Line, Words
 
-#: Lines of the other side's words that a dialog shows.
-EVIDENCE = 6
+#: Lines that a form keeps free of the words above its fields: its frame, what is typed wrong, its keys, and a margin.
+FRAME = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,16 @@ another. Enter does it, escape leaves everything as it is."""
         self.set_focus(self._entry(0))
         self._entry(0).action_end()
         self._show()
+        self._fit()
+
+    def on_resize(self) -> None:
+        """The fields stay on the screen, whatever is told above them."""
+        super().on_resize()
+        self._fit()
+
+    def _fit(self) -> None:
+        offers = 5 if any(field.offer("") for field in self._fields) else 0
+        self.query_one("#why", Words).styles.max_height = max(1, self.size.height - FRAME - len(self._fields) - offers)
 
     def _entry(self, at: int) -> Input:
         return self.query_one(f"#field-{at}", Input)

@@ -137,7 +137,7 @@ class ConnectedScreen(BaseScreen):
             f"Keys for {self.workload_name}",
             [Field("access key", asked.access), Field("secret key", hidden=True),
              Field("token", hidden=True, hint="only with temporary keys")],
-            done, word="log in, kept in memory only", told=of_problem(asked.problem),
+            done, word="log in, kept in memory only", told=of_problem(asked.problem, remedy_first=True),
         )  # fmt: skip
         await self.shown(form)
         return given[0] if given else None

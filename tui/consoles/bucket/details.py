@@ -26,13 +26,17 @@ def fact(name: str, value: str, ink: str = "") -> Line:
     return Line(((f"{name:<{LEAD}} ", "dim"), (safe(value), ink)), hang=LEAD + 1)
 
 
-def of_problem(problem: Problem) -> list[Line]:
-    """What went wrong, the evidence, and what to do."""
-    lines = [Line((("✗ ", "failing"), (safe(problem.what), "failing")), hang=2)]
-    lines += [Line((("  ", ""), (safe(line), "dim")), hang=2) for line in problem.evidence.splitlines()]
-    if problem.remedy:
-        lines.append(Line((("  ", ""), (safe(problem.remedy), "")), hang=2))
-    return lines
+def of_problem(problem: Problem, *, remedy_first: bool = False) -> list[Line]:
+    """What went wrong, the evidence, and what to do.
+
+    Args:
+        problem: what went wrong.
+        remedy_first: what to do before the evidence, where there may be no room for all of it.
+    """
+    what = Line((("✗ ", "failing"), (safe(problem.what), "failing")), hang=2)
+    evidence = [Line((("  ", ""), (safe(line), "dim")), hang=2) for line in problem.evidence.splitlines()]
+    remedy = [Line((("  ", ""), (safe(problem.remedy), "")), hang=2)] if problem.remedy else []
+    return [what, *remedy, *evidence] if remedy_first else [what, *evidence, *remedy]
 
 
 def of_entry(entry: Entry) -> list[Line]:

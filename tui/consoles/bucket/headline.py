@@ -26,8 +26,10 @@ STAGES = {
 }  # fmt: skip
 #: Seconds by which a server's clock may differ before it is told; S3 refuses from 900 on.
 SKEWED = 60
-#: Cells of a transfer's bar.
-BAR = 10
+#: Cells of a transfer's bar, of one where there is little room, and of what it is called at least.
+BAR, SHORT_BAR, TITLE = 10, 5, 14
+#: Cells below which there is little room for a transfer.
+LITTLE = 56
 
 
 def headline(connection: Connection, guard: Guard, workload: Workload | None, name: str, width: int) -> list[Piece]:
@@ -85,14 +87,21 @@ def share(transfer: Transfer) -> str:
     return "100%" if not transfer.total else f"{min(100, transfer.done * 100 // transfer.total)}%"
 
 
-def progress(transfer: Transfer) -> list[Piece]:
-    """One transfer as it goes on."""
+def progress(transfer: Transfer, room: int) -> list[Piece]:
+    """One transfer as it goes on. What it is gives way to how far it is, where both do not fit.
+
+    Args:
+        transfer: the transfer.
+        room: cells.
+    """
     sign, ink = STAGES[transfer.stage]
-    told: list[Piece] = [(f"{sign} ", ink), (one_line(transfer.title), "")]
+    told: list[Piece] = []
     if transfer.stage in (Stage.RUNNING, Stage.PAUSED, Stage.WAITING):
-        told += [(" ", ""), (bar(transfer.done, transfer.total), "bar"), (f" {share(transfer)}", "strong")]
+        cells = SHORT_BAR if room < LITTLE else BAR
+        told += [(" ", ""), (bar(transfer.done, transfer.total, cells), "bar"), (f" {share(transfer)}", "strong")]
         if transfer.stage is Stage.RUNNING:
-            told.append((f" {rate(transfer.rate)} {duration(transfer.remaining)} left", ""))
+            left = f" {duration(transfer.remaining)} left" if transfer.remaining is not None else ""
+            told.append((f" {rate(transfer.rate)}{left}", ""))
         else:
             told.append((f" {transfer.stage}", "warn"))
     elif transfer.stage is Stage.FAILED and transfer.problem is not None:
@@ -101,7 +110,10 @@ def progress(transfer: Transfer) -> list[Piece]:
         done, files = transfer.files
         many = f", {done:,} files" if (files or 0) > 1 else ""
         told.append((f": {transfer.stage}, {size(transfer.done)}{many}", ""))
-    return told
+    title: list[Piece] = [(one_line(transfer.title), "")]
+    if pieces_width(title) > (left_over := max(TITLE, room - 2 - pieces_width(told))):
+        title = fit(tuple(title), left_over)
+    return [(f"{sign} ", ink), *title, *told]
 
 
 def activity(transfers: Sequence[Transfer], said: list[Piece], width: int) -> list[Piece]:
@@ -114,20 +126,20 @@ def activity(transfers: Sequence[Transfer], said: list[Piece], width: int) -> li
     """
     going = [one for one in transfers if one.stage in (Stage.RUNNING, Stage.PAUSED, Stage.WAITING)]
     keys: list[Piece] = []
+    many: list[Piece] = []
+    shown: Transfer | None = None
     if going:
         shown = next((one for one in going if one.stage is Stage.RUNNING), going[0])
-        left = progress(shown)
         if len(going) > 1:
-            left = [(f"{len(going)} transfers  ", "strong"), *left]
-        pause = " go on  " if shown.stage is Stage.PAUSED else " pause  "
-        keys = [("P", "key"), (pause, "dim"), ("X", "key"), (" cancel  ", "dim"), ("f6", "key"), (" all", "dim")]
+            many = [(f"{len(going)} transfers  ", "strong")]
+        pause = " go on " if shown.stage is Stage.PAUSED else " pause "
+        keys = [("P", "key"), (pause, "dim"), ("X", "key"), (" cancel ", "dim"), ("f6", "key"), (" all", "dim")]
     elif transfers:
         failed = next((one for one in reversed(transfers) if one.stage is Stage.FAILED), None)
-        left = progress(failed or transfers[-1])
+        shown = failed or transfers[-1]
         keys = [("f6", "key"), (" transfers", "dim")]
         if failed is not None:
             keys = [("Y", "key"), (" retry  ", "dim"), *keys]
-    else:
-        left = said
     room = max(0, width - pieces_width(keys) - 2)
+    left = said if shown is None else [*many, *progress(shown, room - pieces_width(many) - 1)]
     return fit(((" ", ""), *fit(tuple(left), room), *keys, (" ", "")), width)
