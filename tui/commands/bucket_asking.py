@@ -19,7 +19,7 @@ from tui.commands.bucket_progress import size
 from tui.commands.remarks import note
 from tui.commands.table import Cell, Table, paper
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.bucket.model import Anonymous, Entry, Failure
+from tui.services.bucket.model import Anonymous, Entry, Failure, StoreError
 from tui.services.bucket.store import Store
 from tui.services.bucket.transfers.planning import Options
 from tui.text import one_line, safe
@@ -58,7 +58,13 @@ async def run(asking: Asking, store: Store) -> int:
         WrongUseError: the words do not make sense together.
         StoreError, Lost, ProblemError: the store refused it, or cannot be reached.
     """
-    code: int = await getattr(_Verbs(asking, store), asking.verb)()
+    try:
+        code: int = await getattr(_Verbs(asking, store), asking.verb)()
+    except ProblemError as error:
+        # The store is connected: what is wrong now was written by the person (a policy, an endpoint, a file's name).
+        if error.problem.cause is Cause.CONFIG and not isinstance(error, WrongUseError):
+            raise WrongUseError(error.problem) from error
+        raise
     return code
 
 
@@ -273,7 +279,7 @@ class _Verbs:
                     raise _wrong(
                         f"{where.text} is a prefix or a bucket", "Add --recursive to remove all that is below."
                     )
-                await self._store.detail(where.bucket, where.key, given.version_id or "")  # what is not there is told
+                await self._there(where, given.version_id or "")
                 batch = [Entry(where.key, 0, version=given.version_id or "")]
                 failed |= await self._remove(where.bucket, batch, given.version_id is not None)
                 removed += 1
@@ -290,6 +296,14 @@ class _Verbs:
             note("nothing was named that is there")
             return exits.FAILED
         return exits.FAILED if failed else exits.OK
+
+    async def _there(self, where: StorePlace, version: str) -> None:
+        """Tells what is not there. A delete marker is: S3 answers 405 to who asks for one by its id."""
+        try:
+            await self._store.detail(where.bucket, where.key, version)
+        except StoreError as error:
+            if not (version and error.status == 405):
+                raise
 
     async def _remove(self, bucket: str, entries: Sequence[Entry], versions: bool) -> bool:
         keys = [(entry.key, entry.version if versions else "") for entry in entries]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
-from tui.problem import Cause, Problem
-from tui.services.bucket.model import Keys, StoreError
+from tui.problem import Cause, Problem, ProblemError
+from tui.services.bucket.model import Keys, Request, StoreError
 
 #: Of an answer that is no error document, as evidence.
 _SHOWN = 300
@@ -27,6 +27,9 @@ _REMEDIES = {
     "QuotaExceeded": "Raise the bucket's quota, or remove something.",
     "RequestTimeTooSkewed": "Set this machine's clock, or the server's.",
     "SlowDown": "The server has too much to do; try again later.",
+    "XMinioInvalidObjectName": "MinIO keeps objects as files: two slashes in a row cannot be in a key, nor 256 bytes"
+    " between two of them.",
+    "XMinioInvalidResourceName": "MinIO keeps objects as files: . and .. cannot stand between the slashes of a key.",
     "XMinioStorageFull": "The server's drives are full: remove something, or enlarge them.",
     "InsufficientStorage": "The server's drives are full: remove something, or enlarge them.",
     "EntityTooLarge": "One request carries 5 GiB at most; larger objects go in parts.",
@@ -69,6 +72,26 @@ def store_error(
         words = f"{code}: {message}" if message else code
         problem = Problem(cause, f"The store refused {what}", words, _REMEDIES.get(code, ""))
     return StoreError(code, message, status, problem)
+
+
+def check_key(server: str, request: Request) -> None:
+    """Refuses a key that the server would take for another one: what has that name would be replaced, or deleted.
+
+    MinIO takes the slash away with which a key begins (seen with the source of 2026-02).
+
+    Args:
+        server: its Server header.
+        request: before it is sent.
+
+    Raises:
+        ProblemError: REJECTED.
+    """
+    if request.key.startswith("/") and server.lower().startswith("minio"):
+        raise ProblemError(Problem(
+            Cause.REJECTED, f"{request.method} {request.bucket}/{request.key} was not sent",
+            f"MinIO has no keys that begin with a slash: it would take {request.key.lstrip('/')} for what is meant",
+            "Leave the slash out.",
+        ))  # fmt: skip
 
 
 def said(body: bytes) -> tuple[str, str]:

@@ -14,7 +14,7 @@ import aiohttp
 from yarl import URL
 
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.bucket.errors import store_error
+from tui.services.bucket.errors import check_key, store_error
 from tui.services.bucket.model import Answer, Keys, Lost, Request, Security
 from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, path_of, query_of
 from tui.services.overways import WayConnector
@@ -200,8 +200,10 @@ class StoreSession:
         Raises:
             StoreError: the store refused it.
             Lost: no answer came.
+            ProblemError: it may not be sent.
         """
         self.allow(request.method, f"{request.bucket}/{request.key}")
+        check_key(self.server, request)
         path, query = path_of(request.bucket, request.key), query_of(request.query)
         headers = {name: text for name, text in request.headers.items() if name.lower() != "x-amz-content-sha256"}
         if not isinstance(request.body, bytes | memoryview) and request.length is not None:

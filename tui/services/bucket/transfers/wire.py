@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.bucket.errors import store_error
+from tui.services.bucket.errors import check_key, store_error
 from tui.services.bucket.model import AnswerContext, Lost, Request, StoreError
 from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, path_of, query_of
 from tui.services.bucket.transfers.incoming import Incoming
@@ -32,7 +32,9 @@ def over(session: StoreSession, *, writes: bool = True) -> Wire:
         session: whose way, keys and TLS are used.
         writes: whether anything may be changed.
     """
-    return Wire(lambda: session.way, session.signer, session.context, session.server_name, writes=writes)
+    return Wire(
+        lambda: session.way, session.signer, session.context, session.server_name, lambda: session.server, writes=writes
+    )
 
 
 class Wire:
@@ -43,6 +45,7 @@ class Wire:
         signer: makes requests ours.
         tls: None for none.
         server_name: for TLS; the way's host unless given.
+        server: tells what the store says it is, for what only some servers take.
         writes: the gate: without it all but questions is refused here.
     """
 
@@ -52,6 +55,7 @@ class Wire:
         signer: Signer,
         tls: ssl.SSLContext | None = None,
         server_name: str = "",
+        server: Callable[[], str] = lambda: "",
         *,
         writes: bool = True,
     ) -> None:
@@ -60,6 +64,7 @@ class Wire:
         self._tls = tls
         self._writes = writes
         self._server_name = server_name or way().host
+        self._server = server
         self._idle: list[Pipe] = []
         self._all: set[Pipe] = set()
 
@@ -89,6 +94,7 @@ class Wire:
                     "Choose another context, or leave --read-only out.",
                 )
             )  # fmt: skip
+        check_key(self._server(), request)
         return _Sending(self, request)
 
     async def close(self) -> None:
