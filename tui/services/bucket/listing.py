@@ -132,7 +132,8 @@ async def uploads(exchange: Exchange, bucket: str, prefix: str = "") -> list[Upl
         following = {"key-marker": xml.key(root, "NextKeyMarker", encoded=encoded),
                      "upload-id-marker": xml.text(root, "NextUploadIdMarker")}  # fmt: skip
         if xml.text(root, "IsTruncated") != "true" or following == mark or not following["key-marker"]:
-            return [one for one in found if one.key.startswith(prefix)]
+            # SeaweedFS lists them as they were begun.
+            return sorted((one for one in found if one.key.startswith(prefix)), key=lambda one: one.key)
         mark = following
 
 

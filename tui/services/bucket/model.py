@@ -317,7 +317,7 @@ class Exchange(Protocol):
 
         Raises:
             StoreError: the server refused it.
-            Lost: no (whole) answer came. Nothing is sent twice.
+            Lost: no (whole) answer came. Nothing that changes something is sent twice.
         """
         ...
 

@@ -134,7 +134,7 @@ class StoreSession:
         self.server_name = ""
         self.signer = Signer(keys, region)
         self._finder = finder
-        self._client: aiohttp.ClientSession | None = None
+        self._clients: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
         self._connector: WayConnector | None = None
 
     @property
@@ -151,25 +151,37 @@ class StoreSession:
         usual = 443 if self.https else 80
         return self.way.host if self.way.port == usual else f"{self.way.host}:{self.way.port}"
 
-    @property
-    def client(self) -> aiohttp.ClientSession:
-        """The HTTP client, for libraries that take one; closed with this."""
-        assert self._client is not None  # noqa: S101 (open_session has called `use`)
-        return self._client
+    def client(self, method: str) -> aiohttp.ClientSession:
+        """The HTTP client for a method; closed with this.
+
+        aiohttp sends PUT and DELETE again when a connection ends before the answer (seen with 3.14): for what changes
+        something there is a client that does not. Both have the same connections.
+        """
+        assert self._clients is not None  # noqa: S101 (open_session has called `use`)
+        return self._clients[method not in ("GET", "HEAD")]
 
     async def use(self, *, https: bool, context: ssl.SSLContext | None, name: str = "") -> None:
         """Chooses how the store is spoken to from now on; connections that are open end."""
-        if self._client is not None:
-            await self._client.close()
+        await self._end()
         self.https = https
         self.context, self.server_name = context, name
         self.verified = context is not None and context.verify_mode is ssl.CERT_REQUIRED
         self._connector = WayConnector(lambda: self.way, context=context, name=name, limit=_CONNECTIONS)
-        self._client = aiohttp.ClientSession(
-            connector=self._connector, auto_decompress=False,
+        asking, changing = self._made(self._connector), self._made(self._connector)
+        changing._retry_connection = False
+        self._clients = asking, changing
+
+    @staticmethod
+    def _made(connector: WayConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector, auto_decompress=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT, sock_read=_SILENCE),
             skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
         )  # fmt: skip
+
+    async def _end(self) -> None:
+        for client in self._clients or ():
+            await client.close()
 
     async def renew(self) -> None:
         """Finds the way anew, as when the workload was made anew."""
@@ -178,8 +190,7 @@ class StoreSession:
 
     async def close(self) -> None:
         """Ends all connections, and the way."""
-        if self._client is not None:
-            await self._client.close()
+        await self._end()
         await self.way.close()
 
     async def __call__(self, request: Request) -> bytes:
@@ -192,7 +203,7 @@ class StoreSession:
         return _Opening(self, request)
 
     async def send(self, request: Request) -> tuple[aiohttp.ClientResponse, _Losing]:
-        """Signs and sends a request, once.
+        """Signs and sends a request: once, if it changes something.
 
         Returns:
             The answer, whose headers have come, and the context in which its body is to be read.
@@ -216,7 +227,7 @@ class StoreSession:
         url = URL(f"{'https' if self.https else 'http'}://{self.host}{path}{'?' if query else ''}{query}", encoded=True)
         body = request.body if not isinstance(request.body, bytes) or request.body else None
         with lost:
-            answer = await self.client.request(
+            answer = await self.client(request.method).request(
                 request.method, url, headers=signed, data=body, allow_redirects=False, expect100=False
             )
         self._told(answer.headers)
@@ -251,7 +262,7 @@ class StoreSession:
         lost = _Losing(self.way, f"GET {path}", unsure=False)
         url = URL(f"{'https' if self.https else 'http'}://{self.host}{path}", encoded=True)
         with lost:
-            async with self.client.get(url, allow_redirects=False) as answer:
+            async with self.client("GET").get(url, allow_redirects=False) as answer:
                 await answer.read()
                 return answer.status, answer.headers
 

@@ -9,13 +9,13 @@ import contextlib
 import datetime as dt
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from miniopy_async.api import Minio
 from miniopy_async.commonconfig import COMPLIANCE, GOVERNANCE, Tags
 from miniopy_async.credentials.providers import StaticProvider
-from miniopy_async.error import MinioAdminException, S3Error, ServerError
+from miniopy_async.error import InvalidResponseError, MinioAdminException, S3Error, ServerError
 from miniopy_async.lifecycleconfig import LifecycleConfig
 from miniopy_async.minioadmin import MinioAdmin
 from miniopy_async.retention import Retention
@@ -27,6 +27,7 @@ from tui.services.bucket import policies
 from tui.services.bucket.documents import to_json, to_xml
 from tui.services.bucket.errors import said, store_error
 from tui.services.bucket.model import Anonymous, Lost
+from tui.services.bucket.resigning import Resigning
 
 if TYPE_CHECKING:
     from tui.services.bucket.session import StoreSession
@@ -42,13 +43,14 @@ class Settings:
     def __init__(self, session: StoreSession) -> None:
         keys = session.keys
         self._session = session
+        client = cast("aiohttp.ClientSession", Resigning(session))
         self._minio = Minio(
             session.host, access_key=keys.access, secret_key=keys.secret, session_token=keys.token or None,
-            secure=session.https, region=session.signer.region, session=session.client,
+            secure=session.https, region=session.signer.region, session=client,
         )  # fmt: skip
         self._admin = MinioAdmin(
             session.host, StaticProvider(keys.access, keys.secret, keys.token or None),
-            region=session.signer.region, secure=session.https, session=session.client,
+            region=session.signer.region, secure=session.https, session=client,
         )  # fmt: skip
 
     @contextlib.contextmanager
@@ -73,6 +75,8 @@ class Settings:
                 refused.problem.cause, refused.problem.what, f"{words[0]}: {words[1]}", refused.problem.remedy
             )
             raise refused from error
+        except InvalidResponseError as error:  # a proxy's page, in most cases
+            raise store_error(error._code, {}, str(error._body or "").encode(), what, self._session.keys) from error
         except ServerError as error:
             raise store_error(error.status_code, {}, b"", what, self._session.keys) from error
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
