@@ -42,7 +42,8 @@ def _value(element: xml.Element) -> Any:  # noqa: ANN401 (whatever JSON holds)
         text = element.text or ""
         if text in ("true", "false"):
             return text == "true"
-        return int(text) if text.isdecimal() else text
+        # A rule may be called 007: what would not come back as it was stays a text.
+        return int(text) if text.isdecimal() and str(int(text)) == text else text
     found: dict[str, Any] = {}
     for child in element:
         if child.tag in _SEVERAL:

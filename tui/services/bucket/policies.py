@@ -49,6 +49,7 @@ def anonymous_of(policy: str, bucket: str) -> Anonymous:
     except ValueError:
         return Anonymous.UNKNOWN
     allowed: set[str] = set()
+    of_bucket = False
     whole = True
     for one in _statements(told):
         if one.get("Effect") != "Allow" or one.get("Principal") not in _EVERYBODY:
@@ -56,12 +57,15 @@ def anonymous_of(policy: str, bucket: str) -> Anonymous:
             continue
         resources = set(_several(one.get("Resource")))
         actions = set(_several(one.get("Action")))
-        plain = not one.get("Condition") and resources <= {f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"}
-        whole = whole and plain and "Action" in one and "Resource" in one
+        # NotAction and NotResource allow all but what they name.
+        plain = not one.get("Condition") and bool(actions) and bool(resources)
+        plain = plain and resources <= {f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"}
+        whole = whole and plain
+        of_bucket = True
         if f"arn:aws:s3:::{bucket}/*" in resources or not plain:
             allowed |= actions or {"s3:*"}
-    if not allowed:
-        return Anonymous.NONE
+    if not allowed:  # who may do something with the bucket alone may list its keys, perhaps
+        return Anonymous.CUSTOM if of_bucket else Anonymous.NONE
     if not whole:
         return Anonymous.CUSTOM
     reads = bool(allowed & {"s3:GetObject", "s3:*", "*"})
