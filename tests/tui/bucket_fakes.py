@@ -387,9 +387,9 @@ def console(access: FakeAccess, **guard: Any) -> BucketConsole:
     return BucketConsole(access, "my-tenant", Guard(**guard))
 
 
-def app() -> Any:
-    """The app with the workloads that a console belongs to."""
-    return app_for(FakeLive(sample()))
+def app(**more: Any) -> Any:
+    """The app with the workloads that a console belongs to; `more` as for `app_for`."""
+    return app_for(FakeLive(sample()), **more)
 
 
 async def until(pilot: Pilot[Any], met: Callable[[], object], seconds: float = 20.0) -> None:

@@ -21,8 +21,8 @@ from tui.text import one_line, safe
 from tui.widgets.ink import Piece
 from tui.widgets.lines import Line, Words
 
-#: Lines that a form keeps free of the words above its fields: its frame, what is typed wrong, its keys, and a margin.
-FRAME = 7
+#: Lines that a form keeps free of the words above its fields: its frame, its keys, a margin; without one, its keys.
+FRAME, FRAMELESS = 7, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ another. Enter does it, escape leaves everything as it is."""
 
     def _fit(self) -> None:
         offers = 5 if any(field.offer("") for field in self._fields) else 0
-        self.query_one("#why", Words).styles.max_height = max(1, self.size.height - FRAME - len(self._fields) - offers)
+        frame = FRAMELESS if self.has_class("-low") else FRAME
+        self.query_one("#why", Words).styles.max_height = max(1, self.size.height - frame - len(self._fields) - offers)
 
     def _entry(self, at: int) -> Input:
         return self.query_one(f"#field-{at}", Input)

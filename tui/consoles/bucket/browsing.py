@@ -69,7 +69,7 @@ class BrowsingScreen(ConnectedScreen):
             id="head",
         )
         with Horizontal(id="desk"):
-            yield BucketTable(BUCKETS, id="buckets", empty_text="no bucket yet: n makes one")
+            yield BucketTable(BUCKETS, id="buckets", empty_text="none yet: n makes one")
             with Vertical(id="work"):
                 yield OneLine(self._path, id="path")
                 entry = Input(id="filter", placeholder="part of a name")
@@ -200,11 +200,12 @@ class BrowsingScreen(ConnectedScreen):
     def _nothing(self, browser: Browser) -> tuple[tuple[str, str], ...]:
         """What stands in the place of keys."""
         if browser.problem is not None:
-            return (("✗ ", "failing"), (browser.problem.what, "failing"), (f"  {browser.problem.evidence}", "dim"))
+            told = browser.problem
+            return (f"✗ {told.what}", "failing"), *((text, "dim") for text in (told.evidence, told.remedy) if text)
         if browser.reading:
             return (("◌ reading…", "dim"),)
         if browser.listing is None:
-            return (("enter opens a bucket", "dim"),)
+            return (("enter opens a bucket" if browser.buckets else "", "dim"),)
         if browser.listing.filter:
             return ((f"nothing holds “{browser.listing.filter}”", "dim"),)
         if browser.place.search:

@@ -28,8 +28,6 @@ STAGES = {
 SKEWED = 60
 #: Cells of a transfer's bar, of one where there is little room, and of what it is called at least.
 BAR, SHORT_BAR, TITLE = 10, 5, 14
-#: Cells below which there is little room for a transfer.
-LITTLE = 56
 
 
 def headline(connection: Connection, guard: Guard, workload: Workload | None, name: str, width: int) -> list[Piece]:
@@ -97,13 +95,7 @@ def progress(transfer: Transfer, room: int) -> list[Piece]:
     sign, ink = STAGES[transfer.stage]
     told: list[Piece] = []
     if transfer.stage in (Stage.RUNNING, Stage.PAUSED, Stage.WAITING):
-        cells = SHORT_BAR if room < LITTLE else BAR
-        told += [(" ", ""), (bar(transfer.done, transfer.total, cells), "bar"), (f" {share(transfer)}", "strong")]
-        if transfer.stage is Stage.RUNNING:
-            left = f" {duration(transfer.remaining)} left" if transfer.remaining is not None else ""
-            told.append((f" {rate(transfer.rate)}{left}", ""))
-        else:
-            told.append((f" {transfer.stage}", "warn"))
+        told = next((one for one in _ways(transfer) if pieces_width(one) <= room - 2 - TITLE), _ways(transfer)[-1])
     elif transfer.stage is Stage.FAILED and transfer.problem is not None:
         told.append((f": {one_line(transfer.problem.what)}", "failing"))
     else:
@@ -114,6 +106,18 @@ def progress(transfer: Transfer, room: int) -> list[Piece]:
     if pieces_width(title) > (left_over := max(TITLE, room - 2 - pieces_width(told))):
         title = fit(tuple(title), left_over)
     return [(f"{sign} ", ink), *title, *told]
+
+
+def _ways(transfer: Transfer) -> list[list[Piece]]:
+    """How far it is, in ever fewer words."""
+    part: Piece = (f" {share(transfer)}", "strong")
+    bars = [(f" {bar(transfer.done, transfer.total, cells)}", "bar") for cells in (BAR, SHORT_BAR)]
+    if transfer.stage is not Stage.RUNNING:
+        state: Piece = (f" {transfer.stage}", "warn")
+        return [[bars[0], part, state], [bars[1], part, state], [part, state]]
+    speed: Piece = (f" {rate(transfer.rate)}", "")
+    left: Piece = (f" {duration(transfer.remaining)} left" if transfer.remaining is not None else "", "")
+    return [[bars[0], part, speed, left], [bars[1], part, speed, left], [bars[1], part, left], [part, left]]
 
 
 def activity(transfers: Sequence[Transfer], said: list[Piece], width: int) -> list[Piece]:

@@ -18,6 +18,7 @@ from tui.services.bucket.model import Entry
 from tui.text import one_line
 from tui.widgets.columns import fit
 from tui.widgets.ink import Piece, inks, paper
+from tui.widgets.notice import wrap
 from tui.widgets.strips import strip_of
 
 #: From these widths on there is room for times, and for them whole.
@@ -117,10 +118,10 @@ backspace goes up. space marks keys, for all that is done with them at once; / f
         self.refresh()
         self._want()
 
-    def say(self, *pieces: Piece) -> None:
-        """Words in the place of keys."""
-        if pieces != self.said:
-            self.said = pieces
+    def say(self, *paragraphs: Piece) -> None:
+        """Words in the place of keys, wrapped."""
+        if paragraphs != self.said:
+            self.said = paragraphs
             self.refresh()
 
     @property
@@ -151,7 +152,8 @@ backspace goes up. space marks keys, for all that is done with them at once; / f
         at = self.scroll_offset.y + y - 1
         listing = self.listing
         if listing is None or (not len(listing) and listing.whole) or not listing.begun:
-            return strip_of(fit(((" ", ""), *self.said), width) if y == 1 else [], styles, ground, width)
+            lines = [(f" {line}", ink) for text, ink in self.said for line in wrap(text, max(1, width - 2))]
+            return strip_of(lines[y - 1 : y], styles, ground, width)
         if at >= len(listing):
             words = self._foot() if at == len(listing) and not listing.whole else ""
             return strip_of([(words, "dim")], styles, ground, width)

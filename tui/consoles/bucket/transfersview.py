@@ -23,7 +23,7 @@ from tui.widgets.rows import Row, RowTable
 LOOK = 0.5
 _COLUMNS = (
     Column("stage", "STATE", min_width=9),
-    Column("what", "TRANSFER", min_width=16, grow=1),
+    Column("what", "TRANSFER", min_width=32, grow=1),
     Column("bar", "", min_width=12, priority=4),
     Column("share", "DONE", min_width=5, align="right"),
     Column("files", "FILES", min_width=5, align="right", priority=2),
