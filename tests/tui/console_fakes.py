@@ -206,6 +206,10 @@ class FakeAccess:
         return sample()[0]
 
     @property
+    def members(self) -> Any:
+        return self.workload.members
+
+    @property
     def wire(self) -> Wire:
         return Wire.MYSQL
 

@@ -175,8 +175,14 @@ async def test_another_member_is_another_session_and_a_replica_is_read_only() ->
 
 
 def test_the_ways_to_a_workload() -> None:
-    assert [offer.text for offer in offers(sample()[0])] == ["primary", "any replica", "mysql-0", "mysql-1", "mysql-2"]
-    assert [offer.text for offer in offers(sample()[2])][:2] == ["any member", "cdb-cockroachdb-0"]
+    assert [offer.text for offer in offers(sample()[0].members)] == [
+        "primary",
+        "any replica",
+        "mysql-0",
+        "mysql-1",
+        "mysql-2",
+    ]
+    assert [offer.text for offer in offers(sample()[2].members)][:2] == ["any member", "cdb-cockroachdb-0"]
 
 
 # --- running

@@ -31,12 +31,13 @@ class From(StrEnum):
     KEY = "key"  # a key of the rule's Secret
     VARIABLE = "variable"  # a variable of the pod's containers, wherever that takes it from, or its _FILE
     VALUE = "value"  # always this
+    USERS = "users"  # the file of users that a flag of the containers names, in Vitess' form
     NONE = "none"  # always empty
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One way to a field's value: `key mysql-root-password`, `variable MYSQL_USER`, `value root`, `none`."""
+    """One way to a field's value: `key root-password`, `variable MYSQL_USER`, `users FLAG`, `value root`, `none`."""
 
     source: From
     text: str = ""
@@ -97,7 +98,7 @@ class CredentialRule:
         """Whether nothing in the cluster proves it: it is what the packaging does where nobody says otherwise."""
         words = [word.source for words in self.fields.values() for word in words]
         certain = any(way.keys for way in self.tls)
-        return self.when is None and not certain and not ({From.KEY, From.VARIABLE} & set(words))
+        return self.when is None and not certain and not ({From.KEY, From.VARIABLE, From.USERS} & set(words))
 
 
 def read_credentials(block: Block) -> dict[str, tuple[CredentialRule, ...]]:
@@ -128,9 +129,13 @@ def _rule(block: Block, fields: Sequence[str]) -> CredentialRule:
 def _word(block: Block, key: str, text: str) -> Word:
     kind, _, rest = text.partition(" ")
     if kind not in set(From):
-        block.fail(key, f"{text!r} is not one of key KEY, variable NAME, value TEXT, none{nearest(kind, list(From))}")
+        block.fail(
+            key,
+            f"{text!r} is not one of key KEY, variable NAME, users FLAG, value TEXT, none{nearest(kind, list(From))}",
+        )
     if (kind == From.NONE) is bool(rest.strip()):
-        block.fail(key, f"{text!r}: none stands alone, {From.KEY}, {From.VARIABLE} and {From.VALUE} with what is meant")
+        others = f"{From.KEY}, {From.VARIABLE}, {From.USERS} and {From.VALUE}"
+        block.fail(key, f"{text!r}: none stands alone, {others} with what is meant")
     _check(block, key, rest)
     return Word(From(kind), rest)
 

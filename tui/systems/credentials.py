@@ -27,6 +27,8 @@ from tui.systems.credentialrules import Condition, CredentialRule, From, TlsRule
 from tui.systems.model import Member, Workload
 from tui.systems.places import Places
 from tui.systems.podvariables import Literal, PodVariables, Reference
+from tui.systems.reach import servers_among
+from tui.systems.staticusers import static_user
 
 #: Seconds for each Secret.
 TIMEOUT = 10.0
@@ -143,7 +145,8 @@ async def find_login(
     system = catalogue.systems.get(workload.system)
     packaging = system.packaging(workload.packaging_id) if system is not None else None
     rules = packaging.credentials.get("sql", ()) if packaging is not None else ()
-    at = _member(workload, member)
+    servers = packaging.servers if packaging is not None else ()
+    at = _member(workload.members if member else servers_among(workload.members, store, servers), member)
     reader = _Reader(api, workload.namespace)
     variables = await reader.pod(at.pod) if at is not None and rules else PodVariables()
     custom = next((store.by_uid(one.resource, one.uid, CustomResource) for one in workload.objects
@@ -153,8 +156,8 @@ async def find_login(
     return await _Search(reader, variables, places, user).run(rules)
 
 
-def _member(workload: Workload, pod: str) -> Member | None:
-    there = [member for member in workload.members if member.uid and pod in ("", member.pod)]
+def _member(members: Iterable[Member], pod: str) -> Member | None:
+    there = [member for member in members if member.uid and pod in ("", member.pod)]
     writers = [member for member in there if member.role is not None and member.role.writes]
     return next(iter([*writers, *there]), None)
 
@@ -211,7 +214,7 @@ class _Search:
             fields: dict[str, str] = {}
             sources: list[str] = []
             for name, words in rule.fields.items():
-                value = await self._value(words, secret)
+                value = await self._value(name, words, secret)
                 if value is not None:
                     fields[name] = value[0]
                     if name == "password" and value[1]:
@@ -230,7 +233,7 @@ class _Search:
             return ""
         return f"no password: {rule.when.argument or rule.when.variable} is set"
 
-    async def _value(self, words: Iterable[Word], secret: str) -> tuple[str, str] | None:
+    async def _value(self, field: str, words: Iterable[Word], secret: str) -> tuple[str, str] | None:
         """A field's value, and which object it is from (empty for one that stands in the rule)."""
         for word in words:
             text = self._places.fill(word.text)
@@ -241,6 +244,12 @@ class _Search:
             if word.source is From.KEY:
                 if secret and (value := await self._reader.value(Reference("secrets", secret, text))) is not None:
                     return value, self._reader.name(Reference("secrets", secret, text))
+                continue
+            if word.source is From.USERS:
+                for mounted in self._variables.file_of_flag(text):
+                    file = await self._reader.value(mounted)
+                    if file is not None and (one := static_user(file, self._user)) is not None:
+                        return one[field == "password"], self._reader.name(mounted)
                 continue
             for source in self._variables.sources(text):
                 if isinstance(source, Literal):

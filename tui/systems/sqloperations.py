@@ -133,8 +133,8 @@ class Operations:
     # --- whom to ask, and as whom
 
     def _members(self) -> list[Asked | Silence]:
-        workload = self.workload
-        return [self._member(member) for member in workload.members] if workload is not None else []
+        workload, reach = self.workload, self._live.reach
+        return [self._member(member) for member in reach.servers(workload)] if workload is not None and reach else []
 
     def _member(self, member: Member) -> Asked | Silence:
         if not member.uid or member.health in _ABSENT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -74,6 +75,11 @@ class Access(Protocol):
         ...
 
     @property
+    def members(self) -> Sequence[Member]:
+        """The members that can be connected to."""
+        ...
+
+    @property
     def wire(self) -> Wire:
         """What its servers speak."""
         ...
@@ -109,6 +115,12 @@ class LiveAccess:
     def workload(self) -> Workload | None:
         """The workload as it is now; None when it is gone."""
         return self._live.workloads.get(self._key)
+
+    @property
+    def members(self) -> Sequence[Member]:
+        """The members that can be connected to: servers, no orchestrators."""
+        workload, reach = self.workload, self._live.reach
+        return reach.servers(workload) if workload is not None and reach is not None else ()
 
     @property
     def wire(self) -> Wire:
@@ -155,9 +167,11 @@ def follows(workload: Workload | None, way: Way) -> bool:
     return False
 
 
-def offers(workload: Workload) -> list[Offer]:
+def offers(members: Sequence[Member]) -> list[Offer]:
     """The ways to a workload: the primary, any replica, and each member."""
-    roles = [member.role for member in workload.members if member.role is not None]
+    if not members:
+        return []
+    roles = [member.role for member in members if member.role is not None]
     found = []
     if any(role.writes for role in roles):
         found.append(Offer(Way(), "primary", "whoever takes writes, at each connection anew"))
@@ -165,7 +179,7 @@ def offers(workload: Workload) -> list[Offer]:
         found.append(Offer(Way(), "any member", "all are alike"))
     if any(role.writes is False for role in roles):
         found.append(Offer(Way(REPLICA), "any replica", "read-only"))
-    return [*found, *(Offer(Way(member=each.pod), each.pod, _told(each)) for each in workload.members if each.uid)]
+    return [*found, *(Offer(Way(member=each.pod), each.pod, _told(each)) for each in members if each.uid)]
 
 
 def _told(member: Member) -> str:
