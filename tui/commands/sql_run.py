@@ -13,7 +13,7 @@ from tui.commands.remarks import note
 from tui.commands.sql_output import Narration, Output
 from tui.commands.sql_statements import Script, Statement
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.sql.gate import refusal
+from tui.services.sql.gate import enforces, refusal
 from tui.services.sql.model import (
     Columns,
     Done,
@@ -71,7 +71,7 @@ class Runner:
             await self._plain("BEGIN" if self._session.wire is Wire.POSTGRES else "START TRANSACTION")
         async for statement in script:
             if self._rules.protected and (
-                why := refusal(statement.text, self._session.wire, enforced=bool(self._session.facts.read_only))
+                why := refusal(statement.text, self._session.wire, enforced=enforces(self._session.facts))
             ):
                 await self._output.flush()
                 note(f"{statement.place}: {why}. It was not sent")

@@ -18,6 +18,7 @@ from tui.consoles.sql.guard import Guard, Held
 from tui.consoles.sql.resultset import FIRST, Message, Run, State
 from tui.consoles.sql.running import Outcome, Running, Statement
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.sql.gate import enforces
 from tui.services.sql.history import History, Status
 from tui.services.sql.language.classify import classify
 from tui.services.sql.language.facts import Control, Sort
@@ -223,7 +224,7 @@ class Desk:
             client = "psql" if self.wire is Wire.POSTGRES else "mysql"
             return f"only {client} itself understands {statement.text.split()[0]}: statetui sql WORKLOAD --{client}"
         options, known = self.connection.options, self.connection.facts
-        enforced = known is None or bool(known.read_only)
+        enforced = known is None or enforces(known)
         return self.guard.refusal(statement.text, self.wire, read_only=options.read_only, enforced=enforced)
 
     async def _meant(self, held: Held) -> bool:

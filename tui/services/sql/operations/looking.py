@@ -8,10 +8,12 @@ from tui.services.sql.model import Engine, Session
 from tui.services.sql.operations import (
     cockroach,
     mysql,
+    mysql_groups,
     mysql_health,
     mysql_replication,
     postgres,
     postgres_health,
+    vitess,
 )
 from tui.services.sql.operations.metrics import Metrics
 from tui.services.sql.operations.model import Lock, Report, Size, Standing, Unknown
@@ -46,13 +48,18 @@ async def look(
         activities, locks = await postgres.sessions(session), await postgres.locks(session, facts.number)
         measured = sizes if sizes is not None else await postgres.sizes(session)
         checks = await postgres_health.checks(session, facts.number, standing)
+    elif engine is Engine.VITESS:
+        standing = await vitess.standing(session)
+        activities, locks, measured = vitess.sessions(), vitess.locks(), vitess.sizes()
+        checks = await vitess.checks(session, standing)
     else:
         variables = await mysql_replication.variables(session)
-        standing = await mysql_replication.standing(session, variables)
+        group = await mysql_groups.group(session, {} if isinstance(variables, Unknown) else variables)
+        standing = await mysql_replication.standing(session, variables, group)
         locks = await mysql.locks(session)
         activities = await mysql.sessions(session, locks)
         measured = sizes if sizes is not None else await mysql.sizes(session)
-        checks = await mysql_health.checks(session, variables, standing)
+        checks = await mysql_health.checks(session, variables, standing, group)
     return Report(
         facts.member, engine, facts.version, str(facts.session), facts.tls, standing, activities, locks, measured,
         checks, time.time(), time.monotonic() - began,
