@@ -63,7 +63,8 @@ class Exchange:
         self._guard = Guard(connection._protocol)
         connection._transport.set_protocol(self._guard)
         self._notices: list[Any] = []
-        connection.add_log_listener(lambda _, message: self._notices.append(message))
+        self._news = asyncio.Event()
+        connection.add_log_listener(lambda _, message: self._notice(message))
         self._lock = asyncio.Lock()
 
     # --- what is known
@@ -92,8 +93,23 @@ class Exchange:
         """What the server reports by itself."""
         return getattr(self.connection.get_settings(), name, None)
 
+    def _notice(self, message: Any) -> None:  # noqa: ANN401
+        self._notices.append(message)
+        self._news.set()
+
+    async def heard(self, step: asyncio.Future[Any]) -> bool:
+        """Waits for the end of a step, or for a notice before it; whether it is the end."""
+        if not step.done() and not self._notices:
+            news = asyncio.ensure_future(self._news.wait())
+            try:
+                await asyncio.wait({step, news}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                news.cancel()
+        return step.done()
+
     def told(self) -> list[Notice]:
         """Notices since it was last asked."""
+        self._news.clear()
         told, self._notices = self._notices, []
         return [postgres_errors.notice_of(message) for message in told]
 
