@@ -200,6 +200,7 @@ class FakeAccess:
         self.server = server
         self.found = found or Found(LOGIN)
         self.looks = 0
+        self.watched: list[str] = []
 
     @property
     def workload(self) -> Any:
@@ -216,6 +217,9 @@ class FakeAccess:
     async def look(self, way: Way, user: str = "") -> Found:
         self.looks += 1
         return self.found
+
+    async def watch(self, member: str, login: Login) -> None:
+        self.watched.append(member)
 
     def session(self, way: Way, login: Login, options: Options) -> Any:
         session = FakeSession(self.server, way, login, options)

@@ -53,7 +53,9 @@ class ConsolesApp(ForwardingApp):
         if workload is None or live is None:
             return
         role = next((member.role for member in workload.members if member.pod == pod), None)
-        way = Way(member=pod) if role is not None and role.writes is False else Way()
+        # A replica may be meant; a tablet or an orchestrator beside the servers is not.
+        served = live.reach is not None and any(one.pod == pod for one in live.reach.servers(workload))
+        way = Way(member=pod) if served and role is not None and role.writes is False else Way()
         access, settings = LiveAccess(live, key), self._me.settings
         locked = settings.read_only
         guard = Guard(Hold(settings.sql.confirm), settings.protects(access.context) and not locked, locked)

@@ -103,6 +103,12 @@ class Operations:
 
         await self.gathering.rounds(wanted, told)
 
+    async def glance(self, member: str) -> None:
+        """Asks one member where it stands, and lets the workload know; one that does not answer says nothing."""
+        report = await self.gathering.glance(self._asked(member))
+        if report is not None:
+            self.observe((report,))
+
     def places(self) -> list[Place]:
         """Who follows whom."""
         workload = self.workload

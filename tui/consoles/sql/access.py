@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -92,6 +93,10 @@ class Access(Protocol):
         """A session that is not opened yet."""
         ...
 
+    async def watch(self, member: str, login: Login) -> None:
+        """Asks a member where it stands now: its role and lag come with the workload."""
+        ...
+
 
 class LiveAccess:
     """The access to a workload of an opened context.
@@ -147,6 +152,17 @@ class LiveAccess:
         """A session that is not opened yet."""
         router = TellingRouter(WorkloadRouter(self._live, self._key, way.role, way.member))
         return Renewing(router, self.wire, login, options)
+
+    async def watch(self, member: str, login: Login) -> None:
+        """Asks a member where it stands now: its role and lag come with the workload.
+
+        It is a session of its own: in the console's a question of ours would take the place of what SHOW WARNINGS and
+        ROW_COUNT() tell of the user's last statement, and fail in a failed transaction.
+        """
+        from tui.systems.sqloperations import Operations  # noqa: PLC0415  (not needed to start)
+
+        with contextlib.suppress(ProblemError):  # the workload is gone
+            await Operations(self._live, self._key, login).glance(member)
 
 
 def wire_of(live: Live, workload: Workload | None) -> Wire | None:

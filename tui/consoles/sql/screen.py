@@ -38,6 +38,8 @@ from tui.widgets.notice import Notice, Text
 WIDE = 110
 #: Seconds between two looks at what runs, and looks between two at whether the connection stands.
 LOOK, SELDOM = 0.25, 4
+#: Looks between two questions to the member for its role and lag; half of what they are believed for.
+WATCH = 80
 
 
 class SqlConsole(ConnectedScreen):
@@ -160,6 +162,15 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
         if self._looks % SELDOM == 0 and self.desk.running is None:
             await self.desk.connection.look()
             await self._follow()
+        if self._looks % WATCH == SELDOM * 2:  # the first one soon
+            self._watch()
+
+    def _watch(self) -> None:
+        """Asks the member where it stands, while somebody looks; what it says comes with the workload."""
+        connection = self.desk.connection
+        facts, login = connection.facts, connection.login
+        if self.is_current and connection.phase is Phase.OPEN and facts is not None and login is not None:
+            self.run_worker(self.access.watch(facts.member, login), group="watch", exclusive=True, exit_on_error=False)
 
     async def _follow(self) -> None:
         """Brings the catalogue to where the session is."""

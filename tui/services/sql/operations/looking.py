@@ -19,6 +19,24 @@ from tui.services.sql.operations.metrics import Metrics
 from tui.services.sql.operations.model import Lock, Report, Size, Standing, Unknown
 
 
+async def glance(session: Session) -> Standing:
+    """Where it stands, and nothing else: for a header that is looked at in passing.
+
+    Raises:
+        Lost: the connection went.
+    """
+    engine = session.facts.engine
+    if engine is Engine.COCKROACHDB:
+        return cockroach.standing(Unknown("nobody asked for its metrics"))
+    if engine is Engine.VITESS:
+        return await vitess.standing(session)
+    if engine in (Engine.POSTGRESQL, Engine.YUGABYTEDB):
+        return await postgres.standing(session)
+    variables = await mysql_replication.variables(session)
+    group = await mysql_groups.group(session, {} if isinstance(variables, Unknown) else variables)
+    return await mysql_replication.standing(session, variables, group)
+
+
 async def look(
     session: Session, *, sizes: tuple[Size, ...] | Unknown | None = None, metrics: Metrics | Unknown | None = None
 ) -> Report:
