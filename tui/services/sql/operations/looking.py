@@ -14,6 +14,7 @@ from tui.services.sql.operations import (
     postgres,
     postgres_health,
     vitess,
+    yugabyte,
 )
 from tui.services.sql.operations.metrics import Metrics
 from tui.services.sql.operations.model import Lock, Report, Size, Standing, Unknown
@@ -30,7 +31,9 @@ async def glance(session: Session) -> Standing:
         return cockroach.standing(Unknown("nobody asked for its metrics"))
     if engine is Engine.VITESS:
         return await vitess.standing(session)
-    if engine in (Engine.POSTGRESQL, Engine.YUGABYTEDB):
+    if engine is Engine.YUGABYTEDB:
+        return await yugabyte.standing(session)
+    if engine is Engine.POSTGRESQL:
         return await postgres.standing(session)
     variables = await mysql_replication.variables(session)
     group = await mysql_groups.group(session, {} if isinstance(variables, Unknown) else variables)
@@ -61,7 +64,13 @@ async def look(
         activities, locks = await cockroach.sessions(session), cockroach.locks()
         measured = cockroach.sizes(here)
         checks = await cockroach.checks(session, here, activities)
-    elif engine in (Engine.POSTGRESQL, Engine.YUGABYTEDB):
+    elif engine is Engine.YUGABYTEDB:
+        # Vacuum, WAL, slots and archiving of PostgreSQL are not there: DocDB keeps the rows.
+        standing = await yugabyte.standing(session)
+        activities, locks = await postgres.sessions(session), await postgres.locks(session, facts.number)
+        measured = sizes if sizes is not None else await postgres.sizes(session)
+        checks = await yugabyte.checks(session, standing)
+    elif engine is Engine.POSTGRESQL:
         standing = await postgres.standing(session)
         activities, locks = await postgres.sessions(session), await postgres.locks(session, facts.number)
         measured = sizes if sizes is not None else await postgres.sizes(session)
