@@ -24,6 +24,10 @@ class ConsolesApp(ForwardingApp):
         system = live.catalogue.systems.get(workload.system)
         return workload if system is not None and system.sql is not None else None
 
+    def has_console(self, key: str) -> bool:
+        """Whether there is a console for a workload."""
+        return self._console_for(key) is not None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The key for a console is there where it leads somewhere."""
         if action in ("sql", "operations"):
