@@ -231,7 +231,9 @@ async def test_wraparound_slots_and_archiving() -> None:
     session: Any = FakeSession(Engine.POSTGRESQL, (17,), {
         postgres_health.CONNECTIONS: [{"used": "96", "active": "3", "idle_in_transaction": "2", "most": "100",
                                        "reserved": "3", "longest": "4000"}],
-        postgres_health.WRAPAROUND: [{"datname": "shop", "age": "1600000000", "multixact": "1", "freeze": "200000000"}],
+        postgres_health.WRAPAROUND: [{"datname": "shop", "age": "1600000000", "freeze": "200000000",
+                                      "multixact": "700000000", "multixact_in": "audit",
+                                      "multixact_freeze": "400000000"}],
         "SELECT slot_name": slots,
         postgres_health.ARCHIVER: [{"mode": "on", "archived_count": "9", "failed_count": "4", "last_failed_wal": "0A",
                                     "archived": "900", "failed": "5", "failing": "true"}],
@@ -240,6 +242,8 @@ async def test_wraparound_slots_and_archiving() -> None:
     assert found["connections"].verdict is Verdict.BAD
     assert found["longest-transaction"].verdict is Verdict.BAD
     assert found["wraparound"].verdict is Verdict.BAD
+    assert (found["multixact"].verdict, found["multixact"].value) == (Verdict.WARN, 700_000_000.0)
+    assert "audit" in found["multixact"].says
     assert [found[f"slot:{name}"].verdict for name in ("old", "gone", "used")] == [
         Verdict.WARN, Verdict.BAD, Verdict.GOOD
     ]  # fmt: skip
@@ -378,6 +382,22 @@ def test_the_tree_of_servers() -> None:
     assert by_name["mysql-1"].missing == 2
     assert by_name["mysql-4"].verdict is Verdict.BAD
     assert by_name["mysql-3"].verdict is Verdict.BAD
+
+
+def test_cascading_standbys_are_a_tree() -> None:
+    found = [
+        report("pg-0", Standing(False, True), Engine.POSTGRESQL),
+        report("pg-1", follows("10.0.0.10:5432"), Engine.POSTGRESQL),
+        report("pg-2", follows("10.0.0.11:5432"), Engine.POSTGRESQL),
+        report("pg-3", follows("pg-2.pg.shop.svc:5432", works=False), Engine.POSTGRESQL),
+        report("pg-4", follows("pg-0.pg:5432"), Engine.POSTGRESQL),
+    ]
+    places = topology(found, {f"pg-{number}": f"10.0.0.1{number}" for number in range(5)})
+    assert [(one.name, one.depth, one.last) for one in places] == [
+        ("pg-0", 0, ()), ("pg-1", 1, (False,)), ("pg-2", 2, (False, True)), ("pg-3", 3, (False, True, True)),
+        ("pg-4", 1, (True,)),
+    ]  # fmt: skip
+    assert [one.verdict for one in places].count(Verdict.BAD) == 1
 
 
 def test_a_standby_behind_a_service_is_found_by_whom_its_source_names() -> None:
