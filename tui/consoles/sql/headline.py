@@ -148,10 +148,10 @@ def activity(desk: Desk, now: float, width: int, exports: Exports) -> list[Piece
     export = exports.current
     if export is not None and (desk.running is None or export.reads(desk.results.current)):
         left, keys = list(exports.progress), [("ctrl+c", "key"), (" cancel", "dim")]
-    elif desk.running is not None:
-        left, keys = _running(desk, now)
+    elif exports.said and not desk.busy:  # how much of the result is here stands below its grid as well
+        left, keys = list(exports.said), _KEYS
     else:
-        left, keys = (list(exports.said), _KEYS) if exports.said else _rested(desk)
+        left, keys = _running(desk, now) if desk.running is not None else _rested(desk)
     # What went wrong is worth more than keys that help tells as well.
     if keys is _KEYS and _width(left) + _width(keys) + 4 > width:
         keys = []

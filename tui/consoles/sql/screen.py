@@ -62,7 +62,8 @@ The first line says where you are: workload, version, member and role, TLS, data
 the statement at the cursor or what is selected; ctrl+c cancels it on the server. f2 chooses the member and has
 read-only, time-out and login; f8 the catalogue, f9 begins, commits and rolls back, f10 the plan, f11 what an operator
 asks; f12 goes to the next pane. Escape closes what is open, then goes to the editor, and from there out: twice where
-results would go. When the connection goes, the next statement opens a new one; nothing is ever sent twice. What destroys is held back until you say yes (setting sql.confirm)."""
+results would go. When the connection goes, the next statement opens a new one; nothing is ever sent twice. What
+destroys is held back until you say yes (setting sql.confirm)."""
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the editor's own: there it would only move the focus.
         Binding("escape", "back", "Back", id="sql.back", priority=True),

@@ -339,7 +339,10 @@ class Workbench(Vertical):
     @on(SqlEditor.NothingToRun)
     def _nothing(self, message: SqlEditor.NothingToRun) -> None:
         message.stop()
-        self.app.notify("There is no statement at the cursor", markup=False)
+        # A line, no toast: at 80 columns that would cover what one looks at, and stay when the console is left.
+        tell = getattr(self.screen, "tell", None)
+        if tell is not None:
+            tell("There is no statement at the cursor", "warn")
 
     def action_find(self) -> None:
         """Opens the line for finding."""
