@@ -114,9 +114,15 @@ class Desk:
         lost = []
         if self.busy:
             lost.append("the running statement is cancelled")
-        if self.connection.transaction in (Transaction.OPEN, Transaction.FAILED):
-            lost.append("the open transaction is rolled back")
+        if transaction := self.unfinished_transaction:
+            lost.append(transaction)
         return " and ".join(lost)
+
+    @property
+    def unfinished_transaction(self) -> str:
+        """What leaving would do to the transaction, in words; empty when there is none."""
+        is_open = self.connection.transaction in (Transaction.OPEN, Transaction.FAILED)
+        return "the open transaction is rolled back" if is_open else ""
 
     # --- running
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tui.consoles.sql.connecting import Connection, Phase
 from tui.consoles.sql.desk import Desk
+from tui.consoles.sql.exports import Exports
 from tui.consoles.sql.resultset import State, seconds
 from tui.consoles.sql.running import Outcome
 from tui.kube.times import clock
@@ -147,15 +148,22 @@ def _width(pieces: list[Piece]) -> int:
     return sum(width_of(text) for text, _ in pieces)
 
 
-def activity(desk: Desk, now: float, width: int) -> list[Piece]:
+def activity(desk: Desk, now: float, width: int, exports: Exports) -> list[Piece]:
     """What runs and for how long, or what came of the last run; and the key for what can be done about it.
 
     Args:
         desk: what it is about.
         now: seconds of the desk's clock.
         width: cells.
+        exports: what is being written to a file.
     """
-    left, keys = _running(desk, now) if desk.running is not None else _rested(desk)
+    export = exports.current
+    if export is not None and (desk.running is None or export.reads(desk.results.current)):
+        left, keys = list(exports.progress), [("ctrl+c", "key"), (" cancel", "dim")]
+    elif exports.said and not desk.busy:  # how much of the result is here stands below its grid as well
+        left, keys = list(exports.said), _KEYS
+    else:
+        left, keys = _running(desk, now) if desk.running is not None else _rested(desk)
     # What went wrong is worth more than keys that help tells as well.
     if keys is _KEYS and _width(left) + _width(keys) + 4 > width:
         keys = []

@@ -36,10 +36,10 @@ _SIGNS = {
 def title_of(result: ResultSet) -> tuple[Piece, ...]:
     """What a result's tab says: number, rows, state."""
     sign, ink = _SIGNS[result.state]
-    what = (
-        "plan" if result.plan is not None else f"{len(result.store):,}{'+' if result.state is not State.ENDED else ''}"
-    )
-    return ((f"#{result.number}", ""), (f" {what}", "dim"), (f" {sign}" if sign else "", ink))
+    more = "+" if result.state is not State.ENDED else ""
+    count = f"{len(result.store):,}{more} row{'' if len(result.store) == 1 and not more else 's'}"
+    what = "plan" if result.plan is not None else count
+    return ((f"result {result.number}", ""), (f" · {what}", "dim"), (f" {sign}" if sign else "", ink))
 
 
 class ResultTabs(Widget):
