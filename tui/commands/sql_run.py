@@ -13,7 +13,9 @@ from tui.commands.remarks import note
 from tui.commands.sql_output import Narration, Output
 from tui.commands.sql_statements import Script, Statement
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.sql.formats import FormatError
 from tui.services.sql.gate import refusal
+from tui.services.sql.gridded import SHORTENED
 from tui.services.sql.language.classify import classify
 from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import (
@@ -127,6 +129,7 @@ class Runner:
 
         Raises:
             ProblemError: the connection went.
+            FormatError: the format cannot hold the result, or a value is too long to be taken whole.
             BrokenPipeError: nobody reads the results any more.
         """
         rows = False
@@ -136,6 +139,9 @@ class Runner:
             async with contextlib.aclosing(events):
                 async for event in events:
                     if isinstance(event, Notice):
+                        if event.code == SHORTENED and self._output.keeps:
+                            await self._output.flush()
+                            raise FormatError(_too_long(event, statement))
                         self._narration.notice(event)
                         continue
                     await self._output.take(event, statement)
@@ -195,3 +201,9 @@ class Runner:
         """Tells how many statements were done, and what more is to say."""
         done = f"{self._done:,} statement{' was' if self._done == 1 else 's were'} done"
         note(f"{done}{'; ' if more else ''}{more}")
+
+
+def _too_long(notice: Notice, statement: Statement) -> str:
+    """Why a result is not written; `notice` names the value that would lose its end."""
+    said = notice.message.replace("is shown shortened", "would lose its end")
+    return f"{statement.place}: {said}, so the result is not written. {notice.detail} {notice.hint}"

@@ -20,6 +20,10 @@ ENDINGS = {
 }  # fmt: skip
 
 
+class _CutError(Exception):
+    """A value that lost its end must not be taken for a whole one."""
+
+
 class Export:
     """One export, from its beginning to a whole file or none.
 
@@ -71,6 +75,7 @@ class Export:
                 file.write(made.start(self._result.columns))
 
                 async def tap(rows: Sequence[Row]) -> None:
+                    self._whole()
                     file.write(made.rows(rows))
                     self.rows += len(rows)
 
@@ -78,6 +83,13 @@ class Export:
                 file.write(made.finish())
                 # Not waiting for the disk would hold up the screen for as long as it takes.
                 await asyncio.to_thread(file.done)
+        except _CutError as error:
+            raise self._problem(
+                "The result has a value that is too long to be taken whole, so nothing was written",
+                str(error),
+                "Export it without that column, or in parts: substr(column, 1, 1000000). psql and mysql take it whole: "
+                "statetui sql WORKLOAD --psql, or --mysql.",
+            ) from None
         except FormatError as error:
             raise self._problem(f"{self._form} cannot hold this result", str(error), "Choose another format.") from None
         except OSError as error:
@@ -98,6 +110,10 @@ class Export:
             raise self._problem(
                 "The result is not whole", str(error), "Run the statement again, and export it before another one."
             ) from None
+
+    def _whole(self) -> None:
+        if self._result.cut:
+            raise _CutError(self._result.cut)
 
     def _problem(self, what: str, evidence: str, remedy: str) -> ProblemError:
         return ProblemError(Problem(Cause.CONFIG, what, evidence, remedy))
