@@ -51,10 +51,10 @@ def certified() -> Iterator[Certified]:
     """A PostgreSQL, a MariaDB and a MySQL 8 whose members have certificates of each kind; few connections are left."""
     with own(f"statetui-test-troubles-{os.getpid()}") as namespace:
         authorities = {}
-        for name, (script, port, count) in SERVERS.items():
+        for name, (script, port, count, image) in SERVERS.items():
             authorities[name], files = certificates(namespace, name)
             meta = {"name": name, "namespace": namespace}
             apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": files})
-            start(namespace, name, script, port, replicas=count, files=name)
+            start(namespace, name, script, port, replicas=count, files=name, image=image)
         wait_for(namespace, *SERVERS)
         yield Certified(namespace, authorities)

@@ -31,12 +31,20 @@ CHAPTER = "stateful"
 
 
 def start(
-    namespace: str, name: str, script: str, port: int, *, replicas: int = 1, files: str = "", **labels: str
+    namespace: str,
+    name: str,
+    script: str,
+    port: int,
+    *,
+    replicas: int = 1,
+    files: str = "",
+    image: str = IMAGE,
+    **labels: str,
 ) -> None:
     """Applies a StatefulSet of a server, and its Service. `files`: a Secret, at /files."""
     meta, labels = {"name": name, "namespace": namespace}, {"app": name, **labels}
     container: dict[str, Any] = {
-        "name": name, "image": IMAGE, "imagePullPolicy": "Never", "command": ["bash", "-c", script],
+        "name": name, "image": image, "imagePullPolicy": "Never", "command": ["bash", "-c", script],
         "ports": [{"name": "main", "containerPort": port}],
         "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1},
     }  # fmt: skip
@@ -84,7 +92,7 @@ printf '%s\\n' 'host all root 0.0.0.0/0 trust' 'hostssl all secured 0.0.0.0/0 sc
 for sql in "CREATE ROLE secured LOGIN PASSWORD 'right'" 'CREATE ROLE bare LOGIN' 'CREATE ROLE many LOGIN'; do
 echo "$sql" | $as $bin/postgres --single -D /data/pg postgres >/dev/null; done
 """,
-).replace("-p 5432", "-p 5432 -c ssl=on -c ssl_cert_file=/data.pem -c ssl_key_file=/data.key "
+).replace("-p 5432", "-p 26257 -c ssl=on -c ssl_cert_file=/data.pem -c ssl_key_file=/data.key "
           "-c max_connections=8 -c max_wal_senders=0")  # fmt: skip
 TLS_MARIADB = _CERTIFIED + MARIADB.replace(
     '"GRANT ALL ON *.* TO root@\'%\';"',
@@ -193,8 +201,13 @@ def secret(name: str, item: str) -> str:
     return base64.b64decode(data[item]).decode()
 
 
-#: Script, port and members of the servers with certificates; a MySQL 8 is large, so it has no fourth.
-SERVERS = {"pg": (TLS_POSTGRES, 5432, 4), "maria": (TLS_MARIADB, 3306, 4), "mysql8": (TLS_MYSQL, 3306, 3)}
+#: Script, port, members and image of the servers with certificates; a MySQL 8 is large, so it has no fourth. The images
+#: are other names of the one that all are, by which they are known as databases.
+SERVERS = {
+    "pg": (TLS_POSTGRES, 26257, 4, "cockroachdb/cockroach:v24.3.0"),
+    "maria": (TLS_MARIADB, 3306, 4, "mysql:8.4"),
+    "mysql8": (TLS_MYSQL, 3306, 3, "mysql:8.4"),
+}
 WIRES = {"pg": Wire.POSTGRES, "maria": Wire.MYSQL, "mysql8": Wire.MYSQL}
 LOGIN = {"pg": Login("root", "", "postgres"), "maria": Login("root", "", "mysql"), "mysql8": Login("root", "", "mysql")}
 
