@@ -55,10 +55,6 @@ _VARIABLES = (
     "('version_comment', 'read_only', 'super_read_only', 'transaction_read_only', 'tx_read_only')"
 )
 
-#: Seconds to say good-bye. What the driver waits for then is the server's end of TLS, which a forward delivers after a
-#: second at the earliest: containerd waits that long for the other direction.
-QUITTING = 0.1
-
 
 async def open_mysql(route: Route, login: Login, options: Options) -> MySqlSession:
     """A session that is logged in.
@@ -347,7 +343,7 @@ class MySqlSession:
     async def close(self) -> None:
         """Ends the session and its way."""
         try:
-            async with asyncio.timeout(QUITTING):
+            async with asyncio.timeout(dialing.QUITTING):
                 await self._connection.driver.ensure_closed()
         except Exception as error:
             log.debug("a session ended with %s", error)
