@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 from real import KUBECONFIG, MARIADB, POSTGRES, kubectl
-from test_sql_sessions import live_in, run, start
 
+from tests.live.sql_pods import live_in, run, start
 from tui.problem import Cause, ProblemError
 from tui.services.sql.connect import open_session
 from tui.services.sql.model import Login, Lost, Options, ServerError, Session

@@ -21,6 +21,10 @@ ENDINGS = {
 }  # fmt: skip
 
 
+class _CutError(Exception):
+    """A value that lost its end must not be taken for a whole one."""
+
+
 class Export:
     """One export, from its beginning to a whole file or none.
 
@@ -108,6 +112,7 @@ class Export:
             with opened as file:
 
                 async def tap(rows: Sequence[Row]) -> None:
+                    self._whole()
                     file.write(made.rows(rows))
                     self.rows += len(rows)
 
@@ -115,6 +120,13 @@ class Export:
                 file.write(made.finish())
                 # Not waiting for the disk would hold up the screen for as long as it takes.
                 await asyncio.to_thread(file.done)
+        except _CutError as error:
+            raise self._problem(
+                "The result has a value that is too long to be taken whole, so nothing was written",
+                str(error),
+                "Export it without that column, or in parts: substr(column, 1, 1000000). psql and mysql take it whole: "
+                "statetui sql WORKLOAD --psql, or --mysql.",
+            ) from None
         except FormatError as error:
             raise self._unfit(error) from None
         except OSError as error:
@@ -139,6 +151,10 @@ class Export:
 
     def _unwritten(self, error: OSError) -> ProblemError:
         return self._problem(f"{self.path} cannot be written", error.strerror or str(error), "Choose another place.")
+
+    def _whole(self) -> None:
+        if self._result.cut:
+            raise _CutError(self._result.cut)
 
     def _problem(self, what: str, evidence: str, remedy: str) -> ProblemError:
         return ProblemError(Problem(Cause.CONFIG, what, evidence, remedy))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias, cast
 
+from tui.services.sql.gridded import SHORTENED
 from tui.services.sql.model import Column, Columns, Done, Event, Lost, Notice, Row, Rows, ServerError
 from tui.services.sql.plans.model import Plan
 from tui.services.sql.rows import BUDGET, RowStore
@@ -63,6 +64,7 @@ class ResultSet:
         error: why reading ended early.
         passed: rows that were read for an export only, when there was no memory left for them.
         wanted: rows that were asked for so far, None for all.
+        cut: the server's value that lost its end, in a sentence; empty when all are whole.
         plan: the tree, when this is the answer to EXPLAIN.
     """
 
@@ -74,6 +76,7 @@ class ResultSet:
     error: ServerError | Lost | None = None
     passed: int = 0
     wanted: int | None = FIRST
+    cut: str = ""
     plan: Plan | None = None
     began: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
@@ -268,6 +271,8 @@ class Run:
                 self._close(State.ENDED)
             self.messages.append(Message(statement, event, number))
         else:
+            if event.code == SHORTENED and (current := self.current) is not None:
+                current.cut = current.cut or event.message
             self.messages.append(Message(statement, event))
         self._changed()
 

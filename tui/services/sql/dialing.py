@@ -13,6 +13,9 @@ from typing import Any
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.model import Route, Tls, TlsMode
 
+#: Seconds to say good-bye. What drivers wait for then is the server's end of the connection, which a forward delivers
+#: after a second at the earliest: containerd waits that long for the other direction.
+QUITTING = 0.1
 _VERIFIED = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
 
 

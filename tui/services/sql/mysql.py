@@ -371,7 +371,7 @@ class MySqlSession:
     async def close(self) -> None:
         """Ends the session and its way."""
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(dialing.QUITTING):
                 await self._connection.driver.ensure_closed()
         except Exception as error:
             log.debug("a session ended with %s", error)

@@ -351,7 +351,7 @@ class PostgresSession:
     async def close(self) -> None:
         """Ends the session and its way."""
         try:
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(dialing.QUITTING):
                 await self._exchange.close()
         except Exception as error:
             log.debug("a session ended with %s", error)
