@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -68,6 +69,17 @@ class Pin:
         if last is None or (last.clean and last.problem is None):
             return None
         return last.problem or Problem(Cause.UNREACHABLE, last.why[:1].upper() + last.why[1:])
+
+    async def settle(self, patience: float) -> None:
+        """Waits until the connections that their programs have closed are over, so that last words arrive; not long.
+
+        Args:
+            patience: seconds after which it goes on all the same.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while self.tunnels:
+                    await asyncio.sleep(0.005)
 
     def close(self) -> None:
         """Ends its connections; none can be opened any more."""
