@@ -259,8 +259,10 @@ class Run:
         if isinstance(event, Rows):
             if (current := self.current) is not None:
                 await current._take(event.rows)
+            self._changed()
             await asyncio.sleep(0)  # keys and frames have their turn even when the next rows are here already
-        elif isinstance(event, Columns):
+            return
+        if isinstance(event, Columns):
             self._close(State.ENDED)
             store = RowStore(event.columns, budget=self._budget())
             self.sets.append(ResultSet(len(self.sets) + 1, statement, store, wanted=self._first))
