@@ -34,6 +34,7 @@ class Pin:
         self._forward = forward
         self._last: Tunnel | None = None
         self._closed = False
+        self._idle = asyncio.Event()
 
     async def connect(self) -> socket.socket:
         """One end of a socket pair whose other end leads to the pod; whoever takes it closes it.
@@ -76,10 +77,11 @@ class Pin:
         Args:
             patience: seconds after which it goes on all the same.
         """
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while self.tunnels:
-                    await asyncio.sleep(0.005)
+        if self.tunnels:
+            self._idle.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._idle.wait()
 
     def close(self) -> None:
         """Ends its connections; none can be opened any more."""
@@ -136,4 +138,6 @@ class Pin:
         if tunnel in self.tunnels:
             self.tunnels.remove(tunnel)
             self._last = tunnel
+            if not self.tunnels:
+                self._idle.set()
         self._forward.closed(tunnel)
