@@ -173,11 +173,19 @@ its state. [ and ] go from tab to tab."""
         if self.run is not None:
             self.run.follow(lambda: None)
             self.run.stop()
+            self.pane.show(None)
+            self.run.forget()
         self.run = run
         self.pane.wire = wire
         self._chosen, self._by_hand, self._awaited = 0, False, True
         run.follow(self._changed)
         self._show()
+
+    def on_unmount(self) -> None:
+        """Screens are garbage in a cycle once they are left, which may never be collected: the rows go now."""
+        if self.run is not None:
+            self.run.follow(lambda: None)
+            self.run.forget()
 
     def put_plan(self, result: ResultSet, plan: Plan) -> None:
         """Has the tab of a result show the plan that its rows are."""

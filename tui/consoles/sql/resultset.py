@@ -226,6 +226,11 @@ class Run:
         if (current := self.current) is not None:
             current._more.set()
 
+    def forget(self) -> None:
+        """Lets the rows go: nobody looks at them any more, though a dialog that was closed may hold on to a result."""
+        for each in self.sets:
+            each.store.clear()
+
     async def take(self, statement: str, events: AsyncIterator[Event]) -> bool:
         """Reads what one statement brings, as far as it is asked for.
 
