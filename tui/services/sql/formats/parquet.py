@@ -13,7 +13,7 @@ from tui.services.sql.formats.base import FormatError, binary_text, texts, uniqu
 from tui.services.sql.model import Cell, Column, Look, Row
 
 #: Rows, and cells' characters, of one row group: what is held in memory.
-GROUP_ROWS, GROUP_BYTES = 65_536, 32 << 20
+GROUP_ROWS, GROUP_BYTES = 32_768, 16 << 20
 #: The same of what is held as Python's objects: it takes five times as much, and a key waits while it is converted.
 PART_ROWS, PART_BYTES = 4096, 1 << 20
 _MISSING = (
@@ -94,6 +94,7 @@ class ParquetWriter:
             import pyarrow.parquet  # noqa: PLC0415
         except ImportError as error:
             raise FormatError(_MISSING) from error
+        pyarrow.set_memory_pool(pyarrow.system_memory_pool())  # Arrow's own one keeps 30 MB that are free again
         self._arrow = pyarrow
         self._sink = _Sink()
         self._columns: tuple[Column, ...] = ()
