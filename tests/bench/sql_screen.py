@@ -130,11 +130,9 @@ async def export(program: Program, rows: int, form: str, figures: Figures, folde
         await asyncio.sleep(0.2)
     began = time.monotonic()
     program.type(ENTER)
-    await program.until(rf"{rows:,} rows, .* in .*rows/s", 120)
+    await program.until(rf"exported {rows:,} rows, .* in .*rows/s", 120)
     figures.export[form].append(time.monotonic() - began)
     figures.export_peak[form].append(program.peak_megabytes())
-    program.type(ENTER)
-    await program.until(lambda text: "Export result" not in text)
     for file in folder.glob(f"*.{form}"):
         file.unlink()
 
