@@ -19,6 +19,8 @@ from tui.systems.live import Live
 from tui.systems.model import Member, Workload
 from tui.systems.reach import PRIMARY
 
+#: Seconds for what a client has said last to be on its way.
+LEAVE = 0.25
 #: What catalogues call the port of SQL.
 SQL = "sql"
 
@@ -51,7 +53,8 @@ class PodRoute:
         return self._pin.ended()
 
     async def close(self) -> None:
-        """Ends the connections, and the forward."""
+        """Ends the connections, and the forward; a client that has just closed its own has taken leave in order."""
+        await self._pin.settle(LEAVE)
         await self._stack.aclose()
         await self._forwards.remove(self._forward, drain=0.0)
 

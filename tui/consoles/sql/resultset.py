@@ -226,6 +226,11 @@ class Run:
         if (current := self.current) is not None:
             current._more.set()
 
+    def forget(self) -> None:
+        """Lets the rows go: nobody looks at them any more, though a dialog that was closed may hold on to a result."""
+        for each in self.sets:
+            each.store.clear()
+
     async def take(self, statement: str, events: AsyncIterator[Event]) -> bool:
         """Reads what one statement brings, as far as it is asked for.
 
@@ -259,8 +264,10 @@ class Run:
         if isinstance(event, Rows):
             if (current := self.current) is not None:
                 await current._take(event.rows)
+            self._changed()
             await asyncio.sleep(0)  # keys and frames have their turn even when the next rows are here already
-        elif isinstance(event, Columns):
+            return
+        if isinstance(event, Columns):
             self._close(State.ENDED)
             store = RowStore(event.columns, budget=self._budget())
             self.sets.append(ResultSet(len(self.sets) + 1, statement, store, wanted=self._first))

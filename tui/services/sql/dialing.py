@@ -13,9 +13,6 @@ from typing import Any
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.model import Route, Tls, TlsMode
 
-#: Seconds to say good-bye. What drivers wait for then is the server's end of the connection, which a forward delivers
-#: after a second at the earliest: containerd waits that long for the other direction.
-QUITTING = 0.1
 _VERIFIED = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
 
 
@@ -169,6 +166,21 @@ def refused_tls(route: Route, tls: Tls) -> Problem:
         Cause.UNREACHABLE, f"{route.member} does not speak TLS, and {tls.mode} was asked for", "",
         "Turn TLS on at the server, or ask for `prefer` or `disable`.",
     )  # fmt: skip
+
+
+def part(transport: asyncio.Transport | None, last_words: bytes) -> None:
+    """Sends a protocol's last words and closes, without waiting for the server to close as well.
+
+    Through a pod's port forward that is heard of a second late: containerd gives the other direction that long
+    (`sandbox_portforward_linux.go`). Servers need no more than the words: they have nothing left to say.
+
+    Args:
+        transport: the connection's; None and a closed one are left alone.
+        last_words: Terminate or COM_QUIT, without which servers note a client that broke off.
+    """
+    if transport is not None and not transport.is_closing():
+        transport.write(last_words)
+        transport.abort()  # `close` would wait for the server's end of TLS
 
 
 def lost(route: Route, words: str = "") -> Problem:

@@ -370,11 +370,5 @@ class MySqlSession:
 
     async def close(self) -> None:
         """Ends the session and its way."""
-        try:
-            async with asyncio.timeout(dialing.QUITTING):
-                await self._connection.driver.ensure_closed()
-        except Exception as error:
-            log.debug("a session ended with %s", error)
-            self.drop()
-        finally:
-            await self._route.close()
+        self._connection.close()
+        await self._route.close()

@@ -350,11 +350,5 @@ class PostgresSession:
 
     async def close(self) -> None:
         """Ends the session and its way."""
-        try:
-            async with asyncio.timeout(dialing.QUITTING):
-                await self._exchange.close()
-        except Exception as error:
-            log.debug("a session ended with %s", error)
-            self.drop()
-        finally:
-            await self._route.close()
+        self._exchange.close()
+        await self._route.close()

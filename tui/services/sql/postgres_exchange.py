@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import asyncpg
 from asyncpg import connect_utils
 
-from tui.services.sql import postgres_errors
+from tui.services.sql import dialing, postgres_errors
 from tui.services.sql.model import Column, Notice, Row, Transaction
 from tui.services.sql.postgres_types import LOOK_UP, Types, revive
 from tui.services.sql.postgres_wire import Guard, Shortened
 
+_TERMINATE = b"X\0\0\0\4"
 _T = TypeVar("_T")
 _STATES = {"I": Transaction.NONE, "T": Transaction.OPEN, "E": Transaction.FAILED}
 
@@ -218,10 +219,7 @@ class Exchange:
         """Closes without a word."""
         self.connection.terminate()
 
-    async def close(self) -> None:
-        """Closes.
-
-        Raises:
-            Exception: whatever kept that from being orderly.
-        """
-        await self.connection.close()
+    def close(self) -> None:
+        """Takes leave of the server, and closes."""
+        dialing.part(self.connection._transport, _TERMINATE)
+        self.connection.terminate()
