@@ -201,10 +201,15 @@ class FakeAccess:
         self.server = server
         self.found = found or Found(LOGIN)
         self.looks = 0
+        self.watched: list[str] = []
 
     @property
     def workload(self) -> Any:
         return sample()[0]
+
+    @property
+    def members(self) -> Any:
+        return self.workload.members
 
     @property
     def wire(self) -> Wire:
@@ -213,6 +218,9 @@ class FakeAccess:
     async def look(self, way: Way, user: str = "") -> Found:
         self.looks += 1
         return self.found
+
+    async def watch(self, member: str, login: Login) -> None:
+        self.watched.append(member)
 
     def session(self, way: Way, login: Login, options: Options) -> Any:
         session = FakeSession(self.server, way, login, options)

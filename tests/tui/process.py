@@ -190,6 +190,14 @@ class Program:
             raise AssertionError(f"{wanted!r} did not come within {seconds} s:\n{self.text}") from None
         return time.monotonic() - began
 
+    async def more(self, seconds: float = ON_SCREEN) -> None:
+        """Waits for the next bytes that the program writes."""
+        self._told.clear()
+        try:
+            await asyncio.wait_for(self._told.wait(), seconds)
+        except TimeoutError:
+            raise AssertionError(f"nothing was written within {seconds} s:\n{self.text}") from None
+
     async def exit_code(self, seconds: float = 10) -> int:
         """Waits for the end of the process."""
         try:

@@ -319,12 +319,29 @@ async def test_an_export_asks_before_it_replaces_and_reads_on(tmp_path: Path, mo
         assert (tmp_path / "mine.csv").read_text() == "mine"
         await pilot.press("ctrl+u", *str(tmp_path / "other.csv"), "down", "enter")
         await until(pilot, (tmp_path / "other.jsonl").exists)
+        await until(pilot, lambda: results.pane.exports.current is None)
         await still(app, pilot)
-        assert "5,000 rows" in screen_text(app)
+        assert "exported 5,000 rows" in results.pane.foot.text
+        assert results.pane.grid.has_focus, "the dialog does not wait for the end"
         assert len((tmp_path / "other.jsonl").read_text().splitlines()) == 5000
-        await pilot.press("enter")
+        results.pane.foot.hush()
         await still(app, pilot)
         assert "5,000 rows · 12 ms · all" in screen_text(app)
+
+
+async def test_a_file_that_cannot_be_written_is_said_while_its_name_can_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select * from orders", lambda: events_of(order, 5)))
+        await pilot.press("x", "ctrl+u", *"absent/mine.csv", "enter")
+        await still(app, pilot)
+        assert "cannot be written" in screen_text(app)
+        assert results.pane.exports.current is None
+        await pilot.press("ctrl+u", *"mine.csv", "enter")
+        await until(pilot, (tmp_path / "mine.csv").exists)
 
 
 async def test_errors_notices_and_two_hundred_results_in_order() -> None:
@@ -347,7 +364,7 @@ async def test_errors_notices_and_two_hundred_results_in_order() -> None:
         await pilot.press("left_square_bracket")
         await still(app, pilot)
         assert results.chosen == 200
-        assert "[#200 200]" in screen_text(app)
+        assert "[result 200 · 200 rows]" in screen_text(app)
         await pilot.press("down", "s", "left_square_bracket")
         await still(app, pilot)
         await pilot.press("right_square_bracket")
@@ -445,9 +462,17 @@ async def test_an_export_is_cancelled_and_nothing_stays(tmp_path: Path, monkeypa
         await pilot.press("enter")
         await until(pilot, lambda: results.run.sets[0].read > 5000)
         assert [each.name[-5:] for each in tmp_path.iterdir()] == [".part"]
-        await pilot.press("escape")
+        assert results.pane.grid.has_focus, "it goes on while somebody does something else"
+        await pilot.press("x")
+        await pilot.pause()
+        assert "an export is under way" in results.pane.foot.text
+        assert "rows/s → orders.csv" in "".join(text for text, _ in results.pane.exports.progress)
+        await results.pane.exports.cancel()
         await until(pilot, lambda: results.run.sets[0].state is State.PAUSED)
         await still(app, pilot)
         assert list(tmp_path.iterdir()) == []
+        assert "cancelled after" in results.pane.foot.text
+        results.pane.foot.hush()
+        await still(app, pilot)
         assert "of more" in results.pane.foot.text
         assert results.pane.grid.has_focus

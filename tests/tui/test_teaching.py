@@ -96,12 +96,12 @@ async def test_faults_of_what_is_selected_are_made_and_ended(api: FakeSandbox) -
     async with app.run_test(size=(120, 40)) as pilot:
         found = await offered(pilot, live)
         assert found == [
-            "Fault: kill-pod cdb-cockroachdb-0",
-            "Fault: fill-volume datadir-cdb-cockroachdb-0",
+            *(f"Fault: kill-pod cdb-cockroachdb-{at}" for at in range(3)),
+            *(f"Fault: fill-volume datadir-cdb-cockroachdb-{at}" for at in range(3)),
             "Fault: refuse-right pods",
             "Fault: freeze-node",
         ]
-        assert "✓ fill-volume is done" in await choose(pilot, "fill-volume")
+        assert "✓ fill-volume is done" in await choose(pilot, "fill-volume datadir-cdb-cockroachdb-0")
         assert "POST /sandbox/v1/faults/fill-volume stateful/datadir-cdb-cockroachdb-0" in api.asked
         found = await offered(pilot, live)
         assert found[0] == "End fault: fill-volume stateful/datadir-cdb-cockroachdb-0"
@@ -110,7 +110,7 @@ async def test_faults_of_what_is_selected_are_made_and_ended(api: FakeSandbox) -
         assert not api.active
 
 
-async def test_the_member_under_the_cursor_is_meant(api: FakeSandbox) -> None:
+async def test_the_member_under_the_cursor_comes_first(api: FakeSandbox) -> None:
     live = live_of(api)
     app = app_for(live)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -118,7 +118,8 @@ async def test_the_member_under_the_cursor_is_meant(api: FakeSandbox) -> None:
         app.open_workload("stateful/cockroachdb/cdb")
         await settle(pilot)
         await pilot.press("down")
-        assert "Fault: kill-pod cdb-cockroachdb-1" in await offered(pilot, live)
+        found = [each for each in await offered(pilot, live) if "kill-pod" in each]
+        assert found == [f"Fault: kill-pod cdb-cockroachdb-{at}" for at in (1, 0, 2)]
 
 
 async def test_what_the_sandbox_refuses_is_said_in_its_words(api: FakeSandbox) -> None:

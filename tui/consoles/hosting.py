@@ -24,6 +24,10 @@ class ConsolesApp(ForwardingApp):
         system = live.catalogue.systems.get(workload.system)
         return workload if system is not None and system.sql is not None else None
 
+    def has_console(self, key: str) -> bool:
+        """Whether there is a console for a workload."""
+        return self._console_for(key) is not None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The key for a console is there where it leads somewhere."""
         if action in ("sql", "operations", "bucket"):
@@ -53,7 +57,9 @@ class ConsolesApp(ForwardingApp):
         if workload is None or live is None:
             return
         role = next((member.role for member in workload.members if member.pod == pod), None)
-        way = Way(member=pod) if role is not None and role.writes is False else Way()
+        # A replica may be meant; a tablet or an orchestrator beside the servers is not.
+        served = live.reach is not None and any(one.pod == pod for one in live.reach.servers(workload))
+        way = Way(member=pod) if served and role is not None and role.writes is False else Way()
         access, settings = LiveAccess(live, key), self._me.settings
         locked = settings.read_only
         guard = Guard(Hold(settings.sql.confirm), settings.protects(access.context) and not locked, locked)

@@ -187,7 +187,7 @@ class OverviewScreen(BaseScreen):
         else:
             self._display("grid")
             grid = self.query_one(GridView)
-            grid.badges = self.host.badges
+            grid.badges, grid.console = self.host.badges, self.host.has_console
             if [workload.key for workload in self._shown] == [workload.key for workload in grid.order]:
                 grid.update(self._shown, self._now, stale=stale)
             else:
