@@ -6,27 +6,20 @@ import asyncio
 import random
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from fakes import NOW, FakeLive, all_states, app_for, claim, hostile, many, member, sample, workload
+from looking import settle
 from rich.segment import Segment
 from rich.style import Style
 from terminal import Recorder, Terminal
 from textual import events
 from textual._compositor import LayoutUpdate
 from textual.geometry import Region, Size
-from textual.pilot import Pilot
 from textual.strip import Strip
 
 from tui.screens.frames import FrameDiff
 from tui.systems.model import Health
-
-
-async def settle(pilot: Pilot[Any]) -> None:
-    """Until nothing more is drawn."""
-    for _ in range(3):
-        await pilot.pause()
 
 
 def frame(lines: list[list[Segment]], width: int) -> LayoutUpdate:
