@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -45,6 +46,30 @@ def repaints(monkeypatch: pytest.MonkeyPatch, kind: type[Widget]) -> Repaints:
 
     monkeypatch.setattr(kind, "refresh", refresh)
     return asked
+
+
+def _busy(app: App[Any]) -> bool:
+    """Whether messages wait to be handled, or changes to be drawn."""
+    for screen in app.screen_stack:
+        drawing = (screen._layout_required, screen._repaint_required, screen._dirty_widgets, screen._callbacks)
+        if screen is app.screen and any(drawing):
+            return True
+        for pump in (app, *screen.walk_children(with_self=True)):
+            if pump._message_queue.qsize() or pump._next_callbacks:
+                return True
+    return False
+
+
+async def handled(app: App[Any]) -> None:
+    """Waits until all messages have been handled and what they changed is drawn, five seconds at most.
+
+    Textual's own wait takes a process for idle that uses no processor. One that gets none does not either: beside other
+    programs a test would look before the screen has changed.
+    """
+    end, idle = time.monotonic() + 5, 0
+    while idle < 2 and time.monotonic() < end and app.screen_stack:
+        idle = 0 if _busy(app) else idle + 1
+        await asyncio.sleep(0)
 
 
 async def settle(pilot: Pilot[Any]) -> None:
