@@ -32,7 +32,8 @@ _TOKEN = re.compile(
 )
 _PART = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|P[^\x1b]*\x1b?)?$")
 
-ON_SCREEN = 20.0
+#: How long something may take that takes a second on an idle machine, seconds.
+ON_SCREEN = 60.0
 
 
 class Screen:
@@ -198,7 +199,7 @@ class Program:
         except TimeoutError:
             raise AssertionError(f"nothing was written within {seconds} s:\n{self.text}") from None
 
-    async def exit_code(self, seconds: float = 10) -> int:
+    async def exit_code(self, seconds: float = ON_SCREEN) -> int:
         """Waits for the end of the process."""
         try:
             return await asyncio.to_thread(self.process.wait, seconds)

@@ -22,10 +22,10 @@ from console_fakes import (
     app,
     console,
     selected,
-    until,
 )
 from fakes import HOSTILE, FakeLive, app_for, sample
 from forward_fakes import FakeForwards
+from looking import until
 from textual.pilot import Pilot
 
 from tui.consoles.dialogs import TextDialog

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -22,17 +23,18 @@ sys.exit({code})
 """
 
 
-def editor(folder: Path, code: int = 0) -> str:
+def editor(folder: Path, code: int = 0) -> dict[str, str]:
+    """What makes it the person's editor; by its bare name, which no message has to wrap."""
     script = folder / "my-editor"
     script.write_text(EDITOR.format(python=sys.executable, go=str(folder / "go"), code=code))
     script.chmod(0o755)
-    return str(script)
+    return {"VISUAL": "", "EDITOR": script.name, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
 async def test_the_program_lives_on_while_somebody_writes_outside(tmp_path: Path) -> None:
     async with FakeApi() as server:
         put_mysql(server)
-        more = {"VISUAL": "", "EDITOR": editor(tmp_path)}
+        more = editor(tmp_path)
         async with Program(kubeconfig=kubeconfig(server, tmp_path), environment=more) as program:
             await program.until("● live")
             program.type("s")
@@ -54,7 +56,7 @@ async def test_an_editor_that_fails_changes_nothing_and_gives_the_terminal_back(
     async with FakeApi() as server:
         put_mysql(server)
         (tmp_path / "go").touch()
-        more = {"VISUAL": "", "EDITOR": editor(tmp_path, code=3)}
+        more = editor(tmp_path, code=3)
         async with Program(kubeconfig=kubeconfig(server, tmp_path), environment=more) as program:
             await program.until("● live")
             program.type("s")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeLive, app_for, sample
+from looking import screen_text, settle
 from textual.pilot import Pilot
 
 from tui.kube.faults import Fault, Known, Sort
@@ -60,11 +61,6 @@ def live_of(api: FakeSandbox, version: str = "v1.36.3+statetui-sandbox") -> Any:
     return live
 
 
-async def settle(pilot: Pilot[Any]) -> None:
-    for _ in range(4):
-        await pilot.pause()
-
-
 async def offered(pilot: Pilot[Any], live: Any) -> list[str]:
     """What the palette offers."""
     await settle(pilot)
@@ -80,7 +76,7 @@ async def choose(pilot: Pilot[Any], words: str) -> str:
     """Chooses in the palette; what stands on the screen then."""
     await pilot.press(*words, "enter")
     await settle(pilot)
-    return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+    return screen_text(pilot.app)
 
 
 @pytest.fixture

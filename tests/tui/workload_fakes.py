@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from textual.app import App
-from textual.pilot import Pilot
 from textual.signal import Signal
 
 from tui.kube import objects as o
@@ -465,20 +464,3 @@ class Host(App[None]):
 def host(*workloads: Workload, **more: Any) -> Host:
     """An app that shows the first of these workloads."""
     return Host(WorkloadLive(workloads), workloads[0].key, **more)
-
-
-def screen_text(app: App[Any]) -> str:
-    """What stands on the screen, line by line."""
-    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
-
-
-async def still(app: App[Any], pilot: Pilot[Any]) -> None:
-    """Waits until layout and scroll bars have settled: the screen is the same five times in a row."""
-    same, before = 0, ""
-    for _ in range(200):
-        await pilot.pause(0.01)
-        now = screen_text(app)
-        same, before = (same + 1 if now == before else 0), now
-        if same == 5:
-            return
-    raise AssertionError("the screen does not come to rest")
