@@ -25,8 +25,8 @@ from bucket_fakes import (
     until,
 )
 from fakes import NOW
+from looking import still
 from textual.pilot import Pilot
-from workload_fakes import still
 
 from tui.consoles.bucket.asking import Form, HeldQuestion
 from tui.consoles.bucket.client import Stage, Transfer

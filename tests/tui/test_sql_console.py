@@ -587,7 +587,9 @@ async def test_completion_knows_the_catalogues_names() -> None:
 async def test_the_key_is_there_where_it_leads_somewhere() -> None:
     live = FakeLive(sample())
     live.forwards = FakeForwards()
-    live.catalogue.systems = {"mysql": SimpleNamespace(sql=Wire.MYSQL), "minio": SimpleNamespace(sql=None)}
+    live.catalogue.systems = {
+        "mysql": SimpleNamespace(sql=Wire.MYSQL, ports={}), "minio": SimpleNamespace(sql=None, ports={"s3": 9000}),
+    }  # fmt: skip
     async with app_for(live, layout="table").run_test(size=(100, 30)) as pilot:
         await pilot.pause()
         overview = pilot.app.screen
@@ -595,9 +597,11 @@ async def test_the_key_is_there_where_it_leads_somewhere() -> None:
             overview._move_to(key)  # type: ignore[attr-defined]
             await pilot.pause()
             assert pilot.app.check_action("sql", ()) is leads, key
+            assert pilot.app.check_action("bucket", ()) is not leads, key
         assert [choice.value for choice in pilot.app.console_choices()] == [  # type: ignore[attr-defined]
             "sql stateful/mysql/mysql", "operations stateful/mysql/mysql",
             "sql stateful/mysql/orders", "operations stateful/mysql/orders",
+            "bucket stateful/minio/my-tenant",
         ]  # fmt: skip
 
 

@@ -452,9 +452,8 @@ class Host(App[None]):
         return self.now
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action not in ("sql", "operations") and super().check_action(
-            action, parameters
-        )  # no console stands behind it
+        no_console = ("sql", "operations", "bucket")  # nothing stands behind it
+        return action not in no_console and super().check_action(action, parameters)
 
     def on_mount(self) -> None:
         self.ages: Signal[float] = Signal(self, "ages")
