@@ -163,8 +163,11 @@ class Pods(Protocol):
     def logs(self, namespace: str, pod: str, container: str, wanted: Logs) -> AsyncIterator[bytes]:
         """A container's log, in pieces of whole lines."""
 
-    async def connect(self, namespace: str, pod: str, port: int) -> tuple[Any, Any]:
-        """A connection to a port of a pod: (asyncio.StreamReader, asyncio.StreamWriter). OSError when it is refused."""
+    async def connect(self, namespace: str, pod: str, port: int, uid: str = "") -> tuple[Any, Any]:
+        """A connection to a port of a pod: (asyncio.StreamReader, asyncio.StreamWriter). OSError when it is refused.
+
+        With a uid it is that very pod's, and a 404 when another one has its name by now.
+        """
 
     def stats(self) -> Json:
         """The kubelet's `stats/summary` of the one node."""

@@ -269,12 +269,16 @@ def test_port_forward(target: Target, kubectl: Tool, apply: Apply) -> None:
             thread.join(GENEROUS)
         assert sizes == [2_000_000] * 8
         kubectl("delete", "pod", "web-0")
-        # kubectl notices at the next connection.
+        # The forward was the old pod's: the new one answers nothing through it. kubectl notices at the next connection.
+        kubectl("rollout", "status", "statefulset/web", "--timeout=90s")
+        assert followed.process.poll() is None
         with pytest.raises(OSError):
-            while followed.process.poll() is None:
-                _get(f"{url}/small")
+            _get(f"{url}/small")
         done = followed.end()
     assert done.code == 1 and done.err.endswith("error: lost connection to pod\n"), done
+    assert re.search(
+        r"error forwarding port 8000 to pod \w+, uid : network namespace for sandbox .* is closed", done.err
+    )
     refused = kubectl.refused("port-forward", "svc/web", ":81")
     assert refused == "error: Service web does not have a service port 81\n"
     assert kubectl.refused("port-forward", "none", ":1") == 'Error from server (NotFound): pods "none" not found\n'

@@ -192,7 +192,7 @@ class FakePods:
         finally:
             self.following -= 1
 
-    async def connect(self, namespace: str, pod: str, port: int) -> tuple[Any, Any]:
+    async def connect(self, namespace: str, pod: str, port: int, uid: str = "") -> tuple[Any, Any]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.ports.get(port, port), limit=1 << 18)
         self.writers.append(writer)
         return reader, writer

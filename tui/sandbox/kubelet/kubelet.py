@@ -130,9 +130,13 @@ class Kubelet:
         async for piece in found.read(wanted):
             yield piece
 
-    async def connect(self, namespace: str, pod: str, port: int) -> tuple[Any, Any]:
-        """A connection to a port of a pod; OSError when it is refused."""
-        address = self._pod(namespace, pod).address
+    async def connect(self, namespace: str, pod: str, port: int, uid: str = "") -> tuple[Any, Any]:
+        """A connection to a port of a pod; OSError when it is refused. With a uid it must be that very pod."""
+        self._hears()
+        found = self._pods.get(uid) if uid else self._pod(namespace, pod)
+        if found is None:
+            raise _no_pod(pod)
+        address = found.address
         if address is None:
             raise ConnectionRefusedError(f"pod {namespace}/{pod} has no address")
         return await asyncio.open_connection(address.ip, address.port(port))
@@ -161,7 +165,7 @@ class Kubelet:
         for pod in self._pods.values():
             if pod.key == (namespace, name):
                 return pod
-        raise ApiError(404, "NotFound", f'pods "{name}" not found', {"name": name, "kind": "pods"})
+        raise _no_pod(name)
 
     def _runner(self, namespace: str, name: str, container: str) -> Runner:
         pod = self._pod(namespace, name)
@@ -197,6 +201,10 @@ class Kubelet:
             else:
                 self._pods[uid] = Pod(self.host, pod)
                 self._pods[uid].start()
+
+
+def _no_pod(name: str) -> ApiError:
+    return ApiError(404, "NotFound", f'pods "{name}" not found', {"name": name, "kind": "pods"})
 
 
 async def _leave(pod: Pod) -> None:

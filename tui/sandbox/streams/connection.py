@@ -51,6 +51,13 @@ class Place:
             f'namespace "/var/run/netns/cni-{network}": {words}'
         )
 
+    def closed(self, port: int) -> str:
+        """The pod is gone, also when another one has its name by now; in containerd's words (seen on 2.3.7)."""
+        return (
+            f"error forwarding port {port} to pod {self.sandbox}, uid : "
+            f'network namespace for sandbox "{self.sandbox}" is closed'
+        )
+
     def refused(self, port: int, error: OSError) -> str:
         """A connection that did not come about, in containerd's words."""
         return self.failed(
@@ -74,13 +81,13 @@ async def join(pods: Pods, place: Place, port: int, inbox: Inbox, send: Send) ->
         What went wrong; empty when nothing did.
     """
     try:
-        reader, writer = await pods.connect(place.namespace, place.name, port)
+        reader, writer = await pods.connect(place.namespace, place.name, port, place.uid)
     except OSError as error:
         inbox.shut()
         return place.refused(port, error)
     except ApiError as error:
         inbox.shut()
-        return place.failed(port, error.message)
+        return place.closed(port) if error.code == 404 else place.failed(port, error.message)
     except BaseException:
         inbox.shut()
         raise
