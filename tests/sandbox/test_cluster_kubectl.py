@@ -6,9 +6,12 @@ import asyncio
 import os
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from stateful import stateful_set
+from tool import Tool
 
 from tui.kube.options import ConnectOptions
 from tui.sandbox.cluster import Cluster, PartError
@@ -18,34 +21,20 @@ from tui.systems.live import Live
 
 Kubectl = Callable[..., Awaitable[str]]
 
-_SET = """
+_SERVICE = """
 apiVersion: v1
 kind: Service
 metadata: {name: web, namespace: default}
 spec: {clusterIP: None, selector: {app: web}, ports: [{name: http, port: 8000}]}
----
-apiVersion: apps/v1
-kind: StatefulSet
-metadata: {name: web, namespace: default}
-spec:
-  serviceName: web
-  replicas: 2
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec:
-      terminationGracePeriodSeconds: 1
-      containers:
-      - name: web
-        image: sandbox/process
-        command: [sh, -c, 'echo started $HOSTNAME; exec python3 -m http.server --bind 0.0.0.0 --directory /data 8000']
-        ports: [{name: http, containerPort: 8000}]
-        readinessProbe: {tcpSocket: {port: http}, periodSeconds: 1}
-        volumeMounts: [{name: data, mountPath: /data}]
-  volumeClaimTemplates:
-  - metadata: {name: data}
-    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 """
+_SCRIPT = "echo started $HOSTNAME; exec python3 -m http.server --bind 0.0.0.0 --directory /data 8000"
+_SET = stateful_set(
+    "web",
+    _SCRIPT,
+    replicas=2,
+    ports=[{"name": "http", "containerPort": 8000}],
+    readinessProbe={"tcpSocket": {"port": "http"}, "periodSeconds": 1},
+)
 
 
 @pytest.fixture
@@ -61,19 +50,11 @@ async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
 @pytest.fixture
 async def kubectl(cluster: Cluster, kubectl_program: str, tmp_path: Path) -> Kubectl:
     environment = {**os.environ, "KUBECONFIG": str(cluster.server.kubeconfig), "HOME": str(tmp_path)}
-
-    async def run(*arguments: str, stdin: str = "") -> str:
-        process = await asyncio.create_subprocess_exec(
-            kubectl_program, *arguments, env=environment, stdin=-1, stdout=-1, stderr=-2
-        )
-        output, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 180)
-        assert process.returncode == 0, f"kubectl {' '.join(arguments)}: {output.decode()}"
-        return output.decode()
-
-    return run
+    return partial(asyncio.to_thread, Tool(kubectl_program, environment, "default"))
 
 
 async def _apply(cluster: Cluster, kubectl: Kubectl) -> None:
+    await kubectl("apply", "-f", "-", stdin=_SERVICE)
     await kubectl("apply", "-f", "-", stdin=_SET)
     await kubectl("rollout", "status", "statefulset/web", "--timeout=120s")
 

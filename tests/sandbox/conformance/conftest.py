@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from objects import text
 from real_programs import program
+from sandbox_process import serving
 from target import Target
 from tool import Tool
-
-_ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="session", params=["sandbox", *(["real"] if "STATETUI_TEST_KUBECONFIG" in os.environ else [])])
@@ -30,28 +25,8 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         kubeconfig = os.environ["STATETUI_TEST_KUBECONFIG"]
         yield Target(kubeconfig, os.environ.get("STATETUI_TEST_IMAGE", "registry.test/services:2"), True, home)
         return
-    directory = tmp_path_factory.mktemp("cluster")
-    command = [sys.executable, "-m", "tui.sandbox", "--directory", str(directory), "--with-parent"]
-    log = directory.with_suffix(".log")
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
-    assert process.stdin is not None and process.stdout is not None
-    try:
-        process.stdout.readline()
-        told = process.stdout.readline().strip()
-        assert told.startswith("export KUBECONFIG="), log.read_text()
-        yield Target(told.partition("=")[2], "sandbox/process", False, home)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
-    finally:
-        # Its end, should it still run.
-        process.stdin.close()
-        process.wait(60)
-        process.stdout.close()
-    said = log.read_text()
-    assert "Traceback" not in said and " ERROR " not in said and " CRITICAL " not in said, said
+    with serving(tmp_path_factory.mktemp("cluster")) as kubeconfig:
+        yield Target(str(kubeconfig), "sandbox/process", False, home)
 
 
 @pytest.fixture

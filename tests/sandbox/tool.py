@@ -1,4 +1,4 @@
-"""kubectl or helm on its way to a cluster, as a person uses it: run to its end, or followed while it runs."""
+"""kubectl, helm or statetui on its way to a cluster, as a person uses it: run to its end, or followed while it runs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TypeVar
 
+Found = TypeVar("Found")
 #: How long something may take that takes a second on an idle machine, seconds.
-GENEROUS = 60.0
+GENEROUS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +26,13 @@ class Done:
     err: str
 
 
-def eventually(looks: Callable[[], bool], what: str, seconds: float = GENEROUS) -> None:
-    """Waits until something is so."""
+def eventually(looks: Callable[[], Found], what: str = "it did not come true", seconds: float = GENEROUS) -> Found:
+    """Waits until something is so, and returns what was found."""
     deadline = time.monotonic() + seconds
-    while not looks():
+    while not (found := looks()):
         assert time.monotonic() < deadline, what
         time.sleep(0.1)
+    return found
 
 
 class Followed:
@@ -39,6 +41,7 @@ class Followed:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.process = process
         self._printed = {"out": b"", "err": b""}
+        self._open, self._told = set(self._printed), 0
         self._grown = threading.Condition()
         self._readers = [
             threading.Thread(target=self._read, args=(name, stream), daemon=True)
@@ -52,6 +55,20 @@ class Followed:
             with self._grown:
                 self._printed[name] += data
                 self._grown.notify_all()
+        with self._grown:
+            self._open.discard(name)
+            self._grown.notify_all()
+
+    def line(self, *, seconds: float = GENEROUS) -> str:
+        """The next line of its output; empty when there will be none."""
+
+        def end() -> int:
+            return self._printed["out"].find(b"\n", self._told) + 1
+
+        with self._grown:
+            assert self._grown.wait_for(lambda: end() or "out" not in self._open, seconds), "no line comes"
+            begin, self._told = self._told, end() or len(self._printed["out"])
+            return self._printed["out"][begin : self._told].decode()
 
     @property
     def out(self) -> str:
@@ -84,16 +101,24 @@ class Tool:
 
     Attributes:
         namespace: where it works.
+
+    Args:
+        program: its path.
+        environment: its environment.
+        namespace: where it works.
+        before: the words that come before all others.
     """
 
-    def __init__(self, program: str, environment: Mapping[str, str], namespace: str) -> None:
+    def __init__(
+        self, program: str, environment: Mapping[str, str], namespace: str, before: Sequence[str] = ()
+    ) -> None:
         self.namespace = namespace
-        self._program = program
+        self._program = (program, *before)
         self._environment = dict(environment)
 
     def command(self, *arguments: str) -> list[str]:
         """The words of a command."""
-        return [self._program, "--namespace", self.namespace, *arguments]
+        return [*self._program, "--namespace", self.namespace, *arguments]
 
     @property
     def environment(self) -> dict[str, str]:
