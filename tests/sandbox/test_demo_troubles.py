@@ -153,7 +153,9 @@ def test_two_demos_at_once(tmp_path: Path, mode: str) -> None:
     nothing_is_left(tmp_path)
 
 
-_ONE_ADDRESS = "ip link set lo up && ip route del local 127.0.0.0/8 dev lo table local"
+#: Few ports are left to connections: a server whose port is one of them finds it taken.
+_FEW_PORTS = "echo 41000 41110 >/proc/sys/net/ipv4/ip_local_port_range"
+_ONE_ADDRESS = f"ip link set lo up && ip route del local 127.0.0.0/8 dev lo table local && {_FEW_PORTS}"
 
 
 @pytest.mark.skipif(

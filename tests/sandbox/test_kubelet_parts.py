@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.kubelet_fakes import FakeObjects, until
+from tui.sandbox.freeports import RANGE, free_port
 from tui.sandbox.kubelet import status, supervisor
 from tui.sandbox.kubelet.addresses import Addresses
 from tui.sandbox.kubelet.environment import ConfigError, Translation, build, expand, mount_variable
@@ -158,9 +159,20 @@ def test_a_port_stands_in_for_one_only_though_nobody_listens_there_yet(tmp_path,
     monkeypatch.setattr("tui.sandbox.kubelet.addresses.usable", lambda ip: False)
     addresses = Addresses(tmp_path)
     pods = [addresses.allocate(f"ns/db-{number}") for number in range(40)]
-    # The system gives one of some ten thousand, so that 400 hardly ever differ of themselves.
+    # There are two thousand, so that 400 hardly ever differ of themselves.
     given = [pod.port(port) for pod in pods for port in range(3306, 3316)]
     assert len(set(given)) == len(given)
+
+
+def test_a_free_port_is_none_that_connections_take_or_somebody_has(monkeypatch):
+    first = free_port("127.0.0.1")
+    assert first in RANGE and first < 32768
+    monkeypatch.setattr("tui.sandbox.freeports.RANGE", range(first, first + 2))
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", first))
+        assert free_port("127.0.0.1") == first + 1
+        with pytest.raises(OSError, match=f"no port of {first} to {first + 1} is free on 127.0.0.1"):
+            free_port("127.0.0.1", {first + 1})
 
 
 async def _text(log, **wanted):

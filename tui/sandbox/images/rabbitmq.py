@@ -8,11 +8,11 @@ its pod's address and usual ports. Lines of a mounted `rabbitmq.conf` count, but
 from __future__ import annotations
 
 import re
-import socket
 import zlib
 from pathlib import Path
 from shlex import quote
 
+from tui.sandbox.freeports import free_port
 from tui.sandbox.images import fetched, wheels
 from tui.sandbox.images.model import Container, MissingProgramError, Plan, program, script
 
@@ -36,7 +36,7 @@ class RabbitMqImage:
         data = container.data("/bitnami/rabbitmq/mnesia", "/var/lib/rabbitmq/mnesia", "/var/lib/rabbitmq", "/data")
         data.mkdir(parents=True, exist_ok=True)
         names = f"{container.shared}/{container.namespace}"
-        port = 20000 + zlib.crc32(names.encode()) % 12000
+        port = 20000 + zlib.crc32(names.encode()) % 8000
         # Otherwise Erlang starts one that outlives everything and listens on all addresses.
         environment = {"ERL_EPMD_PORT": str(port), "ERL_EPMD_ADDRESS": "127.0.0.1"}
         words = [mapper, "-port", str(port), "-address", "127.0.0.1", "-relaxed_command_check"]
@@ -55,7 +55,7 @@ class RabbitMqImage:
         environment |= {
             "RABBITMQ_NODENAME": f"{container.pod}@localhost",
             "RABBITMQ_NODE_PORT": str(container.port(5672)),
-            "RABBITMQ_DIST_PORT": str(_free()),
+            "RABBITMQ_DIST_PORT": str(_distribution(container)),
             "RABBITMQ_MNESIA_BASE": str(data),
             "RABBITMQ_LOG_BASE": str(home / "log"),
             "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
@@ -125,7 +125,6 @@ def _erlang() -> list[str]:
     return [str(path) for path in Path("/usr/lib/erlang").glob("erts-*/bin")]
 
 
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _distribution(container: Container) -> int:
+    """Where other nodes find this one, on 127.0.0.1; which port that is, epmd tells them."""
+    return container.port(25672) if container.address == "127.0.0.1" else free_port("127.0.0.1")

@@ -17,6 +17,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tui.sandbox.freeports import free_port
+
 _LOOPBACK = "127.0.0.1"
 #: How many addresses are looked at for one where nobody listens on a pod's ports.
 _TRIES = 8
@@ -131,13 +133,7 @@ class Addresses:
 
     def _free(self, ip: str) -> int:
         """A port where nobody listens, and which stands in for no other: that one's server may start later."""
-        promised = {real for ports in self._mapped.values() for real in ports.values()}
-        while True:
-            with socket.socket() as probe:
-                probe.bind((ip, 0))
-                port = int(probe.getsockname()[1])
-            if port not in promised:
-                return port
+        return free_port(ip, {real for ports in self._mapped.values() for real in ports.values()})
 
     def busy(self, name: str) -> bool:
         """Whether the name's address is in use: by the pod that had the name before, whose containers still end."""
