@@ -170,5 +170,5 @@ async def test_a_cancel_reaches_the_server_of_its_query(cluster: Cluster, namesp
                     await connection.fetch("SELECT pg_sleep(30)", timeout=0.3)
                 # The connection is free again only because the server has stopped the query.
                 assert await connection.fetchval("SELECT 42") == 42
-                assert time.monotonic() - began < 3
+                assert time.monotonic() - began < 15, "the query ran to its end"
                 await connection.close()

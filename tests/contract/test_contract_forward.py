@@ -196,7 +196,7 @@ async def test_a_stalled_reader_holds_up_nobody(bench: Bench, protocol: str) -> 
         writer.write(b"x" * 64)
         await reader.readexactly(64)
         writer.close()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10, "it waited for the other's reader, who never reads"
     stalled = next(tunnel for tunnel in forward.view().tunnels)
     assert stalled.phase is Phase.OPEN
     sleeper.close()
@@ -405,7 +405,7 @@ async def test_a_service_without_ready_endpoint_waits_for_one(cluster: Cluster, 
         began = time.monotonic()
         with pytest.raises(ConnectionResetError):
             await reader.read()
-        assert 1.5 < time.monotonic() - began < 4
+        assert 1.5 < time.monotonic() - began < 20, "it waited as long as is usual, or for ever"
         forward.patience = 60
         reader, writer = await through_port(forward)
         writer.write(b"?\n")
@@ -414,6 +414,7 @@ async def test_a_service_without_ready_endpoint_waits_for_one(cluster: Cluster, 
         writer.close()
 
 
+@pytest.mark.alone
 async def test_the_next_connection_comes_within_two_seconds_of_ready(cluster: Cluster, namespace: str) -> None:
     forwarding.peers(cluster, namespace, replicas=1)
     async with bench_in(cluster, namespace) as bench:
@@ -510,6 +511,7 @@ async def test_a_unix_socket(bench: Bench, tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.alone
 async def test_a_forward_that_is_stopped_lets_go(bench: Bench) -> None:
     forward = bench.to(peer.SILENT)
     reader, _ = await through_port(forward)

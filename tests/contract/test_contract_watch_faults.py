@@ -5,6 +5,8 @@ import contextlib
 import logging
 import time
 
+import pytest
+
 from tests.contract.watch import Watch
 from tui.kube.feeds import Phase
 from tui.kube.objects import Object
@@ -42,6 +44,7 @@ async def all_equal(watch):
             await watch.equals_server(resource)
 
 
+@pytest.mark.alone
 async def test_an_api_server_that_is_killed_and_restarted(faults, namespace):
     async with Watch(faults) as watch:
         await all_live(watch)

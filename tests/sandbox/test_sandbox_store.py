@@ -159,6 +159,6 @@ async def test_a_subscriber_gets_everything_in_order() -> None:
     store.put("secrets", "n/s", _object("s"))
     store.remove("configmaps", "n/b")
     store.put("configmaps", "n/c", _object("c"))
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 20)
     assert seen[:3] == [("ADDED", "a", False), ("ADDED", "b", False), ("MODIFIED", "b", True)]
     assert seen[-2:] == [("DELETED", "b", True), ("ADDED", "c", False)]

@@ -111,7 +111,7 @@ async def test_a_cancelled_statement_ends_on_the_server_and_the_session_goes_on(
     await asyncio.sleep(0.2)
     await session.cancel()
     with pytest.raises(ServerError) as caught:
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 20)
     assert caught.value.cancelled
     assert await others(session) == 0
     assert (await run(session, "SELECT 1")).rows == [("1",)]
@@ -124,7 +124,7 @@ async def test_a_statement_is_cancelled_while_its_reader_pauses(server: Opener) 
         async for event in events:
             if isinstance(event, Rows):
                 break
-        await asyncio.wait_for(session.cancel(), 5)
+        await asyncio.wait_for(session.cancel(), 20)
         assert await others(other) == 0, "the server must not go on though nobody has asked for a row since"
         with pytest.raises(ServerError) as caught:
             async for _ in events:
@@ -178,7 +178,7 @@ async def test_a_task_that_is_cancelled_ends_the_statement_and_keeps_the_session
     await asyncio.sleep(0.2)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 20)
     assert await others(session) == 0
     assert (await run(session, "SELECT 1")).rows == [("1",)]
 
@@ -247,7 +247,7 @@ async def test_a_shutdown_is_told_in_the_servers_words_and_the_next_statement_fi
     await asyncio.sleep(0.2)
     await run(other, kill.format(renewing.facts.session))
     with pytest.raises(Lost) as caught:
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 20)
     assert not caught.value.transaction
     told = await run(renewing, "SELECT 2")
     assert told.rows == [("2",)] and told.notices[0].code == RENEWED
@@ -266,7 +266,7 @@ async def test_a_write_whose_answer_never_came_is_unsure_and_not_sent_again(serv
     server.routes[-1].cut = True
     server.routes[-1].sever()
     with pytest.raises(Lost) as caught:
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 20)
     assert caught.value.unsure and not caught.value.transaction
     assert "Pod db-0 was deleted" in caught.value.problem.evidence
     await asyncio.sleep(0.6)
@@ -369,6 +369,7 @@ async def others(session: object) -> int:
     return int((await run(session, statement)).rows[0][0])
 
 
+@pytest.mark.alone
 async def test_a_session_takes_leave_and_does_not_wait_for_the_server_to_close(server: Opener) -> None:
     heard, ended, kept = bytearray(), asyncio.Event(), list[asyncio.StreamWriter]()
 

@@ -101,7 +101,7 @@ async def test_a_cancellation_goes_through_tls(secured: Secured) -> None:
     await asyncio.sleep(0.2)
     await session.cancel()
     with pytest.raises(ServerError):
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 20)
     await opener.close()
 
 

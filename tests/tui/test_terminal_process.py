@@ -74,7 +74,7 @@ async def usable(program: Program) -> None:
     await quits(program)
 
 
-async def quits(program: Program, seconds: float = 2.5) -> None:
+async def quits(program: Program, seconds: float = 8) -> None:
     program.type("q")
     assert await program.exit_code(seconds) == 0, program.text
     assert program.modes == program.before
@@ -293,7 +293,7 @@ async def test_quitting_while_a_connection_hangs(server: FakeApi, tmp_path: Path
         await program.until(r"Reading|[Cc]onnecting")
         began = time.monotonic()
         await quits(program)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 8, "it waited for what hangs"
 
 
 async def test_quitting_while_the_name_is_looked_up(server: FakeApi, tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ async def test_quitting_while_the_name_is_looked_up(server: FakeApi, tmp_path: P
         await program.until(lambda _: (tmp_path / "asked").exists())
         began = time.monotonic()
         await quits(program)
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 8, "it waited for what hangs"
 
 
 async def test_live_stale_and_live_again(server: FakeApi, file: str) -> None:

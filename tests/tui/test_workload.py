@@ -484,9 +484,9 @@ async def test_a_thousand_members_are_drawn_in_time() -> None:
     async with app.run_test(size=(120, 30)) as pilot:
         await pilot.press("2")
         await pilot.pause()
-        began = time.perf_counter()
+        began = time.thread_time()
         screen(app)._look()
-        assert time.perf_counter() - began < 0.5, "a scan of all members for each claim would take seconds"
+        assert time.thread_time() - began < 0.5, "a scan of all members for each claim would take seconds"
 
 
 # --- pictures

@@ -290,6 +290,7 @@ async def test_a_server_that_is_down_at_first_is_told_and_found_when_it_comes(se
         assert r.names(PODS) == {"pod-default", "pod-one", "pod-two"}
 
 
+@pytest.mark.alone
 async def test_killed_and_restarted_it_is_stale_and_live_again_and_equal(server):
     async with Running(server) as r:
         await r.complete()

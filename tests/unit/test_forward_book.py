@@ -41,10 +41,10 @@ async def test_a_pinned_socket_leads_to_one_pod_only(protocol):
             await reader.readline()
             pinned = said.pop().decode().strip()
             bench.put(pinned, uid="successor")
-            assert await asyncio.wait_for(reader.read(), 2) == b""
+            assert await asyncio.wait_for(reader.read(), 20) == b""
             writer.close()
             reader, writer = await asyncio.open_unix_connection(str(path))
-            assert await asyncio.wait_for(reader.read(), 2) == b"", "the successor is another pod"
+            assert await asyncio.wait_for(reader.read(), 20) == b"", "the successor is another pod"
             writer.close()
             assert "not the one any more" in forward.view().recent[0].why
         assert not directory.exists()
@@ -59,7 +59,7 @@ async def test_a_pinned_port_that_refuses_is_not_sought_elsewhere():
         forward = service(bench, "db-0", "db-1")
         async with forward.pinned("s") as directory:
             reader, writer = await asyncio.open_unix_connection(str(directory / "s"))
-            assert await asyncio.wait_for(reader.read(), 2) == b""
+            assert await asyncio.wait_for(reader.read(), 20) == b""
             writer.close()
         assert "refuses" in forward.reason and {name for _, name, _ in bench.server.asked} == {"db-0"}
 
@@ -94,7 +94,7 @@ async def test_what_is_behind_a_pinned_socket_ends_with_it_also_while_it_connect
             await until(lambda: len(forward.view().tunnels) == 2)
         assert forward.view().tunnels == ()
         for reader, writer in (one, two):
-            assert await asyncio.wait_for(reader.read(), 1) == b""
+            assert await asyncio.wait_for(reader.read(), 20) == b""
             writer.close()
 
 
@@ -108,7 +108,7 @@ async def test_a_pinned_socket_leads_nowhere_once_its_forward_is_stopped():
             await until(lambda: not forward.view().tunnels)
             await forward.stop()
             reader, writer = await asyncio.open_unix_connection(str(directory / "s"))
-            assert await asyncio.wait_for(reader.read(), 1) == b""
+            assert await asyncio.wait_for(reader.read(), 20) == b""
             writer.close()
             assert forward.view().tunnels == () and len(bench.server.asked) == 1
 
@@ -134,7 +134,7 @@ async def test_sockets_of_a_pin_lead_to_one_pod_only_and_it_says_why_one_ended(p
             bench.server.serve(7, silent, pin.at.pod)
             held = await asyncio.open_connection(sock=await pin.connect())
             bench.put(pin.at.pod, uid="successor")
-            assert await asyncio.wait_for(held[0].read(), 2) == b""
+            assert await asyncio.wait_for(held[0].read(), 20) == b""
             held[1].close()
             assert "was deleted" in pin.ended().what
             with pytest.raises(ProblemError, match="not the one any more"):
@@ -149,7 +149,7 @@ async def test_sockets_of_a_pin_end_with_it():
         bench.server.serve(7, silent)
         async with bench.to(7).pin() as pin:
             reader, writer = await asyncio.open_connection(sock=await pin.connect())
-        assert await asyncio.wait_for(reader.read(), 2) == b""
+        assert await asyncio.wait_for(reader.read(), 20) == b""
         writer.close()
         with pytest.raises(ProblemError, match="given up"):
             await pin.connect()

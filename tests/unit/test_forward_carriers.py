@@ -42,7 +42,7 @@ class Opened(Bench):
     async def once(self, forward=None) -> None:
         reader, writer = await (await (forward or self.forward).connect()).streams()
         writer.write(b"\n")
-        assert await asyncio.wait_for(reader.readline(), 5) == b"here\n"
+        assert await asyncio.wait_for(reader.readline(), 20) == b"here\n"
         writer.close()
         await until(lambda: not (forward or self.forward).view().tunnels)
 

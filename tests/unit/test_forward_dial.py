@@ -27,7 +27,7 @@ def asked(bench: Bench) -> list[str]:
 async def reaches(bench: Bench, forward) -> None:
     reader, writer = await bench.through_port(forward)
     writer.write(b"\n")
-    assert await asyncio.wait_for(reader.readline(), 5) == b"here\n"
+    assert await asyncio.wait_for(reader.readline(), 20) == b"here\n"
     writer.close()
     await until(lambda: not forward.view().tunnels)
 

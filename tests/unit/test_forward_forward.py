@@ -20,7 +20,7 @@ async def line(streams) -> bytes:
     reader, writer = streams
     writer.write(b"\n")
     try:
-        return await asyncio.wait_for(reader.readline(), 5)
+        return await asyncio.wait_for(reader.readline(), 20)
     finally:
         writer.close()
 
@@ -69,7 +69,7 @@ async def test_patience_ends():
         assert problem.evidence.startswith("waited for 0 s") and problem.remedy
         reader, writer = await bench.through_port(forward)
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.read(), 2)
+            await asyncio.wait_for(reader.read(), 20)
         writer.close()
         view = forward.view()
         assert (view.connections, view.failures, len(view.recent)) == (2, 2, 2)
@@ -94,7 +94,7 @@ async def test_what_cannot_become_better_is_not_waited_for():
         forward = service(bench, "db-0")
         forward.retarget(type(forward.target)(bench.store, "shop", "db", 99))
         with pytest.raises(ProblemError, match="no port 99"):
-            await asyncio.wait_for(forward.connect(), 1)
+            await asyncio.wait_for(forward.connect(), 20)
         assert forward.state is State.WAITING and forward.remedy == "Its ports: 7."
 
 
@@ -112,7 +112,7 @@ async def test_a_pod_that_is_replaced_takes_its_connections_along(protocol):
         await reader.readexactly(1)
         bench.put("db-0", uid="successor", ready=False)
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.read(), 2)
+            await asyncio.wait_for(reader.read(), 20)
         assert forward.view().recent[0].why == "pod db-0 was deleted" and not forward.view().recent[0].clean
         writer.close()
         waiting = asyncio.create_task(connected(forward))
@@ -242,11 +242,11 @@ async def test_stopping_lets_what_moves_finish_and_ends_the_rest(protocol):
         assert forward.state is State.DRAINING
         with pytest.raises(ConnectionRefusedError):
             await bench.through_port(forward)
-        assert len(await asyncio.wait_for(busy_reader.read(), 2)) == 7000
+        assert len(await asyncio.wait_for(busy_reader.read(), 20)) == 7000
         busy.close()
         await stopping
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(idle_reader.read(), 2)
+            await asyncio.wait_for(idle_reader.read(), 20)
         idle.close()
         assert forward.state is State.STOPPED and not forward.view().tunnels
         with pytest.raises(ProblemError, match="was stopped"):
@@ -280,4 +280,4 @@ async def test_stopping_wakes_who_waits():
         await asyncio.sleep(0.02)
         await forward.stop(drain=0.0)
         with pytest.raises(ProblemError):
-            await asyncio.wait_for(waiting, 1)
+            await asyncio.wait_for(waiting, 20)

@@ -132,7 +132,7 @@ async def test_bytes_go_through_one_kubectl_for_each_port(fake):
         forward = bench.to(9)
         for _ in range(3):
             reader, writer = await bench.through_port(forward)
-            assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
+            assert await asyncio.wait_for(reader.readexactly(5), 20) == b"hello"
             writer.write(noise)
             assert await asyncio.wait_for(reader.readexactly(len(noise)), 10) == noise
             writer.close()
@@ -190,14 +190,14 @@ async def test_an_error_is_kubectls_words_and_a_later_end_is_clean_again(fake, t
         forward = bench.to(9)
         reader, writer = await bench.through_port(forward)
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.read(), 5)
+            await asyncio.wait_for(reader.read(), 20)
         writer.close()
         assert forward.state is State.DEGRADED and "connection refused" in forward.evidence
         server = await fake.serve(source(b"all"))
         for _ in range(2):
             reader, writer = await bench.through_port(forward)
             writer.write(b"?")
-            assert await asyncio.wait_for(reader.read(), 5) == b"all"
+            assert await asyncio.wait_for(reader.read(), 20) == b"all"
             writer.close()
             await until(lambda: not forward.view().tunnels)
             assert forward.view().recent[0].clean
@@ -216,7 +216,7 @@ async def test_what_breaks_behind_kubectl_is_a_reset(fake, app):
         reader, writer = await bench.through_port(forward)
         writer.write(b"hello")
         with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.read(), 5)
+            await asyncio.wait_for(reader.read(), 20)
         writer.close()
         assert forward.view().failures == 1
         fake.mode("")
@@ -225,7 +225,7 @@ async def test_what_breaks_behind_kubectl_is_a_reset(fake, app):
         await until(lambda: not forward.view().tunnels)
         reader, writer = await bench.through_port(forward)
         writer.write(b"again")
-        assert await asyncio.wait_for(reader.readexactly(5), 5) == b"again"
+        assert await asyncio.wait_for(reader.readexactly(5), 20) == b"again"
         assert len(fake.started) == (2 if app == "dies" else 1)
         if app == "dies":
             assert fake.started[0][0] not in program._running, "its number may be another program's by now"
@@ -293,7 +293,7 @@ async def test_it_is_tried_last_and_then_remembered(fake):
         for _ in range(2):
             reader, writer = await bench.through_port(forward)
             writer.write(b"x")
-            assert await asyncio.wait_for(reader.readexactly(1), 5) == b"x"
+            assert await asyncio.wait_for(reader.readexactly(1), 20) == b"x"
             writer.close()
         assert bench.book.protocol == "kubectl" and len(bench.server.asked) == 2
         server.close()

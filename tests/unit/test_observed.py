@@ -136,11 +136,11 @@ async def test_word_comes_when_something_new_is_said_and_when_it_is_stale(clock:
     await asyncio.sleep(0.01)
     assert not waiting.done()
     observed.put([Observation("u", True, False, at=clock.now - STALE + 0.1)])
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 20)
     assert set(observed.drain()) == {"u"}
     waiting = asyncio.ensure_future(observed.changed())
     await asyncio.sleep(0.01)
     clock.now += 0.2
-    await asyncio.wait_for(waiting, 2)
+    await asyncio.wait_for(waiting, 20)
     assert set(observed.drain()) == {"u"}
     assert observed.of("u") is None

@@ -48,10 +48,10 @@ def test_one_line(cell: str | bytes, limit: int, shown: str) -> None:
 
 def test_a_huge_cell_costs_no_more_than_what_is_shown() -> None:
     cells = ("x\n" * 50_000_000, b"\0" * 50_000_000)
-    began = time.perf_counter()
+    began = time.thread_time()
     for cell in cells:
         assert on_one_line(cell, 40).width <= 40
-    assert time.perf_counter() - began < 0.05
+    assert time.thread_time() - began < 0.05
 
 
 def test_json_keeps_digits_order_and_repetition() -> None:

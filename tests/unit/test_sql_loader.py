@@ -91,7 +91,7 @@ async def test_what_is_waited_for_goes_before_what_is_read_ahead() -> None:
     await asyncio.sleep(0.01)
     server.gate.release()
     server.gate.release()
-    (column,) = await asyncio.wait_for(waiting, 5)
+    (column,) = await asyncio.wait_for(waiting, 20)
     assert column.name == "id"
     assert server.asked[:2] == ["relations ", "pg_attribute"]
     await catalogue.cancel()
@@ -106,7 +106,7 @@ async def test_two_who_ask_for_the_same_wait_for_one_statement_and_one_may_leave
     await asyncio.sleep(0.01)
     one.cancel()
     server.gate.release()
-    assert len(await asyncio.wait_for(other, 5)) == 1
+    assert len(await asyncio.wait_for(other, 20)) == 1
     assert server.asked == ["pg_attribute"]
     assert catalogue.names.columns["public", "t"][0].name == "id"
 
@@ -124,7 +124,7 @@ async def test_cancelling_ends_the_statement_and_the_next_request_begins_anew() 
     with pytest.raises(asyncio.CancelledError):
         await waiting
     server.gate.release()
-    assert len(await asyncio.wait_for(catalogue.columns("public", "t"), 5)) == 1
+    assert len(await asyncio.wait_for(catalogue.columns("public", "t"), 20)) == 1
 
 
 @pytest.mark.parametrize("failure", [ServerError("no"), Lost(Problem(Cause.UNREACHABLE, "gone")), ValueError("x")])
@@ -135,7 +135,7 @@ async def test_a_failure_is_told_to_who_waits_and_not_kept(failure: Exception) -
     with pytest.raises(type(failure)):
         await catalogue.columns("public", "t")
     catalogue.read_ahead()  # says nothing
-    await asyncio.wait_for(catalogue._ahead, 5)  # type: ignore[arg-type]
+    await asyncio.wait_for(catalogue._ahead, 20)  # type: ignore[arg-type]
     server.fails = None
     assert len(await catalogue.columns("public", "t")) == 1
 

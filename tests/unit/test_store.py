@@ -147,7 +147,7 @@ async def test_changed_waits_for_a_change():
     await asyncio.sleep(0)
     assert not waiting.done()
     store.put("pods", pod("a"))
-    await asyncio.wait_for(waiting, 1)
+    await asyncio.wait_for(waiting, 20)
     store.drain()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(store.changed(), 0.01)

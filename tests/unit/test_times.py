@@ -31,10 +31,10 @@ def test_unreadable_is_none(text):
 
 def test_parsing_is_cheap():
     texts = [f"2026-11-{day:02d}T15:09:{second:02d}Z" for day in range(1, 29) for second in range(60)] * 6
-    began = time.perf_counter()
+    began = time.thread_time()
     for text in texts:
         times.parse(text)
-    assert (time.perf_counter() - began) / len(texts) < 20e-6
+    assert (time.thread_time() - began) / len(texts) < 20e-6
 
 
 @pytest.mark.parametrize(
