@@ -12,14 +12,21 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 #: Named, the tests of `contract` and `live` run against a real cluster, which all processes share.
 _REAL = "STATETUI_TEST_KUBECONFIG"
 #: Fixtures that stop or break what others use of a real cluster: its API server, its kubelet, its history.
 _BREAKING = {"faults", "components"}
 _MOST = 8
+#: Files whose tests share what is brought up once for a process: they go to the same one.
+_TOGETHER = {
+    "tests/contract/test_contract_recognition.py": "tests/contract/test_contract_forward_command.py",  # the five
+    "tests/live/test_sql_troubles.py": "tests/live/test_sql_shapes.py",  # eleven servers with certificates
+}
 
 # A run starts the program hundreds of times, and each process of it reads all tests: both are compiled once, also where
 # somebody's environment says otherwise.
@@ -35,6 +42,19 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if any("::" in word or word.endswith(".py") for word in config.args):
         return 0
     return min(_MOST, 2 * len(os.sched_getaffinity(0)))
+
+
+class _ByFile(LoadFileScheduling):
+    """A file at a time, and some files as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return _TOGETHER.get(file, file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile | None:
+    """How tests are given to processes, unless something else than `--dist loadfile` is asked for."""
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -59,6 +59,7 @@ async def tenant() -> AsyncIterator[wire.Wire]:
             await session.close()
 
 
+@pytest.mark.alone
 async def test_both_ways_survive_the_deletion_of_the_pod_that_is_talked_to(tenant: wire.Wire, tmp_path: Path) -> None:
     path = tmp_path / "big"
     crc, md5 = 0, hashlib.md5()

@@ -109,6 +109,7 @@ async def test_the_five_workloads_with_roles_claims_and_usage() -> None:
         assert await program.exit_code() == 0
 
 
+@pytest.mark.alone
 async def test_a_deleted_pod_is_seen_going_and_returning_with_its_claim() -> None:
     before = claims(told("rabbitmq"))
     seen: list[str] = []

@@ -96,13 +96,25 @@ def test_the_sandbox_and_its_supervisor_are_killed(tmp_path: Path, name: str) ->
         process.wait()
 
 
+#: Holds the sandbox at its start until there is a file.
+HELD = """
+import pathlib, sys, time
+go = pathlib.Path(__file__).with_name("go")
+while "tui.sandbox" in sys.orig_argv and not go.exists():
+    time.sleep(0.02)
+"""
+
+
 @pytest.mark.parametrize("how", ["terminal gone", "Ctrl-C at the start", "killed"])
 def test_the_screen_ends_with_everything(tmp_path: Path, how: str) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "tui", "demo"]
-    process = subprocess.Popen(
-        ["setsid", "--ctty", *command], env=environment(tmp_path), stdin=theirs, stdout=theirs, stderr=theirs
-    )
+    settings = environment(tmp_path)
+    if how.startswith("Ctrl"):
+        # Once there is a screen, Ctrl-C is a key like others: the sandbox is held until it has been sent.
+        (tmp_path / "sitecustomize.py").write_text(HELD)
+        settings["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{settings['PYTHONPATH']}"
+    process = subprocess.Popen(["setsid", "--ctty", *command], env=settings, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
     os.set_blocking(ours, False)
     said = b""
@@ -127,7 +139,8 @@ def test_the_screen_ends_with_everything(tmp_path: Path, how: str) -> None:
                     os.kill(pid, signal.SIGKILL)
         else:
             os.write(ours, b"\x03")
-        until(lambda: bool(begun() or True) and process.poll() is not None, 60)
+            (tmp_path / "go").touch()
+        until(lambda: bool(begun() or True) and process.poll() is not None, 120, lambda: (left(tmp_path), said[-2000:]))
         nothing_is_left(tmp_path)
         assert b"Traceback" not in said
         if how.startswith("Ctrl"):

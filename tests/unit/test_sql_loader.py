@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tui.problem import Cause, Problem
 from tui.services.sql.catalogue.loader import Catalogue
 from tui.services.sql.model import Engine, Lost, Row, ServerError
+
+
+async def until(wanted: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not wanted():
+            await asyncio.sleep(0.001)
 
 
 class Server:
@@ -85,8 +92,7 @@ async def test_what_is_waited_for_goes_before_what_is_read_ahead() -> None:
     catalogue = Catalogue(server.fetch, Engine.POSTGRESQL, (17,))
     catalogue.want_schema("public")
     catalogue.want_columns("public", "table_00001")
-    await asyncio.sleep(0.01)
-    assert server.asked == ["relations "]
+    await until(lambda: server.asked == ["relations "])
     waiting = asyncio.create_task(catalogue.columns("public", "table_00002"))
     await asyncio.sleep(0.01)
     server.gate.release()
@@ -103,7 +109,7 @@ async def test_two_who_ask_for_the_same_wait_for_one_statement_and_one_may_leave
     catalogue = Catalogue(server.fetch, Engine.POSTGRESQL, (17,))
     catalogue.want_columns("public", "t")
     one, other = (asyncio.create_task(catalogue.columns("public", "t")) for _ in range(2))
-    await asyncio.sleep(0.01)
+    await until(lambda: server.running == 1)
     one.cancel()
     server.gate.release()
     assert len(await asyncio.wait_for(other, 20)) == 1
@@ -117,8 +123,7 @@ async def test_cancelling_ends_the_statement_and_the_next_request_begins_anew() 
     catalogue = Catalogue(server.fetch, Engine.POSTGRESQL, (17,))
     catalogue.read_ahead()
     waiting = asyncio.create_task(catalogue.columns("public", "t"))
-    await asyncio.sleep(0.01)
-    assert server.running == 1
+    await until(lambda: server.running == 1)
     await catalogue.cancel()
     assert server.running == 0
     with pytest.raises(asyncio.CancelledError):
@@ -156,11 +161,11 @@ async def test_what_was_on_its_way_when_forgotten_is_not_kept() -> None:
     catalogue = Catalogue(server.fetch, Engine.POSTGRESQL, (17,))
     catalogue.want_schema("public")
     server.gate.release()
-    await asyncio.sleep(0.05)
-    assert server.asked == ["relations ", "relations table_01999"]
+    await until(lambda: server.asked == ["relations ", "relations table_01999"])
     catalogue.forget()
     for _ in range(20):
         server.gate.release()
+    await until(lambda: not server.running)
     await asyncio.sleep(0.05)
     assert not catalogue.names.relations
     catalogue.read_ahead()
