@@ -204,7 +204,7 @@ async def test_a_stalled_reader_holds_up_nobody(bench: Bench, protocol: str) -> 
 
 async def test_a_stalled_application_takes_its_bytes_late_and_whole(bench: Bench, protocol: str) -> None:
     forward = bench.to(peer.SLOW_SINK)
-    verdict = asyncio.create_task(upload(await connect(forward), 60 * MB, "late", prefix="3\n"))
+    verdict = asyncio.create_task(upload(await connect(forward), 60 * MB, "late", prefix="6\n"))
     async with asyncio.timeout(60):
         while forward.view().tunnels[0].stalled != "application":
             assert not verdict.done()

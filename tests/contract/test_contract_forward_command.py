@@ -342,6 +342,7 @@ def test_a_command_decides_what_ctrl_c_means(run: Command) -> None:
     assert process.wait(timeout=10) == 3
 
 
+@pytest.mark.alone
 def test_connections_may_finish(cluster: Cluster, run: Command, namespace: str, forward: Start) -> None:
     """Stopped in the middle of a transfer that ends within the two seconds: nothing of it is missing."""
     peers(cluster, namespace, replicas=1)

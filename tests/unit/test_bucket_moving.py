@@ -153,6 +153,7 @@ def refusal(code: str, status: int) -> StoreError:
         (Lost(Problem(Cause.UNREACHABLE, "x")), True),
         (refusal("SlowDown", 503), True),
         (refusal("InternalError", 200), True),
+        (refusal("ClientDisconnected", 499), True),
         (refusal("AccessDenied", 403), False),
         (refusal("XMinioStorageFull", 507), False),
         (refusal("NoSuchUpload", 404), False),

@@ -22,11 +22,13 @@ T = TypeVar("T")
 PATIENCE = 300.0
 _FIRST = 0.2
 _LONGEST = 5.0
-#: Refusals that pass by themselves (S3's error codes).
+#: Refusals that pass by themselves (S3's error codes). ClientDisconnected (499) is MinIO's answer to what it has not
+#: finished when it ends, to a client that is there still (seen with a build of 2026-02 whose pod was deleted).
 _PASSING = frozenset({
     "InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout", "OperationAborted", "TooManyRequests",
     "SlowDownRead", "SlowDownWrite", "XMinioServerNotInitialized", "XMinioReadQuorum", "XMinioWriteQuorum",
     "IncompleteBody",    "BadDigest", "XAmzContentChecksumMismatch", "ServerBusy",
+    "ClientDisconnected",
 })  # fmt: skip
 _PASSING_STATUS = frozenset({429, 500, 502, 503, 504})
 _PASSING_CAUSES = frozenset({Cause.UNREACHABLE, Cause.TIMEOUT, Cause.THROTTLED, Cause.SERVER})
