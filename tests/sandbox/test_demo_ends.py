@@ -6,7 +6,6 @@ import contextlib
 import os
 import pty
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -108,13 +107,14 @@ while "tui.sandbox" in sys.orig_argv and not go.exists():
 @pytest.mark.parametrize("how", ["terminal gone", "Ctrl-C at the start", "killed"])
 def test_the_screen_ends_with_everything(tmp_path: Path, how: str) -> None:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "tui", "demo"]
     settings = environment(tmp_path)
     if how.startswith("Ctrl"):
         # Once there is a screen, Ctrl-C is a key like others: the sandbox is held until it has been sent.
         (tmp_path / "sitecustomize.py").write_text(HELD)
         settings["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{settings['PYTHONPATH']}"
-    process = subprocess.Popen(["setsid", "--ctty", *command], env=settings, stdin=theirs, stdout=theirs, stderr=theirs)
+    process = demo(
+        tmp_path, before=("setsid", "--ctty"), env=settings, stdin=theirs, stdout=theirs, stderr=theirs, text=False
+    )
     os.close(theirs)
     os.set_blocking(ours, False)
     said = b""

@@ -449,8 +449,7 @@ async def test_an_export_is_cancelled_and_nothing_stays(tmp_path: Path, monkeypa
         assert [each.name[-5:] for each in tmp_path.iterdir()] == [".part"]
         assert results.pane.grid.has_focus, "it goes on while somebody does something else"
         await pilot.press("x")
-        await pilot.pause()
-        assert "an export is under way" in results.pane.foot.text
+        await until(pilot, lambda: "an export is under way" in results.pane.foot.text)
         assert "rows/s → orders.csv" in "".join(text for text, _ in results.pane.exports.progress)
         await results.pane.exports.cancel()
         await until(pilot, lambda: results.run.sets[0].state is State.PAUSED)
