@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ParamSpec
 
 from tui.consoles.sql.files import Taken, Written
 from tui.consoles.sql.resultset import ResultSet
@@ -14,11 +15,16 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.formats import FormatError, Writer, writer
 from tui.services.sql.model import Lost, Row, ServerError, Wire
 
+_Given = ParamSpec("_Given")
 #: Formats for files, and what their names end in.
 ENDINGS = {
     "csv": ".csv", "jsonl": ".jsonl", "json": ".json", "parquet": ".parquet", "tsv": ".tsv", "markdown": ".md",
     "insert": ".sql",
 }  # fmt: skip
+
+
+#: Formats whose writers work for longer at once than a key may wait: they do it in a thread.
+_ASIDE = frozenset(("parquet",))
 
 
 class _CutError(Exception):
@@ -113,11 +119,11 @@ class Export:
 
                 async def tap(rows: Sequence[Row]) -> None:
                     self._whole()
-                    file.write(made.rows(rows))
+                    file.write(await self._formed(made.rows, rows))
                     self.rows += len(rows)
 
                 await self._result.stream(tap)
-                file.write(made.finish())
+                file.write(await self._formed(made.finish))
                 # Not waiting for the disk would hold up the screen for as long as it takes.
                 await asyncio.to_thread(file.done)
         except _CutError as error:
@@ -145,6 +151,12 @@ class Export:
             raise self._problem(
                 "The result is not whole", str(error), "Run the statement again, and export it before another one."
             ) from None
+
+    async def _formed(self, step: Callable[_Given, bytes], *given: _Given.args, **more: _Given.kwargs) -> bytes:
+        """What a writer makes of something. Cancelled, a thread works to its end, for nobody."""
+        if self._form in _ASIDE:
+            return await asyncio.to_thread(step, *given, **more)
+        return step(*given, **more)
 
     def _unfit(self, error: FormatError) -> ProblemError:
         return self._problem(f"{self._form} cannot hold this result", str(error), "Choose another format.")
