@@ -14,7 +14,7 @@ from tui.services.sql.formats.base import FormatError, binary_text, texts, uniqu
 from tui.services.sql.model import Cell, Column, Look, Row
 
 #: Rows, and cells' characters, of one row group: what is held in memory.
-GROUP_ROWS, GROUP_BYTES = 32_768, 8 << 20
+GROUP_ROWS, GROUP_BYTES = 16_384, 8 << 20
 #: The same of what is held as Python's objects: it takes five times as much, and a key waits while it is converted.
 PART_ROWS, PART_BYTES = 4096, 1 << 20
 #: What decides on the allocator of Arrow's library.
