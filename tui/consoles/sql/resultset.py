@@ -21,6 +21,8 @@ from tui.services.sql.rows import BUDGET, RowStore
 
 #: Rows that are read of a result before anybody asks for more, and how many more each time.
 FIRST = 1000
+#: Turns of the event loop between two batches of rows: the way from a key to its frame is several of them long.
+TURNS = 4
 #: Takes rows as they come; awaited before the next ones are asked for.
 Tap: TypeAlias = Callable[[Sequence[Row]], Awaitable[None]]
 
@@ -276,7 +278,8 @@ class Run:
             if (current := self.current) is not None:
                 await current._take(event.rows)
             self._changed()
-            await asyncio.sleep(0)  # keys and frames have their turn even when the next rows are here already
+            for _ in range(TURNS):  # keys and frames go first even when the next rows are here already
+                await asyncio.sleep(0)
             return
         if isinstance(event, Columns):
             self._close(State.ENDED)
