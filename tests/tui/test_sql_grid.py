@@ -20,6 +20,7 @@ from tui.consoles.sql.cellview import CellView
 from tui.consoles.sql.grid import ResultGrid
 from tui.consoles.sql.messages import Messages
 from tui.consoles.sql.resultset import Run, State
+from tui.screens.keyorder import OrderedKeys
 from tui.services.sql.formats.parquet import ParquetWriter
 from tui.services.sql.formats.separated import CsvWriter
 from tui.services.sql.model import Column, Done, Event, Look, Notice, ServerError, Wire
@@ -466,6 +467,23 @@ async def test_a_query_s_rows_have_their_place_before_they_come(expects: bool) -
         await until(pilot, lambda: results.pane.result is run.sets[0])
         await still(app, pilot)
         assert results.pane.display and drawn(results.pane.grid)[1].startswith("▌")
+
+
+async def test_the_first_rows_of_a_run_do_not_wait_for_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn_now = list[object]()
+    before = OrderedKeys.draw_now
+
+    async def noted(self: OrderedKeys, changed: Any) -> None:
+        drawn_now.append(changed)
+        await before(self, changed)
+
+    monkeypatch.setattr(OrderedKeys, "draw_now", noted)
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select", lambda: events_of(order, 5000)), first=None)
+        await app.taking
+        await still(app, pilot)
+        assert drawn_now == [results.pane.grid]
 
 
 async def test_a_query_that_is_refused_shows_the_words() -> None:

@@ -20,6 +20,7 @@ from tui.consoles.sql.pane import ResultPane
 from tui.consoles.sql.plan import PlanView
 from tui.consoles.sql.resultset import ResultSet, Run, State
 from tui.memory import give_back
+from tui.screens.keyorder import OrderedKeys
 from tui.services.sql.model import Lost, ServerError, Wire
 from tui.services.sql.plans.model import Plan
 from tui.widgets.columns import width_of
@@ -208,7 +209,7 @@ its state. [ and ] go from tab to tab."""
             return
         if self._awaited and self.run is not None and self.run.sets and self.run.sets[0].read:
             self._awaited, self._coming = False, True
-            self.call_later(self._show)
+            self.call_later(self._show_first)
         if self._coming:
             return
         self._coming = True
@@ -217,6 +218,12 @@ its state. [ and ] go from tab to tab."""
             self.call_later(self._show)
         else:
             self.set_timer(wait, self._show)
+
+    def _show_first(self) -> None:
+        """The first rows are drawn at once: the next frame may be a thirtieth of a second away."""
+        self._show()
+        if isinstance(self.app, OrderedKeys):
+            self.run_worker(self.app.draw_now(self.pane.grid), group="first", exit_on_error=False)
 
     def _show(self) -> None:
         self._coming, self._last = False, time.monotonic()
