@@ -9,10 +9,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-#: Six columns of what tables hold: a number, a text, a decimal, a moment, a truth, a text of one length.
+#: Six columns of what tables hold, none of them constant, about 100 bytes a row as CSV: a number, a text of one length,
+#: a decimal, a moment, a truth, an address.
 QUERIES = {
-    "cdb": "SELECT n, md5(n::text), n * 2.5, now(), n % 7 = 0, repeat('x', 20) FROM generate_series(1, {rows}) n",
-    "mysql": "SELECT seq, md5(seq), seq * 2.5, now(), seq % 7 = 0, repeat('x', 20) FROM mysql.seq_1_to_{rows}",
+    "cdb": "SELECT n AS id, md5(n::text) AS digest, ((n::bigint * 7919 % 1000000) / 100.0)::numeric(10, 2) AS amount, "
+    "timestamptz '2026-01-01 00:00:00Z' + n * interval '37 seconds' AS at, n % 7 = 0 AS ok, "
+    "'user' || n * 31 % 100000 || '@example.com' AS mail FROM generate_series(1, {rows}) n",
+    "mysql": "SELECT seq AS id, md5(seq) AS digest, seq * 7919 % 1000000 / 100 AS amount, "
+    "timestamp '2026-01-01 00:00:00' + interval seq * 37 second AS at, seq % 7 = 0 AS ok, "
+    "concat('user', seq * 31 % 100000, '@example.com') AS mail FROM mysql.seq_1_to_{rows}",
 }
 
 

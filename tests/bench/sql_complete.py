@@ -1,18 +1,25 @@
-"""Completion and lexing with much to complete and much text: seconds of processor time of this thread.
+"""Completion, lexing and splitting without a screen, with much to complete and much text.
 
-    python tests/bench/sql_complete.py [--tables 10000] [--columns 20] [--lines 10000] [--megabytes 20]
+    .venv/bin/python tests/bench/sql_complete.py [--tables 10000] [--columns 20] [--lines 10000] [--megabytes 20]
 
-Figures only; nothing is asserted. Processor time, so that a busy machine does not show; on an idle one it is what a
-person waits.
+Needs nothing but the project. Prints a table of figures with the limits that they are held against, and ends with 1
+when one was missed. Seconds are processor time of this thread, so that a busy machine shows less; on an idle one they
+are what a person waits.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from verdicts import Table, conclude
 
 from tui.services.sql.catalogue.model import Column, Function, Relation
 from tui.services.sql.language.complete import complete
@@ -35,20 +42,17 @@ STATEMENTS = [
 ]
 
 
+#: Milliseconds of a frame, and how often a script is split.
+FRAME, ROUNDS = 16, 5
+
+
 def timed(work: Callable[[], object], runs: list[float]) -> None:
     began = time.thread_time()
     work()
     runs.append(time.thread_time() - began)
 
 
-def show(name: str, runs: list[float]) -> None:
-    runs.sort()
-    at = [runs[len(runs) // 2], runs[int(len(runs) * 0.99)], runs[-1]]
-    figures = "   ".join(f"{what} {one * 1e3:7.2f} ms" for what, one in zip(("p50", "p99", "max"), at, strict=True))
-    print(f"{name:36} {figures}   of {len(runs)}")
-
-
-def completion(tables: int, columns: int) -> None:
+def completion(table: Table, tables: int, columns: int) -> None:
     names = Names(path=("pg_catalog", "public"), schemas=NameIndex([f"schema_{n}" for n in range(100)]))
     relations = [Relation("public", f"{'_'.join(random.choices(PARTS, k=3))}_{n}") for n in range(tables)]
     names.add_relations("public", relations, first=True)
@@ -66,11 +70,11 @@ def completion(tables: int, columns: int) -> None:
         at = form.index("{}")
         statement = form.replace("{}", typed)
         timed(partial(complete, statement, at + len(typed), names, Wire.POSTGRES), runs)
-    show(f"first completion, {tables} tables", first)
-    show(f"completion, {tables} × {columns}", runs)
+    table.add(f"first completion, {tables:,} tables", _milliseconds(first), "ms", limit=30, by="max")
+    table.add(f"completion, {tables:,} tables of {columns} columns", _milliseconds(runs), "ms", limit=30, by="p99")
 
 
-def editing(count: int) -> None:
+def editing(table: Table, count: int) -> None:
     line = "SELECT u.id, count(*) AS n, 'text' FROM users u WHERE u.x >= 12 AND y IN (1, 2, 3);"
     text = ["SELECT (", *[line] * (count - 2), ")"]
     lines, edits, brackets = Lines(text, Wire.POSTGRES), list[float](), list[float]()
@@ -85,11 +89,11 @@ def editing(count: int) -> None:
         pass
     for _ in range(100):
         timed(lambda: lines.partner(Place(0, 7)), brackets)
-    show(f"edit of {count} lines", edits)
-    show("bracket from the first to the last", brackets)
+    table.add(f"edit among {count:,} lines", _milliseconds(edits), "ms", limit=FRAME, by="p99")
+    table.add("bracket from the first line to the last", _milliseconds(brackets), "ms", limit=FRAME, by="p99")
 
 
-def splitting(megabytes: int) -> None:
+def splitting(table: Table, megabytes: int) -> None:
     forms = {
         "short INSERTs": "INSERT INTO users VALUES (1,'hello world','it''s','2020-01-01',3.14);\n",
         "strings, quotes, comments": "select E'a\\'b', $1, $$x$$ -- hello\nfrom t where a=1;\n",
@@ -97,11 +101,18 @@ def splitting(megabytes: int) -> None:
     }
     for name, one in forms.items():
         wire = Wire.MYSQL if "MySQL" in name else Wire.POSTGRES
-        script = one * (megabytes * 1_000_000 // len(one))
-        began = time.thread_time()
-        count = sum(1 for _ in split((script[at : at + 65536] for at in range(0, len(script), 65536)), wire))
-        seconds = time.thread_time() - began
-        print(f"split {name:28} {len(script) / 1e6 / seconds:7.1f} MB/s   {count} statements")
+        script = one * (megabytes * 1_000_000 // len(one) // ROUNDS)
+        speeds = list[float]()
+        for _ in range(ROUNDS):
+            began = time.thread_time()
+            count = sum(1 for _ in split((script[at : at + 65536] for at in range(0, len(script), 65536)), wire))
+            speeds.append(len(script) / 1e6 / (time.thread_time() - began))
+            assert count == len(script) // len(one)
+        table.add(f"split {name}", speeds, "MB/s", least=5)
+
+
+def _milliseconds(seconds: list[float]) -> list[float]:
+    return [1e3 * one for one in seconds]
 
 
 def main() -> None:
@@ -110,9 +121,11 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     random.seed(6)
-    completion(options.tables, options.columns)
-    editing(options.lines)
-    splitting(options.megabytes)
+    table = Table("language, processor time")
+    completion(table, options.tables, options.columns)
+    editing(table, options.lines)
+    splitting(table, options.megabytes)
+    conclude(table)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,24 @@
-"""A result of a million rows held, sorted, filtered and written: seconds, megabytes, rows per second.
+"""A result of a million rows held, sorted, filtered and written in every format, without a screen and a server.
 
-    python tests/bench/sql_formats.py [--rows 1000000] [--formats csv,jsonl,…]
+    .venv/bin/python tests/bench/sql_formats.py [--rows 1000000] [--formats csv,jsonl,…]
 
-Figures only; nothing is asserted. Processor time of this process, so that a busy machine does not show; on an idle one
-it is what a person waits, and the longest pause of the event loop is how long a key waits.
+Needs the extra `parquet`. Prints a table of figures with the limits that they are held against, and ends with 1 when
+one was missed. Seconds are processor time of this process, so that a busy machine shows less; on an idle one they are
+what a person waits, and the pauses of the event loop are how long a key waits.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import random
+import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from verdicts import Table, conclude
 
 from tui.services.sql.formats import NAMES, writer
 from tui.services.sql.model import Column, Look, Row
@@ -40,64 +44,68 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 
-@contextlib.contextmanager
-def timed(what: str, rows: int) -> Iterator[None]:
-    began = time.process_time()
-    yield
-    seconds = time.process_time() - began
-    print(f"{what:<24} {seconds:7.2f} s  {rows / seconds:>12,.0f} rows/s")
-
-
-async def held(rows: int) -> None:
+async def held(table: Table, rows: int) -> None:
+    """Rows kept, read, sorted and filtered as the grid does it."""
     before, store, seconds = resident(), RowStore(COLUMNS), 0.0
     for first in range(0, rows, 1000):
         batch = made(first, 1000)
         began = time.process_time()
         store.append(batch)
         seconds += time.process_time() - began
-    print(
-        f"append {rows:,} rows: {seconds:.2f} s; {store.used / 1e6:.0f} MB packed, "
-        f"{resident() - before:.0f} MB resident"
-    )
-    began = time.process_time()
+    table.add(f"append {rows:,} rows", [seconds], "s", limit=2 * rows / 1e6)
+    table.add("… resident more", [resident() - before], "MB", limit=80 * rows / 1e6, by="max")
+    reads = list[float]()
     for _ in range(2000):
+        began = time.process_time()
         store.row(random.randrange(rows))
-    print(f"a row anywhere: {(time.process_time() - began) / 2000 * 1e6:.0f} µs")
+        reads.append(1e3 * (time.process_time() - began))
+    table.add("a row anywhere", reads, "ms", limit=5, by="p99")
     pauses = [0.0]
 
     async def beat() -> None:
         last = time.process_time()
         while True:
             await asyncio.sleep(0.001)
-            pauses.append(time.process_time() - last)
+            pauses.append(1e3 * (time.process_time() - last))
             last = time.process_time()
 
     beating = asyncio.create_task(beat())
     for place, column in enumerate(COLUMNS):
-        with timed(f"sort by {column.name}", rows):
-            await store.sort(place, descending=bool(place % 2))
-    with timed("filter: contains", rows):
-        await store.filter(Filter(Comparison.CONTAINS, "r77777"))
-    with timed("filter: number", rows):
-        await store.filter(Filter(Comparison.MORE, "500", 3))
+        began = time.process_time()
+        await store.sort(place, descending=bool(place % 2))
+        table.add(f"sort by {column.name}", [time.process_time() - began], "s")
+    for wanted in (Filter(Comparison.CONTAINS, "r77777"), Filter(Comparison.MORE, "500", 3)):
+        began = time.process_time()
+        await store.filter(wanted)
+        table.add(f"filter: {wanted.test}", [time.process_time() - began], "s")
     beating.cancel()
-    print(f"longest pause of the event loop: {max(pauses) * 1000:.0f} ms")
+    table.add("pauses of the event loop", pauses, "ms", limit=100, by="max")
+
+
+def written(table: Table, rows: int, formats: list[str]) -> None:
+    """Rows as bytes."""
+    batches = [made(first, 1000) for first in range(0, min(rows, 200_000), 1000)]
+    for name in formats:
+        out = writer(name)
+        out.start(COLUMNS)
+        began = time.process_time()
+        for batch in batches:
+            out.rows(batch)
+        out.finish()
+        speed = len(batches) * 1000 / (time.process_time() - began)
+        table.add(f"write {name}", [speed / 1000], "rows/ms")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    """Runs it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--formats", default=",".join(NAMES))
     arguments = parser.parse_args()
-    asyncio.run(held(arguments.rows))
-    batches = [made(first, 1000) for first in range(0, min(arguments.rows, 200_000), 1000)]
-    for name in arguments.formats.split(","):
-        with timed(f"write {name}", len(batches) * 1000):
-            out = writer(name)
-            out.start(COLUMNS)
-            for batch in batches:
-                out.rows(batch)
-            out.finish()
+    table = Table("a result, processor time")
+    asyncio.run(held(table, arguments.rows))
+    written(table, arguments.rows, arguments.formats.split(","))
+    conclude(table)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 
 def median(values: Sequence[float]) -> float:
@@ -31,7 +32,14 @@ class Table:
     _lines: list[tuple[str, ...]] = field(default_factory=list)
 
     def add(
-        self, what: str, values: Sequence[float], unit: str, *, limit: float | None = None, by: str = "median"
+        self,
+        what: str,
+        values: Sequence[float],
+        unit: str,
+        *,
+        limit: float | None = None,
+        least: float | None = None,
+        by: str = "median",
     ) -> None:
         """A figure.
 
@@ -40,10 +48,15 @@ class Table:
             values: one of each round, or of each key.
             unit: of the values.
             limit: the most that it may be; None for a rival's, or one that is only told.
-            by: `median`, `p99` or `max`: which of the three the limit is for.
+            least: the least that it may be, of a speed.
+            by: `median`, `p99` or `max`: which of the three `limit` is for; `least` is for the median.
         """
         found = {"median": median(values), "p99": p99(values), "max": max(values)}
-        verdict = "" if limit is None else f"{by} ≤ {_shown(limit)}: {'kept' if found[by] <= limit else 'MISSED'}"
+        verdict = ""
+        if limit is not None:
+            verdict = f"{by} ≤ {_shown(limit)}: {'met' if found[by] <= limit else 'MISSED'}"
+        elif least is not None:
+            verdict = f"median ≥ {_shown(least)}: {'met' if found['median'] >= least else 'MISSED'}"
         self.missed += verdict.endswith("MISSED")
         cells = (_shown(found[name]) for name in ("median", "p99", "max"))
         self._lines.append((what, *cells, unit, str(len(values)), verdict))
@@ -59,6 +72,15 @@ class Table:
             )
             print("  ".join((first, *rest)).rstrip())
         print(flush=True)
+
+
+def conclude(*tables: Table) -> NoReturn:
+    """Prints the tables, says how many limits were missed, and ends the program: with 1 when one was."""
+    for table in tables:
+        table.print()
+    missed = sum(table.missed for table in tables)
+    print("all limits met" if not missed else "1 limit missed" if missed == 1 else f"{missed} limits missed")
+    raise SystemExit(1 if missed else 0)
 
 
 def _shown(value: float) -> str:

@@ -10,6 +10,7 @@ from asking import Opener, run
 
 from tui.services.sql.connect import open_session
 from tui.services.sql.model import Engine, Login, Look, Lost, Rows, ServerError, Transaction, Wire
+from tui.services.sql.mysql_driver import AT_ONCE
 
 
 async def test_facts(mariadb: Opener) -> None:
@@ -228,3 +229,20 @@ async def test_whether_it_takes_writes_is_asked_again_after_what_may_change_it(m
     finally:
         await run(root, "SET GLOBAL read_only = OFF")
         await run(root, "DROP USER shopper@'%'")
+
+
+async def test_rows_that_have_gathered_are_decoded_in_portions(mariadb: Opener) -> None:
+    """A key waits no longer than for one of them, however much the receive buffer holds."""
+    session = await mariadb()
+    sizes, numbers = list[int](), list[str]()
+    statement = "SELECT seq, repeat('x', 95) FROM seq_1_to_30000"
+    async with aclosing(session.run(statement, batch=1_000_000)) as events:  # type: ignore[type-var]
+        async for event in events:
+            if isinstance(event, Rows):
+                sizes.append(len(event.rows))
+                numbers += [str(row[0]) for row in event.rows]
+                await asyncio.sleep(0)
+    assert numbers == [str(number) for number in range(1, 30_001)]
+    assert max(sizes) <= AT_ONCE // 96
+    result = await run(session, f"SELECT seq, repeat('y', {2 * AT_ONCE}) FROM seq_1_to_20")
+    assert [(row[0], len(row[1] or "")) for row in result.rows] == [(f"{n}", 2 * AT_ONCE) for n in range(1, 21)]

@@ -331,7 +331,7 @@ async def test_an_export_goes_on_in_the_background_and_is_not_left_without_a_que
     async with opened(server) as (pilot, screen):
         await run(pilot, screen, "select * from orders")
         await until(pilot, lambda: screen.desk.paused)
-        await until(pilot, lambda: screen.results.has_class("-rows"))  # it is shown a moment after it came
+        await until(pilot, lambda: screen.results.pane.display)  # it is shown a moment after it came
         screen.results.main().focus()
         await pilot.press("x", "enter")
         await until(pilot, lambda: screen.results.pane.exports.current is not None)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,12 @@ from textual.geometry import Region
 
 from tui.consoles.sql.cellview import CellView
 from tui.consoles.sql.grid import ResultGrid
+from tui.consoles.sql.messages import Messages
 from tui.consoles.sql.resultset import Run, State
-from tui.services.sql.model import Column, Done, Look, Notice, ServerError, Wire
+from tui.screens.keyorder import OrderedKeys
+from tui.services.sql.formats.parquet import ParquetWriter
+from tui.services.sql.formats.separated import CsvWriter
+from tui.services.sql.model import Column, Done, Event, Look, Notice, ServerError, Wire
 
 
 @pytest.fixture
@@ -435,6 +442,84 @@ async def test_another_run_gives_up_what_the_one_before_left_unread() -> None:
         assert before.state is State.STOPPED
         await still(app, pilot)
         assert "nothing yet" in screen_text(app)
+
+
+@pytest.mark.parametrize("expects", [True, False])
+async def test_a_query_s_rows_have_their_place_before_they_come(expects: bool) -> None:
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select", lambda: events_of(order, 5)))
+        run, gate = Run(expects=expects), asyncio.Event()
+        results.show(run, wire=Wire.MYSQL)
+        await still(app, pilot)
+        assert results.pane.display is expects
+        assert (results.query_one(Messages).display) is not expects
+        assert results.main().has_focus_within, "the focus goes along"
+
+        async def late() -> AsyncIterator[Event]:
+            await gate.wait()
+            async for event in events_of(order, 3):
+                yield event
+
+        taking = asyncio.create_task(run.take("select", late()))
+        gate.set()
+        await taking
+        await until(pilot, lambda: results.pane.result is run.sets[0])
+        await still(app, pilot)
+        assert results.pane.display and drawn(results.pane.grid)[1].startswith("▌")
+
+
+async def test_the_first_rows_of_a_run_do_not_wait_for_a_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn_now = list[object]()
+    before = OrderedKeys.draw_now
+
+    async def noted(self: OrderedKeys, changed: Any) -> None:
+        drawn_now.append(changed)
+        await before(self, changed)
+
+    monkeypatch.setattr(OrderedKeys, "draw_now", noted)
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select", lambda: events_of(order, 5000)), first=None)
+        await app.taking
+        await still(app, pilot)
+        assert drawn_now == [results.pane.grid]
+
+
+async def test_a_query_that_is_refused_shows_the_words() -> None:
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select", lambda: events_of(order, 5)))
+        run = Run(expects=True)
+        results.show(run, wire=Wire.MYSQL)
+        await run.take("select x", events(ServerError("no such column", "42703")))
+        await until(pilot, lambda: results.query_one(Messages).display)
+        await still(app, pilot)
+        assert "no such column" in screen_text(app) and not results.pane.display
+
+
+@pytest.mark.parametrize(("form", "aside"), [(0, False), (2, True)])
+async def test_parquet_is_made_beside_the_event_loop(
+    form: int, aside: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    monkeypatch.chdir(tmp_path)
+    threads = set[int]()
+    for made in (CsvWriter, ParquetWriter):
+        before = made.rows
+
+        def rows(self: Any, given: Any, before: Any = before) -> bytes:
+            threads.add(threading.get_ident())
+            return before(self, given)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(made, "rows", rows)
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select * from orders", lambda: events_of(order, 5000)))
+        await pilot.press("x", *["down"] * form, "enter")
+        await until(pilot, lambda: "exported 5,000 rows" in results.pane.foot.text)
+        assert len(threads) == 1
+        assert (threading.get_ident() not in threads) is aside
 
 
 async def test_an_export_is_cancelled_and_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tui.services.sql.keys import moment, number
 from tui.services.sql.model import Column, Look, Row
-from tui.services.sql.rows import BLOCK_BYTES, WIDEST, Comparison, Filter, RowStore
+from tui.services.sql.rows import BLOCK_BYTES, CACHED_BYTES, PLAIN, WIDEST, Comparison, Filter, RowStore
 
 COLUMNS = (
     Column("id", "int8", Look.NUMBER), Column("name", "text"), Column("data", "bytea", Look.BINARY),
@@ -60,6 +60,41 @@ def test_large_cells_make_small_blocks() -> None:
     assert rows.row(607) == ("0", "y" * 1_000_000)
     rows.append([("1", "z")] * 100_000)
     assert len(rows._blocks) < 900, "one large cell does not make all later blocks small"
+
+
+def test_a_large_result_is_deflated_and_reads_as_before() -> None:
+    rows, wanted = RowStore(COLUMNS), [made(number) for number in range(2000)]
+    while rows.used < PLAIN:
+        rows.append(wanted)
+    plain, before = len(rows), rows.used
+    for _ in range(20):
+        rows.append(wanted)
+    assert rows.used - before < before / plain * (len(rows) - plain) / 2
+    chance = random.Random(7)
+    for index in (0, plain - 1, plain, len(rows) - 1, *chance.sample(range(len(rows)), 300)):
+        assert rows.row(index) == wanted[index % 2000]
+    assert list(rows.rows(plain - 700, plain + 2900)) == [wanted[at % 2000] for at in range(plain - 700, plain + 2900)]
+
+
+def test_what_does_not_become_smaller_is_kept_as_it_is_until_it_does() -> None:
+    chance, rows = random.Random(8), RowStore(COLUMNS[2:3])
+    noise: list[Row] = [(chance.randbytes(1000),) for _ in range(2 * PLAIN // 1000)]
+    rows.append(noise)
+    assert rows.used > 2 * PLAIN - BLOCK_BYTES
+    before, alike = rows.used, [(bytes([at % 251, 1]) * 500,) for at in range(20_000)]
+    rows.append(alike)
+    assert rows.used - before < 20_000_000 / 2, "later blocks are tried again"
+    assert rows.row(len(noise) - 1) == noise[-1] and rows.row(len(noise) + 19_999) == alike[-1]
+
+
+def test_blocks_that_are_held_unpacked_are_counted_by_what_they_hold() -> None:
+    rows = RowStore(COLUMNS[1:2])
+    one: list[Row] = [(chr(97 + at % 26) * 4000,) for at in range(100)]
+    for _ in range(300):
+        rows.append(one)
+    for index in range(0, len(rows), 20):
+        assert rows.row(index) == one[index % 100]
+    assert sum(len(row[0] or "") for block, _ in rows._cache.values() for row in block) <= CACHED_BYTES
 
 
 def test_five_thousand_columns() -> None:

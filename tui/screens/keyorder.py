@@ -42,6 +42,18 @@ class OrderedKeys(App[None]):
         await _taken_in(focused or self.screen)
         await self._draw(focused)
 
+    async def draw_now(self, changed: MessagePump) -> None:
+        """Draws without waiting for the next frame, for what somebody waits for.
+
+        Args:
+            changed: the widget that has something new. Not to be awaited by it, nor by what is above it: they are
+                waited for.
+        """
+        await _taken_in(changed)
+        if self._running and self.is_attached:
+            self._drawn_at = time.monotonic()
+            self.screen._on_timer_update()
+
     async def _draw(self, focused: MessagePump | None) -> None:
         """Draws what the key has changed; of keys that come faster than frames only some, the frames draw the rest."""
         now = time.monotonic()

@@ -26,6 +26,7 @@ from tui.services.sql.language.pieces import Sort as PieceSort
 from tui.services.sql.language.split import split
 from tui.services.sql.model import Done, Lost, Notice, ServerError, Transaction, Wire
 from tui.services.sql.renewing import RENEWED, Renewing
+from tui.services.sql.words import READS, first_word
 
 #: Asks whether a statement that is held back is meant.
 Confirm: TypeAlias = Callable[[Held], Awaitable[bool]]
@@ -162,7 +163,8 @@ class Desk:
         if first is None:
             return
         # The statements of a script must be read to their end: the next one waits for it.
-        self.results = Run(first=FIRST if second is None else None, changed=self._changed)
+        expects = first_word(first.text[:CHUNK], self.wire) in READS
+        self.results = Run(first=FIRST if second is None else None, expects=expects, changed=self._changed)
         self._stopped = self._unknown = False
         self.outcome = None
         self._begun(self.results)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import ParamSpec
 
 from tui.consoles.sql.files import Taken, Written
 from tui.consoles.sql.resultset import ResultSet
@@ -14,11 +17,16 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.formats import FormatError, Writer, writer
 from tui.services.sql.model import Lost, Row, ServerError, Wire
 
+_Given = ParamSpec("_Given")
 #: Formats for files, and what their names end in.
 ENDINGS = {
     "csv": ".csv", "jsonl": ".jsonl", "json": ".json", "parquet": ".parquet", "tsv": ".tsv", "markdown": ".md",
     "insert": ".sql",
 }  # fmt: skip
+
+
+#: Formats whose writers work for longer at once than a key may wait: they do it in a thread.
+_ASIDE = frozenset(("parquet",))
 
 
 class _CutError(Exception):
@@ -52,6 +60,8 @@ class Export:
         self._began = time.monotonic()
         self._file: Written | None = None
         self._made: Writer | None = None
+        # One thread: the C library gives each a heap of its own, and each would grow as large as the export needs.
+        self._aside = ThreadPoolExecutor(1, "export") if form in _ASIDE else None
         self.rows = 0
 
     @property
@@ -96,6 +106,11 @@ class Export:
         """Leaves nothing of a file that was begun and will not be written."""
         if self._file is not None:
             self._file.__exit__(None, None, None)
+        self._end_thread()
+
+    def _end_thread(self) -> None:
+        if self._aside is not None:
+            self._aside.shutdown(wait=False)
 
     async def run(self) -> None:
         """Writes all rows. Cancelled, it leaves no file, and reading pauses where it is.
@@ -113,11 +128,11 @@ class Export:
 
                 async def tap(rows: Sequence[Row]) -> None:
                     self._whole()
-                    file.write(made.rows(rows))
+                    file.write(await self._formed(made.rows, rows))
                     self.rows += len(rows)
 
                 await self._result.stream(tap)
-                file.write(made.finish())
+                file.write(await self._formed(made.finish))
                 # Not waiting for the disk would hold up the screen for as long as it takes.
                 await asyncio.to_thread(file.done)
         except _CutError as error:
@@ -145,6 +160,14 @@ class Export:
             raise self._problem(
                 "The result is not whole", str(error), "Run the statement again, and export it before another one."
             ) from None
+        finally:
+            self._end_thread()
+
+    async def _formed(self, step: Callable[_Given, bytes], *given: _Given.args, **more: _Given.kwargs) -> bytes:
+        """What a writer makes of something. Cancelled, the thread works to its end, for nobody."""
+        if self._aside is None:
+            return step(*given, **more)
+        return await asyncio.get_running_loop().run_in_executor(self._aside, partial(step, *given, **more))
 
     def _unfit(self, error: FormatError) -> ProblemError:
         return self._problem(f"{self._form} cannot hold this result", str(error), "Choose another format.")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from tui.consoles.sql.export import Export, Taken
 from tui.consoles.sql.resultset import seconds
+from tui.memory import give_back
 from tui.problem import ProblemError
 from tui.text import one_line
 from tui.widgets.ink import Piece
@@ -69,6 +70,7 @@ class Exports:
         finally:
             self.current = self._task = None
             self._ended()
+            asyncio.get_running_loop().run_in_executor(None, give_back)
 
     @property
     def progress(self) -> tuple[Piece, ...]:

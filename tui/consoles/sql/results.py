@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import ClassVar
 
@@ -18,6 +19,8 @@ from tui.consoles.sql.messages import Messages
 from tui.consoles.sql.pane import ResultPane
 from tui.consoles.sql.plan import PlanView
 from tui.consoles.sql.resultset import ResultSet, Run, State
+from tui.memory import give_back
+from tui.screens.keyorder import OrderedKeys
 from tui.services.sql.model import Lost, ServerError, Wire
 from tui.services.sql.plans.model import Plan
 from tui.widgets.columns import width_of
@@ -26,6 +29,8 @@ from tui.widgets.strips import strip_of
 
 #: Seconds between two looks at a run while rows stream in.
 OFTEN = 0.1
+#: Bytes of rows above which their memory is given back, and seconds until then.
+LARGE, REST = 8 << 20, 1.0
 #: The sign of a result's state before its name, and its ink.
 _SIGNS = {
     State.READING: ("◐", "running"), State.PAUSED: ("○", "waiting"), State.FULL: ("○", "warn"),
@@ -125,8 +130,6 @@ The first tab has the messages of all statements, each further one a result: its
 its state. [ and ] go from tab to tab."""
     DEFAULT_CSS: ClassVar[str] = """
     Results { height: 1fr; layout: vertical; }
-    Results > Messages, Results > PlanView, Results > ResultPane { display: none; }
-    Results.-messages > Messages, Results.-plan > PlanView, Results.-rows > ResultPane { display: block; }
     Results > Messages, Results > PlanView { padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -147,9 +150,10 @@ its state. [ and ] go from tab to tab."""
     def compose(self) -> ComposeResult:
         """Tabs, and what they lead to."""
         yield ResultTabs()
-        yield Messages()
-        yield ResultPane()
-        yield PlanView()
+        # One of them is displayed. It is no class that says which: a class has all below it styled anew.
+        for widget in (Messages(), ResultPane(), PlanView()):
+            widget.display = False
+            yield widget
 
     @property
     def pane(self) -> ResultPane:
@@ -174,18 +178,25 @@ its state. [ and ] go from tab to tab."""
             self.run.follow(lambda: None)
             self.run.stop()
             self.pane.show(None)
-            self.run.forget()
+            self._forget(self.run)
         self.run = run
         self.pane.wire = wire
         self._chosen, self._by_hand, self._awaited = 0, False, True
         run.follow(self._changed)
-        self._show()
+        self._coming = True
+        self.call_later(self._show)  # the statement is on its way before what it brings has its place on the screen
+
+    def _forget(self, run: Run) -> None:
+        if run.forget() > LARGE:
+            # Not now: somebody waits for the first rows of the next statement.
+            loop = asyncio.get_running_loop()
+            loop.call_later(REST, loop.run_in_executor, None, give_back)
 
     def on_unmount(self) -> None:
         """Screens are garbage in a cycle once they are left, which may never be collected: the rows go now."""
         if self.run is not None:
             self.run.follow(lambda: None)
-            self.run.forget()
+            self._forget(self.run)
 
     def put_plan(self, result: ResultSet, plan: Plan) -> None:
         """Has the tab of a result show the plan that its rows are."""
@@ -198,7 +209,7 @@ its state. [ and ] go from tab to tab."""
             return
         if self._awaited and self.run is not None and self.run.sets and self.run.sets[0].read:
             self._awaited, self._coming = False, True
-            self.call_later(self._show)
+            self.call_later(self._show_first)
         if self._coming:
             return
         self._coming = True
@@ -207,6 +218,12 @@ its state. [ and ] go from tab to tab."""
             self.call_later(self._show)
         else:
             self.set_timer(wait, self._show)
+
+    def _show_first(self) -> None:
+        """The first rows are drawn at once: the next frame may be a thirtieth of a second away."""
+        self._show()
+        if isinstance(self.app, OrderedKeys):
+            self.run_worker(self.app.draw_now(self.pane.grid), group="first", exit_on_error=False)
 
     def _show(self) -> None:
         self._coming, self._last = False, time.monotonic()
@@ -226,25 +243,32 @@ its state. [ and ] go from tab to tab."""
     def _show_chosen(self, run: Run) -> None:
         had_focus = self.has_focus_within
         result = run.sets[self._chosen - 1] if self._chosen else None
-        kind = "-messages" if result is None else "-plan" if result.plan is not None else "-rows"
-        before = next((each for each in ("-messages", "-plan", "-rows") if self.has_class(each)), "")
-        if kind != before:
-            self.remove_class("-messages", "-plan", "-rows")
-            self.add_class(kind)
+        messages, plan, pane = self.query_one(Messages), self.query_one(PlanView), self.pane
+        # A query's rows find their place laid out: that takes as long as the server needs for the first ones.
+        awaited = run.expects and not run.messages and not self._by_hand
+        shown: Widget = pane
+        if result is None:
+            shown = pane if awaited else messages
+        elif result.plan is not None:
+            shown = plan
+        if not shown.display:
+            for each in (messages, plan, pane):
+                each.display = each is shown
             if had_focus:
                 self.screen.set_focus(self.main())
-        if result is None:
-            self.query_one(Messages).follow(run)
-        elif result.plan is not None:
-            self.query_one(PlanView).show(result.plan)
+        if shown is messages:
+            messages.follow(run)
+        elif result is not None and result.plan is not None:
+            plan.show(result.plan)
         else:
-            self.pane.show(result)
+            pane.show(result)
 
     def main(self) -> Widget:
         """The widget that the focus belongs to."""
-        if self.has_class("-rows"):
+        if self.pane.display:
             return self.pane.main()
-        return self.query_one(PlanView) if self.has_class("-plan") else self.query_one(Messages)
+        plan = self.query_one(PlanView)
+        return plan if plan.display else self.query_one(Messages)
 
     # --- choosing
 

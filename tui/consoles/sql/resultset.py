@@ -21,6 +21,8 @@ from tui.services.sql.rows import BUDGET, RowStore
 
 #: Rows that are read of a result before anybody asks for more, and how many more each time.
 FIRST = 1000
+#: Turns of the event loop between two batches of rows: the way from a key to its frame is several of them long.
+TURNS = 4
 #: Takes rows as they come; awaited before the next ones are asked for.
 Tap: TypeAlias = Callable[[Sequence[Row]], Awaitable[None]]
 
@@ -186,12 +188,16 @@ class Run:
         sets: the results with rows.
         messages: ends, notices and errors, in order.
         statements: how many were sent.
+        expects: whether the first statement is of a kind that brings rows.
     """
 
-    def __init__(self, *, first: int | None = FIRST, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, *, first: int | None = FIRST, expects: bool = False, changed: Callable[[], None] = lambda: None
+    ) -> None:
         """Nothing yet.
 
         Args:
+            expects: whether the first statement is of a kind that brings rows.
             first: rows after which a result pauses; None to read on to the end, as the statements of a script must
                 (the next one waits for the end of the one before).
             changed: called when there is something new; often, so that it had better only take note.
@@ -199,6 +205,7 @@ class Run:
         self.sets: list[ResultSet] = []
         self.messages: list[Message] = []
         self.statements = 0
+        self.expects = expects
         self._first = first
         self._changed = changed
         self._stopped = False
@@ -226,10 +233,16 @@ class Run:
         if (current := self.current) is not None:
             current._more.set()
 
-    def forget(self) -> None:
-        """Lets the rows go: nobody looks at them any more, though a dialog that was closed may hold on to a result."""
+    def forget(self) -> int:
+        """Lets the rows go: nobody looks at them any more, though a dialog that was closed may hold on to a result.
+
+        Returns:
+            The bytes that they took.
+        """
+        freed = sum(each.store.used for each in self.sets)
         for each in self.sets:
             each.store.clear()
+        return freed
 
     async def take(self, statement: str, events: AsyncIterator[Event]) -> bool:
         """Reads what one statement brings, as far as it is asked for.
@@ -265,7 +278,8 @@ class Run:
             if (current := self.current) is not None:
                 await current._take(event.rows)
             self._changed()
-            await asyncio.sleep(0)  # keys and frames have their turn even when the next rows are here already
+            for _ in range(TURNS):  # keys and frames go first even when the next rows are here already
+                await asyncio.sleep(0)
             return
         if isinstance(event, Columns):
             self._close(State.ENDED)

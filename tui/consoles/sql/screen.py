@@ -152,8 +152,10 @@ destroys is held back until you say yes (setting sql.confirm)."""
             return
         connection = self.desk.connection
         nothing_yet = not self.desk.results.messages and not self.desk.results.sets and self.desk.running is None
-        self.set_class(nothing_yet or connection.phase in (Phase.LOOKING, Phase.CONNECTING, Phase.ASKING), "-words")
-        self.query_one("#words", Notice).show(words(connection))
+        told = self.query_one("#words", Notice)
+        told.display = nothing_yet or connection.phase in (Phase.LOOKING, Phase.CONNECTING, Phase.ASKING)
+        self.results.display = not told.display  # a class for it would have everything styled anew
+        told.show(words(connection))
         for line in self.query(OneLine):
             line.look()
         self.refresh_bindings()

@@ -28,6 +28,8 @@ IN_TRANSACTION, MORE_RESULTS = 1, 8
 _QUIT = b"\1\0\0\0\1"
 #: Plugins that hand the password over as it is.
 _CLEAR = frozenset((b"mysql_clear_password", b"dialog", b"mysql_old_password"))
+#: Bytes of rows that are decoded at once, so that keys have their turn; a longer row is decoded all the same.
+AT_ONCE = 64 << 10
 _lenient = functools.partial(str, encoding="utf-8", errors="replace")
 #: How cells are decoded, in the parser's words: bytes as they are; UTF-8; UTF-8 with `�` for what is none.
 BYTES, TEXT, BROKEN_TEXT = (0, None, None), (1, "utf8", None), (0, None, _lenient)
@@ -182,12 +184,20 @@ class Wire:
             return found
 
     def _parse(self, decoders: list[tuple[Any, ...]]) -> list[Row]:
+        protocol = self.driver._proto
+        some = min(protocol.length, protocol.pos + AT_ONCE)
+        return self._parse_to(some, decoders) or (
+            self._parse_to(protocol.length, decoders) if some < protocol.length else []
+        )
+
+    def _parse_to(self, end: int, decoders: list[tuple[Any, ...]]) -> list[Row]:
+        """The rows that are whole before a place in the buffer."""
         protocol, driver = self.driver._proto, self.driver
         for _ in range(2):
             rows: list[Row] = []
             try:
                 protocol.pos, driver._next_seq_id = parse_rows_from_buffer(
-                    protocol.buffer, protocol.pos, protocol.length, tuple(decoders), driver._next_seq_id, rows,
+                    protocol.buffer, protocol.pos, end, tuple(decoders), driver._next_seq_id, rows,
                     driver._deprecate_eof,
                 )  # fmt: skip
             except UnicodeDecodeError:

@@ -29,6 +29,10 @@ _TOKENS = {
 }  # fmt: skip
 
 
+#: First words of statements that bring rows, as far as they can be told by them.
+READS = frozenset(("select", "values", "table", "with", "show", "describe", "desc"))
+
+
 def words(statement: str, wire: Wire, limit: int = 64) -> list[str]:
     """The first bare words of a statement in lower case."""
     found: list[str] = []

@@ -41,16 +41,32 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 _DECIDE = frozenset(("create", "alter", "begin"))
 
 
-def _matters(marks: str, words: str) -> re.Pattern[str]:
-    return re.compile(rf"[{marks}]|(?P<word>(?<![\w$.@])(?:{words})(?![\w$]))", re.I)
+def _matters(marks: str, words: str, strings: str = "") -> re.Pattern[str]:
+    """The next thing that may matter, with what stands before it: groups `other`, `word`, `mark`.
+
+    All that may not matter is passed over by the regular expression engine, word by word and never twice.
+
+    Args:
+        marks: characters that matter, as in a set of characters.
+        words: words that matter, with `|` between.
+        strings: strings that are passed over as well, where they are whole for certain.
+    """
+    word = rf"(?<![\w$.@])(?:{words})(?![\w$])"
+    of_words = r"\w.@" if "$" in marks else r"\w$.@"
+    skipped = rf"(?!{word})[{of_words}]++|[^{of_words}{marks}]++"
+    if strings:
+        skipped = f"{skipped}|{strings}"
+    return re.compile(rf"\s*+(?P<other>(?:{skipped})*+)(?:(?P<word>{word})|(?P<mark>[{marks}]))", re.I | re.S)
 
 
-#: Everything in a body that may matter, by mode: the rest is skipped by the regular expression engine.
+#: Of MySQL. What follows the last quote tells that it is the last one.
+_STRINGS = r"'(?:[^'\\]++|\\.|'')*+'(?=[^'])|\"(?:[^\"\\]++|\\.|\"\")*+\"(?=[^\"])|`(?:[^`]++|``)*+`(?=[^`])"
+#: What may matter in a body, by mode.
 _WORDS = {
     Mode.PLAIN: _matters(";", "end"),
     Mode.ATOMIC: _matters(r";'\"$\-/\\", "begin|case|end"),
     Mode.PARENTHESES: _matters(r";'\"$\-/\\()", "end"),
-    Mode.ROUTINE: _matters(r";'\"`\-/\\#*):", "begin|case|end|if|loop|while|repeat|for|then|else|do|row"),
+    Mode.ROUTINE: _matters(r";'\"`\-/\\#*):", "begin|case|end|if|loop|while|repeat|for|then|else|do|row", _STRINGS),
 }
 #: Behind these a statement begins inside of a MySQL body.
 _STARTS = frozenset((";", "then", "else", "do", "loop", "repeat", "begin", ":", "row", ")"))
@@ -70,18 +86,20 @@ class Body:
     def word(self, word: str) -> None:
         """The next word of those that matter, in lower case."""
         last, self._last = self._last, word
-        if self.mode is Mode.ATOMIC:
+        if self.mode is Mode.ROUTINE:
+            if word == "end":
+                if self._depth:
+                    self._depth -= 1
+            elif word in _BLOCKS:
+                if last in _STARTS and (last != ")" or not self._depth):
+                    self._depth += 1
+            elif word == "begin" or (word == "case" and last != "end"):
+                self._depth += 1
+        elif self.mode is Mode.ATOMIC:
             if word == "begin" or (word == "case" and self._depth):
                 self._depth += 1
             elif word == "end" and self._depth:
                 self._depth -= 1
-        elif self.mode is Mode.ROUTINE:
-            if word == "begin" or (word == "case" and last != "end"):
-                self._depth += 1
-            elif word == "end":
-                self._depth = max(0, self._depth - 1)
-            elif word in _BLOCKS and last in _STARTS and (last != ")" or not self._depth):
-                self._depth += 1
 
     def other(self) -> None:
         """Something else came that is neither blank nor a comment."""

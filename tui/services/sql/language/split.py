@@ -163,20 +163,23 @@ class Splitter:
     def _walk(self, body: Body) -> Piece | bool:
         """Through a routine's body, from one thing that matters to the next."""
         text, at = self._buffer, self._at
-        while found := body.words.search(text, at):
-            start, end = found.span()
-            if at < start and not text[at:start].isspace():
+        size, match = len(text), body.words.match
+        while found := match(text, at):
+            other, word, mark = found.groups()
+            if other:
                 body.other()
-            self._at = start
-            if found.lastgroup == "word":
-                if end == len(text) and not self._final:
+            end = found.end()
+            if word:
+                if end == size and not self._final:
+                    self._at = end - len(word)
                     return False
-                body.word(found[0].lower())
-            elif found[0] in ":()" or (found[0] == ";" and not body.ends()):
-                body.mark(found[0])
+                body.word(word.lower())
+            elif mark in ":()" or (mark == ";" and not body.ends()):
+                body.mark(mark)
             else:
+                self._at = end - 1
                 return self._mark()
-            self._at = at = end
+            at = end
         end = len(text)
         while not self._final and end > at and (text[end - 1].isalnum() or text[end - 1] in "_$"):
             end -= 1  # the beginning of a word
