@@ -45,13 +45,18 @@ def server_error(error: BaseException, statement: str, *, ours: bool, bytewise: 
 
     code = str(getattr(error, "sqlstate", "") or "")
     message = field("message") or str(error)
-    timed_out = code == CANCELED and "timeout" in message
+    timed_out = code == CANCELED and not is_canceled_by_hand(error)
     place = field("position")
     return ServerError(
         message, code, _severity(error), field("detail"), field("hint"),
         position=_index(int(place), statement, bytewise=bytewise) if place.isdecimal() else None,
         cancelled=code == CANCELED and (ours or timed_out),
     )  # fmt: skip
+
+
+def is_canceled_by_hand(error: BaseException) -> bool:
+    """Whether a statement was ended because somebody asked for it, not by its time-out."""
+    return getattr(error, "sqlstate", "") == CANCELED and "timeout" not in str(error)
 
 
 def _index(place: int, statement: str, *, bytewise: bool) -> int | None:
