@@ -36,7 +36,8 @@ def server_error(error: BaseException, statement: str, *, ours: bool, bytewise: 
             "the statement has parameters ($1 …), and there are no values for them", "42P02",
             hint="Write the values into the statement, or PREPARE it and EXECUTE it with them.",
         )  # fmt: skip
-    if not isinstance(error, asyncpg.PostgresError):
+    # A server may refuse with a warning's SQLSTATE: CockroachDB does (01000) where sql_safe_updates is on.
+    if not isinstance(error, asyncpg.PostgresError | asyncpg.PostgresLogMessage):
         return ServerError(f"the server's answer cannot be shown: {error}", hint="The log file has the details.")
 
     def field(name: str) -> str:
