@@ -35,7 +35,8 @@ from tui.consoles.sql.asking import HeldQuestion, LoginDialog
 from tui.consoles.sql.connecting import Phase
 from tui.consoles.sql.screen import SqlConsole
 from tui.problem import Cause, Problem
-from tui.screens.forwards.question import Question, QuitQuestion
+from tui.screens.chooser import Chooser
+from tui.screens.forwards.question import QuitQuestion
 from tui.services.sql.history import Status
 from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import Columns, Done, Lost, Notice, Rows, ServerError, Transaction, Wire
@@ -292,36 +293,7 @@ async def test_a_cancellation_that_is_not_answered_gives_the_connection_up() -> 
         assert len(server.sessions) == 2
 
 
-async def test_leaving_while_a_statement_runs_cancels_it_first() -> None:
-    server = FakeServer()
-    server.answers["select"] = [asyncio.Event()]
-    async with opened(server) as (pilot, screen):
-        await run(pilot, screen, "select sleep(100)")
-        await until(pilot, lambda: screen.desk.busy)
-        await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Question)
-        await pilot.press("enter")
-        await until(pilot, lambda: screen not in pilot.app.screen_stack)
-        assert kept(screen) == [("select sleep(100)", Status.CANCELLED)]
-        await until(pilot, lambda: not server.sessions[0].is_open)
-
-
-async def test_results_do_not_go_by_one_escape() -> None:
-    server = FakeServer()
-    server.answers["select"] = selected(3)
-    async with opened(server) as (pilot, screen):
-        await run(pilot, screen, "select * from orders")
-        await ended(pilot, screen)
-        await pilot.press("escape")
-        await pilot.pause()
-        assert pilot.app.screen is screen
-        shown = "\n".join(strip.text for strip in screen._compositor.render_strips())
-        assert "esc again leaves: the result goes with it" in shown
-        await pilot.press("escape")
-        await until(pilot, lambda: pilot.app.screen is not screen)
-
-
-async def test_an_export_goes_on_in_the_background_and_is_not_left_without_a_question(
+async def test_an_export_goes_on_in_the_background_and_is_cancelled_without_its_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -337,8 +309,8 @@ async def test_an_export_goes_on_in_the_background_and_is_not_left_without_a_que
         await until(pilot, lambda: screen.results.pane.exports.current is not None)
         await until(pilot, lambda: "1,000 rows" in line(screen, "activity"))
         assert "→ orders.csv" in line(screen, "activity") and "ctrl+c cancel" in line(screen, "activity")
-        await pilot.press("escape", "escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, QuitQuestion))
         await pilot.press("escape")
         await pilot.press("ctrl+c")
         await until(pilot, lambda: screen.results.pane.exports.current is None)
@@ -347,7 +319,7 @@ async def test_an_export_goes_on_in_the_background_and_is_not_left_without_a_que
         gate.set()
         await until(pilot, lambda: screen.desk.paused)
         assert "export to orders.csv cancelled after 1,000 rows" in line(screen, "activity")
-        await pilot.press("f12", "x", "enter")
+        await pilot.press("x", "enter")
         await until(pilot, (tmp_path / "orders.csv").exists)
         await until(pilot, lambda: "exported 2,000 rows" in line(screen, "activity"))
         assert len((tmp_path / "orders.csv").read_text().splitlines()) == 2001
@@ -366,7 +338,7 @@ async def test_a_transaction_is_begun_shown_and_not_left_without_a_question() ->
         assert server.sent == ["START TRANSACTION"]
         assert "▶ transaction open" in line(screen, "head")
         await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Question)
+        assert isinstance(pilot.app.screen, Chooser)
         await pilot.press("escape")
         await pilot.press("ctrl+q")
         assert isinstance(pilot.app.screen, QuitQuestion)

@@ -253,7 +253,7 @@ class Desk:
     async def _send(self, session: Renewing, statement: Statement) -> Outcome:
         """Sends a statement and reads what comes, as far as it is wanted."""
         began, seen, sets = self._clock(), len(self.results.messages), len(self.results.sets)
-        if not session.is_open and self.connection.phase is not Phase.LOST:
+        if not session.is_open and not (self.connection.phase is Phase.LOST or self.connection.lost_transaction):
             self.connection.turn(Phase.CONNECTING)
         try:
             went_well = await self.results.take(statement.text, session.run(statement.text))
@@ -354,6 +354,14 @@ class Desk:
             return
         with contextlib.suppress(ProblemError, Lost, ServerError, OSError, TimeoutError):
             await session.cancel()
+
+    async def rest(self, why: str) -> None:
+        """Ends the session while nobody uses it; a result that waits is given up first. Nothing where one is busy."""
+        if self.busy:
+            return
+        await self._make_room(self._task)
+        if not self.busy:
+            await self.connection.rest(why)
 
     async def close(self) -> None:
         """Ends everything."""

@@ -20,6 +20,7 @@ from tui.widgets.ink import Piece
 _SIGNS = {
     Phase.LOOKING: ("◌", "starting"), Phase.ASKING: ("?", "warn"), Phase.CONNECTING: ("◌", "starting"),
     Phase.OPEN: ("●", "ready"), Phase.LOST: ("◍", "warn"), Phase.FAILED: ("✗", "failing"), Phase.CLOSED: ("○", "dim"),
+    Phase.RESTING: ("○", "warn"),
 }  # fmt: skip
 
 
@@ -164,10 +165,10 @@ _KEYS: list[Piece] = [
 
 def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
     connection = desk.connection
-    if connection.phase is Phase.LOST and connection.problem is not None:
+    if connection.phase in (Phase.LOST, Phase.RESTING) and connection.problem is not None:
         problem = connection.problem
         why = f" ({one_line(problem.evidence)})" if problem.evidence else ""
-        return [("◍ ", "warn"), (f"{one_line(problem.what)}{why}", "warn")], [
+        return [(f"{_SIGNS[connection.phase][0]} ", "warn"), (f"{one_line(problem.what)}{why}", "warn")], [
             ("  f5", "key"), (" opens a new one", "dim"),
         ]  # fmt: skip
     outcome = desk.outcome
@@ -175,10 +176,11 @@ def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
         source = one_line(connection.source)
         said = [("login: ", "dim"), (source, "dim")] if source and connection.phase is Phase.OPEN else []
         return said, _KEYS
-    return _outcome(outcome), _KEYS
+    return result_of(outcome), _KEYS
 
 
-def _outcome(outcome: Outcome) -> list[Piece]:
+def result_of(outcome: Outcome) -> list[Piece]:
+    """What came of a run, in a line."""
     said: list[Piece] = [(f" · {one_line(outcome.said)}", "warn")] if outcome.said else []
     took = f" · {seconds(outcome.seconds)}"
     if isinstance(outcome.error, ServerError) and outcome.status is not Status.CANCELLED:
