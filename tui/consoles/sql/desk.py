@@ -189,7 +189,8 @@ class Desk:
             self.running = None
             rest = "nothing after it was sent" if second is not None else ""
             said = "; ".join(part for part in (outcome.said, rest) if part)
-            self.outcome = replace(outcome, done=done, seconds=self._clock() - began, said=said)
+            warned = sum(_warns(each.what) for each in self.results.messages)
+            self.outcome = replace(outcome, done=done, seconds=self._clock() - began, said=said, warnings=warned)
             self._changed()
 
     async def _make_room(self, before: asyncio.Task[None] | None) -> None:
@@ -323,7 +324,9 @@ class Desk:
         self.running = Running(statement, 1, True, self._clock())
         self._changed()
         try:
-            self.outcome = await self._send(session, statement)
+            outcome = await self._send(session, statement)
+            # `Query OK` alone would not say which of them it was.
+            self.outcome = replace(outcome, tag=verb, count=None) if outcome.status is Status.OK else outcome
         finally:
             self.running = None
             self._changed()
@@ -379,6 +382,10 @@ _GIVEN_UP = Problem(
     Cause.TIMEOUT, "The server did not answer the cancellation, and the connection was given up", "",
     "What became of the statement is not known; it is not sent again. The next one opens a new session.",
 )  # fmt: skip
+
+
+def _warns(what: object) -> bool:
+    return isinstance(what, Notice) and what.severity.upper() in ("WARNING", "ERROR") and what.code != RENEWED
 
 
 def _status(error: object, *, stopped: bool) -> Status:

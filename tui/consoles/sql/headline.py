@@ -91,7 +91,9 @@ def _transaction(desk: Desk) -> Part:
         case Transaction.OPEN:
             return Part(((f"   ▶ transaction open{manual}", "accent"),), (("  ▶ transaction", "accent"),), 0)
         case Transaction.FAILED:
-            return Part((("   ✗ transaction failed: roll back", "failing"),), (("  ✗ transaction", "failing"),), 0)
+            return Part(
+                (("   ✗ transaction failed: roll back", "failing"),), (("  ✗ transaction failed", "failing"),), 0
+            )
         case Transaction.LOST:
             return Part((("   ✗ transaction lost", "failing"),), (("  ✗ transaction lost", "failing"),), 0)
     word = "manual commit" if desk.manual else "autocommit"
@@ -182,6 +184,8 @@ def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
 def result_of(outcome: Outcome) -> list[Piece]:
     """What came of a run, in a line."""
     said: list[Piece] = [(f" · {one_line(outcome.said)}", "warn")] if outcome.said else []
+    if outcome.warnings:
+        said.insert(0, (f" · ⚠ {outcome.warnings:,} warning{'' if outcome.warnings == 1 else 's'}", "warn"))
     took = f" · {seconds(outcome.seconds)}"
     if isinstance(outcome.error, ServerError) and outcome.status is not Status.CANCELLED:
         code = f" ({one_line(outcome.error.code)})" if outcome.error.code else ""

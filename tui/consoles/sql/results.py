@@ -14,7 +14,7 @@ from textual.message import Message as TextualMessage
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.consoles.sql.messages import Messages
+from tui.consoles.sql.messages import Messages, warnings_of
 from tui.consoles.sql.pane import ResultPane
 from tui.consoles.sql.plan import PlanView
 from tui.consoles.sql.resultset import ResultSet, Run, State
@@ -122,7 +122,7 @@ class Results(Vertical):
 
     HELP: ClassVar[str] = """Results
 The first tab has the messages of all statements, each further one a result: its number, its rows (+: there are more),
-its state. [ and ] go from tab to tab."""
+its state; ✗ and ⚠ behind the messages say that there are errors or warnings among them. [ and ] go from tab to tab."""
     DEFAULT_CSS: ClassVar[str] = """
     Results { height: 1fr; layout: vertical; }
     Results > Messages, Results > PlanView, Results > ResultPane { display: none; }
@@ -217,7 +217,7 @@ its state. [ and ] go from tab to tab."""
             self._chosen = _best(run)
         count = len(run.messages)
         wrong = sum(isinstance(each.what, ServerError | Lost) for each in run.messages)
-        sign: Piece = (" ✗", "failing") if wrong else ("", "")
+        sign: Piece = (" ✗", "failing") if wrong else (" ⚠", "warn") if warnings_of(run) else ("", "")
         tabs: list[tuple[Piece, ...]] = [(("messages", ""), (f" {count}", "dim"), sign)]
         tabs += [title_of(each) for each in run.sets]
         self.query_one(ResultTabs).show(tabs, self._chosen)

@@ -28,7 +28,7 @@ from tui.consoles.sql.running import Statement
 from tui.consoles.sql.staying import StayingScreen
 from tui.consoles.sql.strips import words
 from tui.consoles.sql.tree import CatalogueTree
-from tui.services.sql.explain import explaining, read_plan
+from tui.services.sql.explain import explaining, read_plan, without_explain
 from tui.services.sql.history import History, Status
 from tui.services.sql.model import ServerError
 from tui.services.sql.plans.model import NotAPlan
@@ -92,18 +92,16 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
 
     def compose(self) -> ComposeResult:
         """Head, catalogue, editor over results, what goes on, keys."""
+        store = BufferStore(self._kept_as, self.access.wire)
         yield OneLine(lambda width: headline(self.desk, self.access.workload, self.workload_name, width), id="head")
         with Horizontal(id="desk"):
             yield CataloguePane(self.schemas, id="catalogue")
             with Vertical(id="work"):
-                yield Workbench(self.access.wire, self._store(), self.desk.history, clock=self._clock, id="editor")
+                yield Workbench(self.access.wire, store, self.desk.history, clock=self._clock, id="editor")
                 yield Results(id="results")
                 yield Notice(Text("◌", "starting", "Connecting…"), id="words")
         yield OneLine(self._activity, id="activity")
         yield KeyLine()
-
-    def _store(self) -> BufferStore:
-        return BufferStore(self._kept_as, self.access.wire)
 
     @property
     def workbench(self) -> Workbench:
@@ -267,11 +265,13 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
         if piece is None or facts is None:
             self.tell("There is no statement at the cursor" if facts is not None else "There is no session", "warn")
             return
+        self.workbench.completions.close()
         text = explaining(piece.text, facts.engine, facts.number, analyze=analyze)
         if text is None:
             self.tell(f"{facts.engine} {facts.version} cannot measure a statement; ask for the plan alone", "warn")
             return
-        if self.desk.start([Statement(text, piece.start, len(text) - len(piece.text))]):
+        own = without_explain(piece.text)
+        if self.desk.start([Statement(text, piece.start + len(piece.text) - len(own), len(text) - len(own))]):
             self.run_worker(self._planned(), exit_on_error=False)
 
     async def _planned(self) -> None:

@@ -31,7 +31,7 @@ def with_way_out(error: ServerError, facts: Facts | None, *, transaction: bool =
         facts: of the session, None before they are known.
         transaction: whether it came within a transaction of the user's.
     """
-    ours = _read_only(error, facts) or _retry(error, transaction) or _safe(error, facts)
+    ours = _read_only(error, facts) or _retry(error, transaction) or _safe(error, facts) or _failed(error)
     if ours:
         error.hint = f"{error.hint}\n{ours}" if error.hint else ours
     return error
@@ -49,6 +49,11 @@ def _read_only(error: ServerError, facts: Facts | None) -> str:
 def _retry(error: ServerError, transaction: bool) -> str:
     told = next((words for code, words in _RETRIES.items() if error.code.startswith(code)), None)
     return told[0 if transaction else 1] if told is not None else ""
+
+
+def _failed(error: ServerError) -> str:
+    """PostgreSQL takes nothing more in a transaction after a statement of it was refused."""
+    return "Roll back: what it did before the refusal is undone with it." if error.code == "25P02" else ""
 
 
 def _safe(error: ServerError, facts: Facts | None) -> str:
