@@ -40,6 +40,7 @@ from tui.screens.forwards.question import QuitQuestion
 from tui.services.sql.history import Status
 from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import Columns, Done, Lost, Notice, Rows, ServerError, Transaction, Wire
+from tui.widgets.ink import plain
 from tui.widgets.notice import Notice as Words
 from tui.widgets.oneline import OneLine
 
@@ -257,6 +258,35 @@ async def test_an_error_is_marked_where_it_points_and_ends_the_script() -> None:
         assert "nothing after it was sent" in screen.desk.outcome.said  # type: ignore[union-attr]
 
 
+async def test_warnings_are_shown_for_each_statement_and_counted() -> None:
+    server = FakeServer()
+    cut = Notice("WARNING", "Data truncated for column 'a' at row 1", "1265")
+    server.answers["insert"] = [Done("Query OK", 1, 0.004), cut, Notice("NOTE", "Duplicate index", "1831")]
+    server.answers["select"] = selected(3)
+    async with opened(server) as (pilot, screen):
+        await run(pilot, screen, "insert into a values (1);\nselect * from orders;\ninsert into a values (2);", "f6")
+        await ended(pilot, screen)
+        assert "3 statements" in line(screen, "activity") and "⚠ 2 warnings" in line(screen, "activity")
+        await until(pilot, lambda: "⚠" in screen.results.query_one("ResultTabs").render_line(0).text)
+        screen.results.go(0)
+        await pilot.pause()
+        told = [plain(each.cell).strip() for each in screen.results.query_one("Messages").lines]  # type: ignore[attr-defined]
+        assert told.count("⚠ WARNING 1265: Data truncated for column 'a' at row 1") == 2
+        assert [each for each in told if each.startswith(("insert", "select", "⚠ NOTE"))] == [
+            "insert into a values (1)", "⚠ NOTE 1831: Duplicate index", "select * from orders",
+            "insert into a values (2)", "⚠ NOTE 1831: Duplicate index",
+        ]  # fmt: skip
+
+
+async def test_a_plan_is_asked_for_once_for_what_is_an_explain_already() -> None:
+    server = FakeServer()
+    async with opened(server) as (pilot, screen):
+        await run(pilot, screen, "explain select 1 from orders", "f10")
+        await pilot.press("enter")
+        await ended(pilot, screen)
+        assert server.sent == ["EXPLAIN FORMAT=JSON select 1 from orders"]
+
+
 async def test_what_only_a_client_understands_is_not_sent() -> None:
     server = FakeServer()
     async with opened(server) as (pilot, screen):
@@ -345,6 +375,7 @@ async def test_a_transaction_is_begun_shown_and_not_left_without_a_question() ->
         await pilot.press("escape", "f9", "enter")
         await until(pilot, lambda: server.sent[-1] == "COMMIT")
         await pilot.pause()
+        assert "✓ COMMIT" in line(screen, "activity"), "which of them it was, not `Query OK`"
         assert kept(screen) == [], "keys are no statements of the history"
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is not screen)

@@ -45,14 +45,9 @@ server, errors in the server's own words with the place in the statement that it
 
 def _before(run: Run, before: int) -> str:
     """What is not shown: a script ends at its first error, so there is none among them."""
-    warnings = warnings_of(run, before)
+    warnings = run.notices - sum(isinstance(each.what, Notice) for each in run.messages[before:])
     told = f", {warnings:,} of them warnings or notices" if warnings else ""
     return f"… {before:,} messages before these{told}; the history has the statements"
-
-
-def warnings_of(run: Run, until: int | None = None) -> int:
-    """How many notices and warnings of the server a run has brought."""
-    return sum(isinstance(each.what, Notice) for each in run.messages[:until])
 
 
 def head_of(statement: str) -> str:

@@ -14,7 +14,7 @@ from textual.message import Message as TextualMessage
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.consoles.sql.messages import Messages, warnings_of
+from tui.consoles.sql.messages import Messages
 from tui.consoles.sql.pane import ResultPane
 from tui.consoles.sql.plan import PlanView
 from tui.consoles.sql.resultset import ResultSet, Run, State
@@ -216,8 +216,7 @@ its state; ✗ and ⚠ behind the messages say that there are errors or warnings
         if not self._by_hand:
             self._chosen = _best(run)
         count = len(run.messages)
-        wrong = sum(isinstance(each.what, ServerError | Lost) for each in run.messages)
-        sign: Piece = (" ✗", "failing") if wrong else (" ⚠", "warn") if warnings_of(run) else ("", "")
+        sign: Piece = (" ✗", "failing") if run.errors else (" ⚠", "warn") if run.notices else ("", "")
         tabs: list[tuple[Piece, ...]] = [(("messages", ""), (f" {count}", "dim"), sign)]
         tabs += [title_of(each) for each in run.sets]
         self.query_one(ResultTabs).show(tabs, self._chosen)
