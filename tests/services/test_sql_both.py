@@ -403,3 +403,23 @@ async def test_a_session_takes_leave_and_does_not_wait_for_the_server_to_close(s
     proxy.close()
     for writer in kept:
         writer.close()
+
+
+async def test_a_session_at_rest_is_renewed_and_what_was_meant_for_its_transaction_is_not_sent(server: Opener) -> None:
+    renewing = Renewing(server.router, server.wire, server.login())
+    begin = "BEGIN" if server.wire is Wire.POSTGRES else "START TRANSACTION"
+    try:
+        first = (await renewing.open()).session
+        assert not await renewing.rest() and not renewing.is_open
+        assert renewing.facts.session == first, "where one was is still known"
+        result = await run(renewing, "SELECT 1")
+        assert [one.code for one in result.notices] == [RENEWED] and renewing.facts.session != first
+        await run(renewing, begin)
+        assert await renewing.rest() and renewing.transaction is Transaction.LOST
+        with pytest.raises(Lost) as caught:
+            await run(renewing, "SELECT 1")
+        assert caught.value.transaction and "The statement was not sent" in caught.value.problem.remedy
+        result = await run(renewing, "SELECT 1")
+        assert result.rows == [("1",)] and renewing.transaction is Transaction.NONE
+    finally:
+        await renewing.close()

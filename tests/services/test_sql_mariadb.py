@@ -246,3 +246,60 @@ async def test_rows_that_have_gathered_are_decoded_in_portions(mariadb: Opener) 
     assert max(sizes) <= AT_ONCE // 96
     result = await run(session, f"SELECT seq, repeat('y', {2 * AT_ONCE}) FROM seq_1_to_20")
     assert [(row[0], len(row[1] or "")) for row in result.rows] == [(f"{n}", 2 * AT_ONCE) for n in range(1, 21)]
+
+
+async def test_warnings_that_the_server_did_not_keep_are_counted(mariadb: Opener) -> None:
+    session = await mariadb()
+    many = "SELECT " + ", ".join(f"CAST('x{number}' AS int)" for number in range(100))
+    notices = (await run(session, many)).notices
+    assert len(notices) == 65 and notices[63].code == "1292" and "x63" in notices[63].message
+    assert "36 more warnings of this statement: the server kept 64" in notices[64].message
+    await run(session, "SET max_error_count = 100")
+    assert len((await run(session, many)).notices) == 100
+    await run(session, "SET max_error_count = 0")
+    assert [one.message for one in (await run(session, many)).notices] == [
+        "100 more warnings of this statement: the server kept 0"
+    ]
+
+
+async def test_a_refusal_says_where_the_transaction_stands(mariadb: Opener) -> None:
+    first, second = await mariadb(), await mariadb()
+    await run(first, "CREATE TABLE locked (n int PRIMARY KEY, m int) ENGINE=InnoDB")
+    await run(first, "INSERT INTO locked VALUES (1, 1), (2, 2)")
+    try:
+        for session, number in ((first, 1), (second, 2)):
+            await run(session, "START TRANSACTION")
+            await run(session, f"UPDATE locked SET m = 3 WHERE n = {number}")
+        waiting = asyncio.create_task(run(first, "UPDATE locked SET m = 4 WHERE n = 2"))
+        refused: list[tuple[ServerError, Transaction]] = []
+        for session, step in ((second, run(second, "UPDATE locked SET m = 4 WHERE n = 1")), (first, waiting)):
+            try:
+                await step
+            except ServerError as error:
+                refused.append((error, session.transaction))
+        ((error, stands),) = refused
+        assert error.code == "40001/1213" and "rolled the whole transaction back" in error.hint
+        assert stands is Transaction.NONE, "the next statement would be final by itself"
+        for session in (first, second):
+            await run(session, "ROLLBACK")
+        # DDL commits before it fails …
+        await run(first, "START TRANSACTION")
+        with pytest.raises(ServerError, match="already exists"):
+            await run(first, "CREATE TABLE locked (n int)")
+        assert first.transaction is Transaction.NONE
+        # … and what fails otherwise leaves the transaction, and SHOW WARNINGS what it has to say.
+        await run(first, "START TRANSACTION")
+        with pytest.raises(ServerError, match="Duplicate entry"):
+            await run(first, "INSERT INTO locked VALUES (1, 1)")
+        assert first.transaction is Transaction.OPEN
+        assert [row[1] for row in (await run(first, "SHOW WARNINGS")).rows] == ["1062"]
+        await run(second, "SET innodb_lock_wait_timeout = 1")
+        await run(first, "UPDATE locked SET m = 5 WHERE n = 1")
+        await run(second, "START TRANSACTION")
+        with pytest.raises(ServerError) as caught:
+            await run(second, "UPDATE locked SET m = 6 WHERE n = 1")
+        assert "the transaction stands" in caught.value.hint and second.transaction is Transaction.OPEN
+    finally:
+        for session in (first, second):
+            await run(session, "ROLLBACK")
+        await run(first, "DROP TABLE locked")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from asking import Opener, run
@@ -306,3 +308,54 @@ async def test_a_statement_that_is_given_up_after_a_notice_ends_on_the_server(po
         while (await run(holder, waits)).rows != [("0",)]:
             await asyncio.sleep(0.05)
     assert (await run(session, "SELECT 1")).rows == [("1",)]
+
+
+async def test_a_refusal_with_the_code_of_a_warning_keeps_its_words(postgres: Opener) -> None:
+    """As CockroachDB refuses where sql_safe_updates is on."""
+    session = await postgres()
+    said = "rejected (sql_safe_updates = true): DELETE without WHERE clause"
+    with pytest.raises(ServerError) as caught:
+        await run(session, f"DO $$BEGIN RAISE '{said}' USING ERRCODE = '01000'; END$$")
+    assert (caught.value.message, caught.value.code) == (said, "01000")
+    as_cockroach(session)
+    with pytest.raises(ServerError) as caught:
+        await run(session, f"DO $$BEGIN RAISE '{said}' USING ERRCODE = '01000'; END$$")
+    assert "SET sql_safe_updates = false" in caught.value.hint
+
+
+async def test_what_must_be_tried_again_is_told_and_not_done(postgres: Opener) -> None:
+    session = await postgres()
+    conflict = "DO $$BEGIN RAISE 'restart transaction' USING ERRCODE = '40001', HINT = 'See the manual'; END$$"
+    with pytest.raises(ServerError) as caught:
+        await run(session, conflict)
+    assert caught.value.hint.startswith("See the manual\n") and "It may be run again" in caught.value.hint
+    await run(session, "BEGIN")
+    with pytest.raises(ServerError) as caught:
+        await run(session, conflict)
+    assert "Roll back: nothing of it stays" in caught.value.hint and session.transaction is Transaction.FAILED
+    await run(session, "ROLLBACK")
+
+
+async def test_a_query_of_the_past_is_not_wrapped_in_a_transaction_on_cockroachdb(postgres: Opener) -> None:
+    """There the clause is refused once a transaction has fixed a time: `inconsistent AS OF SYSTEM TIME timestamp`."""
+    session: Any = await postgres()
+    sent, real = [], session._exchange.simple
+
+    async def simple(statement: str) -> None:
+        sent.append(statement)
+        await real(statement)
+
+    session._exchange.simple = simple
+    query = "SELECT 1 AS of, system time FROM (SELECT 2 AS system) AS s"  # has the words, and PostgreSQL takes it
+    assert (await run(session, query)).rows == [("1", "2")] and sent == ["BEGIN", "COMMIT"]
+    as_cockroach(session)
+    sent.clear()
+    result = await run(session, query)
+    assert result.rows == [("1", "2")] and result.done[0].tag == "SELECT 1" and sent == []
+    await run(session, "SELECT 'as of system time'")
+    assert sent == ["BEGIN", "COMMIT"], "what is quoted is no clause"
+
+
+def as_cockroach(session: Any) -> None:
+    """Has a session take its server for a CockroachDB."""
+    session._facts = replace(session._facts, engine=Engine.COCKROACHDB)

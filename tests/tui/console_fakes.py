@@ -188,6 +188,11 @@ class FakeSession:
     async def alive(self) -> bool:
         return self.is_open and not self.gone
 
+    async def rest(self) -> bool:
+        rolled_back, self.is_open, self.before = self.transaction is Transaction.OPEN, False, True
+        self.gone = rolled_back
+        return rolled_back
+
     async def close(self) -> None:
         self.is_open = False
 

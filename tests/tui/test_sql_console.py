@@ -35,10 +35,12 @@ from tui.consoles.sql.asking import HeldQuestion, LoginDialog
 from tui.consoles.sql.connecting import Phase
 from tui.consoles.sql.screen import SqlConsole
 from tui.problem import Cause, Problem
-from tui.screens.forwards.question import Question, QuitQuestion
+from tui.screens.chooser import Chooser
+from tui.screens.forwards.question import QuitQuestion
 from tui.services.sql.history import Status
 from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import Columns, Done, Lost, Notice, Rows, ServerError, Transaction, Wire
+from tui.widgets.ink import plain
 from tui.widgets.notice import Notice as Words
 from tui.widgets.oneline import OneLine
 
@@ -256,6 +258,35 @@ async def test_an_error_is_marked_where_it_points_and_ends_the_script() -> None:
         assert "nothing after it was sent" in screen.desk.outcome.said  # type: ignore[union-attr]
 
 
+async def test_warnings_are_shown_for_each_statement_and_counted() -> None:
+    server = FakeServer()
+    cut = Notice("WARNING", "Data truncated for column 'a' at row 1", "1265")
+    server.answers["insert"] = [Done("Query OK", 1, 0.004), cut, Notice("NOTE", "Duplicate index", "1831")]
+    server.answers["select"] = selected(3)
+    async with opened(server) as (pilot, screen):
+        await run(pilot, screen, "insert into a values (1);\nselect * from orders;\ninsert into a values (2);", "f6")
+        await ended(pilot, screen)
+        assert "3 statements" in line(screen, "activity") and "⚠ 2 warnings" in line(screen, "activity")
+        await until(pilot, lambda: "⚠" in screen.results.query_one("ResultTabs").render_line(0).text)
+        screen.results.go(0)
+        await pilot.pause()
+        told = [plain(each.cell).strip() for each in screen.results.query_one("Messages").lines]  # type: ignore[attr-defined]
+        assert told.count("⚠ WARNING 1265: Data truncated for column 'a' at row 1") == 2
+        assert [each for each in told if each.startswith(("insert", "select", "⚠ NOTE"))] == [
+            "insert into a values (1)", "⚠ NOTE 1831: Duplicate index", "select * from orders",
+            "insert into a values (2)", "⚠ NOTE 1831: Duplicate index",
+        ]  # fmt: skip
+
+
+async def test_a_plan_is_asked_for_once_for_what_is_an_explain_already() -> None:
+    server = FakeServer()
+    async with opened(server) as (pilot, screen):
+        await run(pilot, screen, "explain select 1 from orders", "f10")
+        await pilot.press("enter")
+        await ended(pilot, screen)
+        assert server.sent == ["EXPLAIN FORMAT=JSON select 1 from orders"]
+
+
 async def test_what_only_a_client_understands_is_not_sent() -> None:
     server = FakeServer()
     async with opened(server) as (pilot, screen):
@@ -292,36 +323,7 @@ async def test_a_cancellation_that_is_not_answered_gives_the_connection_up() -> 
         assert len(server.sessions) == 2
 
 
-async def test_leaving_while_a_statement_runs_cancels_it_first() -> None:
-    server = FakeServer()
-    server.answers["select"] = [asyncio.Event()]
-    async with opened(server) as (pilot, screen):
-        await run(pilot, screen, "select sleep(100)")
-        await until(pilot, lambda: screen.desk.busy)
-        await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Question)
-        await pilot.press("enter")
-        await until(pilot, lambda: screen not in pilot.app.screen_stack)
-        assert kept(screen) == [("select sleep(100)", Status.CANCELLED)]
-        await until(pilot, lambda: not server.sessions[0].is_open)
-
-
-async def test_results_do_not_go_by_one_escape() -> None:
-    server = FakeServer()
-    server.answers["select"] = selected(3)
-    async with opened(server) as (pilot, screen):
-        await run(pilot, screen, "select * from orders")
-        await ended(pilot, screen)
-        await pilot.press("escape")
-        await pilot.pause()
-        assert pilot.app.screen is screen
-        shown = "\n".join(strip.text for strip in screen._compositor.render_strips())
-        assert "esc again leaves: the result goes with it" in shown
-        await pilot.press("escape")
-        await until(pilot, lambda: pilot.app.screen is not screen)
-
-
-async def test_an_export_goes_on_in_the_background_and_is_not_left_without_a_question(
+async def test_an_export_goes_on_in_the_background_and_is_cancelled_without_its_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -337,8 +339,8 @@ async def test_an_export_goes_on_in_the_background_and_is_not_left_without_a_que
         await until(pilot, lambda: screen.results.pane.exports.current is not None)
         await until(pilot, lambda: "1,000 rows" in line(screen, "activity"))
         assert "→ orders.csv" in line(screen, "activity") and "ctrl+c cancel" in line(screen, "activity")
-        await pilot.press("escape", "escape")
-        await until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, QuitQuestion))
         await pilot.press("escape")
         await pilot.press("ctrl+c")
         await until(pilot, lambda: screen.results.pane.exports.current is None)
@@ -347,7 +349,7 @@ async def test_an_export_goes_on_in_the_background_and_is_not_left_without_a_que
         gate.set()
         await until(pilot, lambda: screen.desk.paused)
         assert "export to orders.csv cancelled after 1,000 rows" in line(screen, "activity")
-        await pilot.press("f12", "x", "enter")
+        await pilot.press("x", "enter")
         await until(pilot, (tmp_path / "orders.csv").exists)
         await until(pilot, lambda: "exported 2,000 rows" in line(screen, "activity"))
         assert len((tmp_path / "orders.csv").read_text().splitlines()) == 2001
@@ -366,13 +368,14 @@ async def test_a_transaction_is_begun_shown_and_not_left_without_a_question() ->
         assert server.sent == ["START TRANSACTION"]
         assert "▶ transaction open" in line(screen, "head")
         await pilot.press("escape")
-        assert isinstance(pilot.app.screen, Question)
+        assert isinstance(pilot.app.screen, Chooser)
         await pilot.press("escape")
         await pilot.press("ctrl+q")
         assert isinstance(pilot.app.screen, QuitQuestion)
         await pilot.press("escape", "f9", "enter")
         await until(pilot, lambda: server.sent[-1] == "COMMIT")
         await pilot.pause()
+        assert "✓ COMMIT" in line(screen, "activity"), "which of them it was, not `Query OK`"
         assert kept(screen) == [], "keys are no statements of the history"
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is not screen)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.services.sql.explain import explaining, read_plan
+from tui.services.sql.explain import explaining, read_plan, without_explain
 from tui.services.sql.model import Engine
 from tui.services.sql.plans.model import NotAPlan, Plan, PlanNode
 
@@ -217,3 +217,22 @@ def test_the_statement_that_explains(
     engine: Engine, number: tuple[int, ...], analyze: bool, expected: str | None
 ) -> None:
     assert explaining("select 1", engine, number, analyze=analyze) == expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "own"),
+    [
+        ("EXPLAIN SELECT 1", "SELECT 1"),
+        ("explain (analyze, buffers, format json) select 1", "select 1"),
+        ("EXPLAIN ANALYZE VERBOSE SELECT 1", "SELECT 1"),
+        ("EXPLAIN FORMAT=JSON SELECT 1", "SELECT 1"),
+        ("EXPLAIN FORMAT = tree UPDATE t SET a = 1", "UPDATE t SET a = 1"),
+        ("EXPLAIN", "EXPLAIN"),
+        ("SELECT 1", "SELECT 1"),
+        ("explained", "explained"),
+    ],
+)
+def test_what_an_explain_is_about(statement: str, own: str) -> None:
+    assert without_explain(statement) == own
+    asked = explaining(statement, Engine.POSTGRESQL, (17,))
+    assert asked is not None and asked.endswith(f") {own}")

@@ -291,7 +291,7 @@ JOBS = [
 
 async def test_cockroachdb_on_recorded_shapes() -> None:
     session: Any = FakeSession(Engine.COCKROACHDB, (25, 2), {
-        cockroach.SESSIONS: [CRDB_SESSION], cockroach.STATEMENTS: [CRDB_STATEMENT], cockroach.JOBS: JOBS,
+        cockroach.SESSIONS: [CRDB_SESSION], cockroach.STATEMENTS[0]: [CRDB_STATEMENT], cockroach.JOBS: JOBS,
         cockroach.VERSION: [{"version": "25.1-upgrading-to-25.2-step-014"}],
         cockroach.LICENCE: ServerError("only users with the MODIFYCLUSTERSETTING privilege", "42501"),
     })  # fmt: skip
@@ -315,7 +315,7 @@ async def test_cockroachdb_on_recorded_shapes() -> None:
 
 async def test_cockroachdb_without_its_metrics() -> None:
     session: Any = FakeSession(Engine.COCKROACHDB, (25, 2), {
-        cockroach.SESSIONS: [], cockroach.STATEMENTS: [], cockroach.LICENCE: [{"enterprise.license": "crl-0-x"}]
+        cockroach.SESSIONS: [], cockroach.STATEMENTS[0]: [], cockroach.LICENCE: [{"enterprise.license": "crl-0-x"}]
     })  # fmt: skip
     report = await look(session, metrics=Unknown("refused"))
     found = {check.key: check for check in report.checks}
@@ -331,6 +331,81 @@ def test_when_a_session_of_cockroachdb_began() -> None:
     assert found.seconds == 9.5
     assert found.transaction == 9.5
     assert cockroach.activity({**CRDB_SESSION, "kv_txn": None}, None, now).transaction is None
+
+
+#: What SHOW CLUSTER SESSIONS answers, by version: the columns in its documentation and in `delegateShowSessions`.
+_OLD = ("node_id", "session_id", "user_name", "client_address", "application_name", "active_queries",
+        "last_active_query", "session_start", "oldest_query_start")  # fmt: skip
+SESSION_COLUMNS: dict[tuple[int, ...], tuple[str, ...]] = {
+    (19, 2): (*_OLD, "kv_txn"), (20, 1): (*_OLD, "kv_txn"), (20, 2): (*_OLD, "kv_txn"), (21, 2): _OLD, (22, 1): _OLD,
+    (23, 1): tuple(CRDB_SESSION), (24, 3): tuple(CRDB_SESSION), (25, 4): tuple(CRDB_SESSION),
+}  # fmt: skip
+UNKNOWN_WORDS = ServerError('at or near "statements": syntax error', "42601")
+
+
+def crdb_answers(number: tuple[int, ...]) -> dict[str, Any]:
+    """What a version answers, from what is the same in all."""
+    cells = {**CRDB_SESSION, "oldest_query_start": CRDB_SESSION["active_query_start"]}
+    idle = {**cells, "session_id": "17f0a1b2c3d4e5f60000000000000003", "status": "IDLE", "active_queries": "",
+            "active_query_start": None, "oldest_query_start": None, "kv_txn": None,
+            "last_active_query": "SELECT 2"}  # fmt: skip
+    ours = {**cells, "session_id": "ours", "active_queries": cockroach.SESSIONS, "kv_txn": None}
+    columns = SESSION_COLUMNS[number]
+    statements = [{name: cell for name, cell in CRDB_STATEMENT.items() if name != "session_id" or number >= (20, 1)}]
+    newer, older = cockroach.STATEMENTS
+    return {
+        cockroach.SESSIONS: [{name: row[name] for name in columns} for row in (cells, idle, ours)],
+        **({newer: statements} if number >= (21, 1) else {newer: UNKNOWN_WORDS, older: statements}),
+        cockroach.JOBS: JOBS, cockroach.LICENCE: [{"enterprise.license": ""}],
+        cockroach.VERSION: [{"version": f"{number[0]}.{number[1]}"}],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("number", SESSION_COLUMNS, ids=lambda number: f"{number[0]}.{number[1]}")
+async def test_sessions_of_each_version_of_cockroachdb(number: tuple[int, ...]) -> None:
+    session: Any = FakeSession(Engine.COCKROACHDB, number, crdb_answers(number))
+    report = await look(session, metrics=parse(VARS))
+    assert isinstance(report.sessions, tuple)
+    busy, idle = report.sessions
+    assert (busy.state, busy.statement, idle.state, idle.statement) == ("active", "SELECT 1", "idle", "SELECT 2")
+    assert busy.seconds is not None and idle.seconds is None
+    assert busy.query == (CRDB_STATEMENT["query_id"] if number >= (20, 1) else ""), "cancelled by it, where it is known"
+    found = {check.key: check for check in report.checks}
+    longest = found["longest-transaction"].value
+    if number in ((21, 2), (22, 1)):
+        assert isinstance(longest, Unknown) and "has no kv_txn" in longest.because, "not told is not none"
+    else:
+        assert not isinstance(longest, Unknown)
+    assert found["cluster-version"].verdict is Verdict.GOOD
+
+
+@pytest.mark.parametrize(
+    ("version", "going"),
+    [("22.1", False), ("22.1-56", True), ("25.2", False), ("25.1-upgrading-to-25.2-step-014", True)],
+)
+async def test_an_upgrade_of_cockroachdb_that_is_not_finalised(version: str, going: bool) -> None:
+    answers = {**crdb_answers((25, 4)), cockroach.VERSION: [{"version": version}]}
+    session: Any = FakeSession(Engine.COCKROACHDB, (25, 2), answers)
+    found = {check.key: check for check in (await look(session, metrics=parse(VARS))).checks}
+    assert (found["cluster-version"].verdict is Verdict.NOTE) is going
+
+
+async def test_an_older_cockroachdb_says_which_facts_it_has_not() -> None:
+    """Metrics of a node that has some of the names alone, and statements that it refuses."""
+    session: Any = FakeSession(Engine.COCKROACHDB, (20, 2), {
+        cockroach.SESSIONS: [], cockroach.VERSION: ServerError("only superusers", "42501"),
+    })  # fmt: skip
+    report = await look(session, metrics=parse('ranges{store="1"} 5\nsql_conns 2\nseconds_until_license_expiry 864000'))
+    found = {check.key: check for check in report.checks}
+    for key, words in {
+        "ranges-unavailable": "no ranges_unavailable", "clock": "no clock_offset_meannanos",
+        "jobs": "this version has it not", "cluster-version": "the right to see it is missing",
+    }.items():  # fmt: skip
+        value = found[key].value
+        assert isinstance(value, Unknown) and words in value.because, key
+    assert (found["ranges"].value, found["connections"].value) == (5.0, 2.0)
+    assert (found["licence"].value, found["licence"].verdict) == (864_000.0, Verdict.WARN)
+    assert isinstance(report.sizes, Unknown)
 
 
 # --- trees

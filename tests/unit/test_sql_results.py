@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -13,9 +14,9 @@ from tui.consoles.sql.cellview import depth_of, folded
 from tui.consoles.sql.export import Export, Taken
 from tui.consoles.sql.files import Written
 from tui.consoles.sql.layout import ColumnLayout
-from tui.consoles.sql.messages import pointed
+from tui.consoles.sql.messages import Messages, pointed
 from tui.consoles.sql.plan import bar_of, drawn, number
-from tui.consoles.sql.resultset import ResultSet, Run, State, said_of, seconds
+from tui.consoles.sql.resultset import Message, ResultSet, Run, State, said_of, seconds
 from tui.consoles.sql.selection import Range, TooLong, fits, formatted
 from tui.consoles.sql.view import RowView, Sort, filter_by, filter_of
 from tui.problem import Cause, Problem, ProblemError
@@ -410,3 +411,22 @@ async def test_no_file_gets_a_value_that_lost_its_end(tmp_path: Path) -> None:
         await Export(run.sets[0], tmp_path / "all.csv", "csv", wire=Wire.POSTGRES).run()
     assert "Row 1, column 2: a value of 1,073,741,824 bytes" in caught.value.problem.evidence
     assert "--psql" in caught.value.problem.remedy and not list(tmp_path.iterdir())
+
+
+async def test_of_a_long_script_the_last_messages_are_shown_and_the_rest_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = Run()
+    for count in range(2500):
+        run.say(Message(f"insert {count}", Done("Query OK", 1, 0.001)))
+        if count % 100 == 0:
+            run.say(Message(f"insert {count}", Notice("WARNING", "cut", "1265")))
+    shown: list[list[Any]] = []
+    view = Messages()
+    monkeypatch.setattr(view, "set_lines", shown.append)
+    view.follow(run)
+    texts = [plain(line.cell) for line in shown[0]]
+    assert texts[0].strip() == (
+        "… 1,525 messages before these, 16 of them warnings or notices; the history has the statements"
+    )
+    assert len(texts) == 1001

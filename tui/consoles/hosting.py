@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tui.consoles.keeping import KeepingApp
 from tui.screens.base import BaseScreen
-from tui.screens.forwards.hosting import ForwardingApp
 
 if TYPE_CHECKING:
     from tui.screens.chooser import Choice
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tui.systems.model import Workload
 
 
-class ConsolesApp(ForwardingApp):
+class ConsolesApp(KeepingApp):
     """An app whose screens open consoles."""
 
     def _console_for(self, key: str) -> Workload | None:
@@ -59,11 +59,17 @@ class ConsolesApp(ForwardingApp):
         role = next((member.role for member in workload.members if member.pod == pod), None)
         # A replica may be meant; a tablet or an orchestrator beside the servers is not.
         served = live.reach is not None and any(one.pod == pod for one in live.reach.servers(workload))
-        way = Way(member=pod) if served and role is not None and role.writes is False else Way()
+        follows = served and role is not None and role.writes is False
+        way = Way(member=pod) if follows else Way()
+        kept = self.sql_consoles.get(key)
+        if kept is not None:
+            named = served and role is not None and role.writes is not None
+            self.show_again(kept, way if named else None)
+            return
         access, settings = LiveAccess(live, key), self._me.settings
         locked = settings.read_only
         guard = Guard(Hold(settings.sql.confirm), settings.protects(access.context) and not locked, locked)
-        self.push_screen(SqlConsole(access, workload.name, guard, kept_as=f"{access.context}/{key}", way=way))
+        self.show_console(key, SqlConsole(access, workload.name, guard, kept_as=f"{access.context}/{key}", way=way))
 
     def action_operations(self) -> None:
         """What an operator asks of the database under the cursor."""
@@ -121,7 +127,8 @@ class ConsolesApp(ForwardingApp):
         from tui.screens.chooser import Choice  # noqa: PLC0415  (not needed to start)
 
         return [
-            Choice(f"{what} {key}", f"{name} of {workload.name}", f"{workload.title}  {workload.namespace}")
+            Choice(f"{what} {key}", f"{name} of {workload.name}",
+                   f"{self._open(key) if what == 'sql' else ''}{workload.title}  {workload.namespace}")
             for key, workload in self._me.workloads.items()
             for what, name, of in (
                 ("sql", "SQL console", self._console_for), ("operations", "Operations", self._console_for),
@@ -129,6 +136,11 @@ class ConsolesApp(ForwardingApp):
             )
             if of(key) is not None
         ]  # fmt: skip
+
+    def _open(self, key: str) -> str:
+        """What goes on in a console that is open, for the palette."""
+        console = self.sql_consoles.get(key)
+        return f"● {console.state}  " if console is not None else ""
 
     async def action_quit(self) -> None:
         """Ends the program; what a console would lose by it is asked first, and `q` again is an answer."""
@@ -138,7 +150,7 @@ class ConsolesApp(ForwardingApp):
             f"{getattr(screen, 'CALLED', 'SQL console')}: {lost}."
             for screen in self.screen_stack
             if (lost := str(getattr(screen, "unfinished", "")))
-        ]
+        ] + self.lost_with_consoles()
         if not lost or isinstance(self.screen, QuitQuestion):
             await super().action_quit()
             return

@@ -177,6 +177,7 @@ class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp
             self._watching.cancel()
         if self.live is not None:
             self.live.listeners.clear()
+        self.end_consoles()
         self.options = options
         self.live = self._problem = None
         self._tally.clear()

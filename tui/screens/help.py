@@ -22,6 +22,8 @@ from tui.widgets.notice import wrap
 from tui.widgets.statusline import StatusLine
 from tui.widgets.strips import strip_of
 
+#: Columns that the keys of one action may take beside what they do.
+KEYS = 14
 _MARKS = (
     ("▲", "accent", "takes writes"),
     ("⇡", "starting", "on the old revision; a rollout is under way"),
@@ -96,9 +98,12 @@ class _Page(ScrollView, can_focus=True):
         lines += [[("  ", ""), (line, "")] for line in wrap(text, min(92, width - 4))] if text else []
         signs = [[(f"  {glyph}  ", name), (MEANINGS[name], "")] for name, glyph in SIGNS.items()]
         signs += [[(f"  {glyph}  ", ink), (words, "")] for glyph, ink, words in _MARKS]
-        keys: list[list[Piece]] = [
-            [(f"  {keys:<14}", "key"), (f" {what:<22}", ""), (f" {ident}", "dim")] for keys, what, ident in self._keys
-        ]
+        keys: list[list[Piece]] = []
+        for names, what, ident in self._keys:
+            beside = names if len(names) <= KEYS else ""
+            if not beside:  # more keys than there is room for: a line of their own
+                keys.append([(f"  {names}", "key")])
+            keys.append([(f"  {beside:<{KEYS}}", "key"), (f" {what:<22}", ""), (f" {ident}", "dim")])
         if width >= 108:
             half = width // 2
             lines += [[], [*fit((("  KEYS", "title"),), half), ("  SIGNS", "title")]]

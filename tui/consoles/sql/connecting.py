@@ -27,6 +27,7 @@ class Phase(StrEnum):
     CONNECTING = "connecting"
     OPEN = "connected"
     LOST = "lost"  # the next statement opens a new one
+    RESTING = "at rest"  # ended by us while nobody used it; the next statement opens a new one
     FAILED = "not connected"
     CLOSED = "closed"
 
@@ -232,6 +233,23 @@ class Connection:
         self.lost_transaction = transaction
         remedy = f"The next statement opens a new session with {self.way.text}."
         self.turn(Phase.LOST, Problem(Cause.UNREACHABLE, what, reason, remedy))
+
+    async def rest(self, why: str) -> None:
+        """Ends a session that nobody uses; login and facts are kept, and the next statement opens a new one.
+
+        Args:
+            why: half a sentence for the person who comes back.
+        """
+        session = self.session
+        if session is None or not session.is_open:
+            return
+        rolled_back = await session.rest()
+        self.lost_transaction = rolled_back
+        facts = self.facts
+        what = f"Session with {facts.member if facts is not None else self.way.text} ended: {why}"
+        what += "; its open transaction was rolled back" if rolled_back else ""
+        remedy = "The next statement opens a new one. What SET had set and temporary tables are gone."
+        self.turn(Phase.RESTING, Problem(Cause.UNREACHABLE, what, "", remedy))
 
     def settle(self) -> None:
         """Takes note of a session that a statement has used: it stands, whatever was before."""

@@ -191,7 +191,8 @@ class Desk:
             self.running = None
             rest = "nothing after it was sent" if second is not None else ""
             said = "; ".join(part for part in (outcome.said, rest) if part)
-            self.outcome = replace(outcome, done=done, seconds=self._clock() - began, said=said)
+            warned = sum(_warns(each.what) for each in self.results.messages)
+            self.outcome = replace(outcome, done=done, seconds=self._clock() - began, said=said, warnings=warned)
             self._changed()
 
     async def _make_room(self, before: asyncio.Task[None] | None) -> None:
@@ -255,7 +256,7 @@ class Desk:
     async def _send(self, session: Renewing, statement: Statement) -> Outcome:
         """Sends a statement and reads what comes, as far as it is wanted."""
         began, seen, sets = self._clock(), len(self.results.messages), len(self.results.sets)
-        if not session.is_open and self.connection.phase is not Phase.LOST:
+        if not session.is_open and not (self.connection.phase is Phase.LOST or self.connection.lost_transaction):
             self.connection.turn(Phase.CONNECTING)
         try:
             went_well = await self.results.take(statement.text, session.run(statement.text))
@@ -325,7 +326,9 @@ class Desk:
         self.running = Running(statement, 1, True, self._clock())
         self._changed()
         try:
-            self.outcome = await self._send(session, statement)
+            outcome = await self._send(session, statement)
+            # `Query OK` alone would not say which of them it was.
+            self.outcome = replace(outcome, tag=verb, count=None) if outcome.status is Status.OK else outcome
         finally:
             self.running = None
             self._changed()
@@ -357,6 +360,14 @@ class Desk:
         with contextlib.suppress(ProblemError, Lost, ServerError, OSError, TimeoutError):
             await session.cancel()
 
+    async def rest(self, why: str) -> None:
+        """Ends the session while nobody uses it; a result that waits is given up first. Nothing where one is busy."""
+        if self.busy:
+            return
+        await self._make_room(self._task)
+        if not self.busy:
+            await self.connection.rest(why)
+
     async def close(self) -> None:
         """Ends everything."""
         task = self._task
@@ -373,6 +384,10 @@ _GIVEN_UP = Problem(
     Cause.TIMEOUT, "The server did not answer the cancellation, and the connection was given up", "",
     "What became of the statement is not known; it is not sent again. The next one opens a new session.",
 )  # fmt: skip
+
+
+def _warns(what: object) -> bool:
+    return isinstance(what, Notice) and what.severity.upper() in ("WARNING", "ERROR") and what.code != RENEWED
 
 
 def _status(error: object, *, stopped: bool) -> Status:

@@ -59,7 +59,7 @@ way of the terminal (OSC 52), x exports to a file."""
         Binding("ctrl+left,0", "edge(-1)", "First column", show=False, id="result.first-column"),
         Binding("ctrl+right,dollar_sign", "edge(1)", "Last column", show=False, id="result.last-column"),
         Binding("home,g", "first", "First row", show=False, id="result.first"),
-        Binding("end,G", "last", "Last row; reads on to it", show=False, id="result.last"),
+        Binding("end,G", "last", "Last row, reads on", show=False, id="result.last"),
         Binding("enter", "open", "Cell", id="result.open"),
         Binding("V", "mark(True)", "Mark rows", show=False, id="result.mark-rows"),
         Binding("w", "widen(True)", "Wider", show=False, id="result.widen"),

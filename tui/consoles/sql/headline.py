@@ -20,6 +20,7 @@ from tui.widgets.ink import Piece
 _SIGNS = {
     Phase.LOOKING: ("◌", "starting"), Phase.ASKING: ("?", "warn"), Phase.CONNECTING: ("◌", "starting"),
     Phase.OPEN: ("●", "ready"), Phase.LOST: ("◍", "warn"), Phase.FAILED: ("✗", "failing"), Phase.CLOSED: ("○", "dim"),
+    Phase.RESTING: ("○", "warn"),
 }  # fmt: skip
 
 
@@ -90,7 +91,9 @@ def _transaction(desk: Desk) -> Part:
         case Transaction.OPEN:
             return Part(((f"   ▶ transaction open{manual}", "accent"),), (("  ▶ transaction", "accent"),), 0)
         case Transaction.FAILED:
-            return Part((("   ✗ transaction failed: roll back", "failing"),), (("  ✗ transaction", "failing"),), 0)
+            return Part(
+                (("   ✗ transaction failed: roll back", "failing"),), (("  ✗ transaction failed", "failing"),), 0
+            )
         case Transaction.LOST:
             return Part((("   ✗ transaction lost", "failing"),), (("  ✗ transaction lost", "failing"),), 0)
     word = "manual commit" if desk.manual else "autocommit"
@@ -164,10 +167,10 @@ _KEYS: list[Piece] = [
 
 def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
     connection = desk.connection
-    if connection.phase is Phase.LOST and connection.problem is not None:
+    if connection.phase in (Phase.LOST, Phase.RESTING) and connection.problem is not None:
         problem = connection.problem
         why = f" ({one_line(problem.evidence)})" if problem.evidence else ""
-        return [("◍ ", "warn"), (f"{one_line(problem.what)}{why}", "warn")], [
+        return [(f"{_SIGNS[connection.phase][0]} ", "warn"), (f"{one_line(problem.what)}{why}", "warn")], [
             ("  f5", "key"), (" opens a new one", "dim"),
         ]  # fmt: skip
     outcome = desk.outcome
@@ -175,11 +178,14 @@ def _rested(desk: Desk) -> tuple[list[Piece], list[Piece]]:
         source = one_line(connection.source)
         said = [("login: ", "dim"), (source, "dim")] if source and connection.phase is Phase.OPEN else []
         return said, _KEYS
-    return _outcome(outcome), _KEYS
+    return result_of(outcome), _KEYS
 
 
-def _outcome(outcome: Outcome) -> list[Piece]:
+def result_of(outcome: Outcome) -> list[Piece]:
+    """What came of a run, in a line."""
     said: list[Piece] = [(f" · {one_line(outcome.said)}", "warn")] if outcome.said else []
+    if outcome.warnings:
+        said.insert(0, (f" · ⚠ {outcome.warnings:,} warning{'' if outcome.warnings == 1 else 's'}", "warn"))
     took = f" · {seconds(outcome.seconds)}"
     if isinstance(outcome.error, ServerError) and outcome.status is not Status.CANCELLED:
         code = f" ({one_line(outcome.error.code)})" if outcome.error.code else ""

@@ -38,6 +38,7 @@ def connection(console: SqlConsole) -> None:
     choices += [
         Choice("again", "Connect anew", "a new session with the same member"),
         Choice("login", "Log in as somebody else", link.source),
+        Choice("end", "Disconnect", "ends the session and closes the console; its results go"),
         Choice("write" if reading else "read", "Take changes" if reading else "Read-only",
                "the server refuses changes now" if reading else "the server refuses changes"),
         Choice("limit", "Time-out of statements", f"{limit:g} s" if limit else "none"),
@@ -60,6 +61,8 @@ def connection(console: SqlConsole) -> None:
             console.reconnect()
         elif what == "login":
             console.reconnect(as_other=True)
+        elif what == "end":
+            console.close_for_good()
         elif what in ("read", "write"):
             console.run_worker(_read_only(console, wanted=what == "read"), exit_on_error=False)
 

@@ -13,6 +13,8 @@ from tui.widgets.lines import Line, Lines
 
 #: Cells of a statement's beginning.
 HEAD = 70
+#: Messages that are shown, the last ones: a script may have hundreds of thousands, and they are set anew as more come.
+MOST = 1000
 #: Characters before and behind an error's place: the line must not wrap at 80 columns, or the mark stands elsewhere.
 BEFORE, BEHIND = 36, 24
 
@@ -27,7 +29,9 @@ server, errors in the server's own words with the place in the statement that it
     def follow(self, run: Run) -> None:
         """Shows what there is; stays where one reads."""
         lines: list[Line] = []
-        for number, message in enumerate(run.messages):
+        if before := max(0, len(run.messages) - MOST):
+            lines.append(Line((("  ", ""), (_before(run, before), "dim"))))
+        for number, message in enumerate(run.messages[before:], before):
             fresh = number == 0 or run.messages[number - 1].statement is not message.statement
             if fresh and run.statements > 1:
                 lines.append(Line((("  ", ""), (head_of(message.statement), "dim"))))
@@ -37,6 +41,13 @@ server, errors in the server's own words with the place in the statement that it
         elif not run.messages:
             lines.append(Line((("  nothing yet", "dim"),)))
         self.set_lines(lines)
+
+
+def _before(run: Run, before: int) -> str:
+    """What is not shown: a script ends at its first error, so there is none among them."""
+    warnings = run.notices - sum(isinstance(each.what, Notice) for each in run.messages[before:])
+    told = f", {warnings:,} of them warnings or notices" if warnings else ""
+    return f"… {before:,} messages before these{told}; the history has the statements"
 
 
 def head_of(statement: str) -> str:
@@ -51,6 +62,8 @@ def said(message: Message) -> Iterator[Line]:
     if isinstance(what, Done):
         of: Piece = (f"result {message.result}: " if message.result is not None else "", "dim")
         count = "" if what.count is None else f"{what.count:,} row{'' if what.count == 1 else 's'}"
+        # MySQL's words on a result and PostgreSQL's tags have the number in them.
+        count = "" if str(what.count) in what.tag.replace(",", "").split() else count
         told = " · ".join(part for part in (count, what.tag, seconds(what.seconds)) if part)
         yield Line((("● ", "ready"), of, (told, "")), 2)
     elif isinstance(what, Notice):

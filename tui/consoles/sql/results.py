@@ -127,7 +127,7 @@ class Results(Vertical):
 
     HELP: ClassVar[str] = """Results
 The first tab has the messages of all statements, each further one a result: its number, its rows (+: there are more),
-its state. [ and ] go from tab to tab."""
+its state; ✗ and ⚠ behind the messages say that there are errors or warnings among them. [ and ] go from tab to tab."""
     DEFAULT_CSS: ClassVar[str] = """
     Results { height: 1fr; layout: vertical; }
     Results > Messages, Results > PlanView { padding: 0 1; }
@@ -233,8 +233,7 @@ its state. [ and ] go from tab to tab."""
         if not self._by_hand:
             self._chosen = _best(run)
         count = len(run.messages)
-        wrong = sum(isinstance(each.what, ServerError | Lost) for each in run.messages)
-        sign: Piece = (" ✗", "failing") if wrong else ("", "")
+        sign: Piece = (" ✗", "failing") if run.errors else (" ⚠", "warn") if run.notices else ("", "")
         tabs: list[tuple[Piece, ...]] = [(("messages", ""), (f" {count}", "dim"), sign)]
         tabs += [title_of(each) for each in run.sets]
         self.query_one(ResultTabs).show(tabs, self._chosen)

@@ -187,6 +187,8 @@ class Run:
     Attributes:
         sets: the results with rows.
         messages: ends, notices and errors, in order.
+        notices: how many of them are notices or warnings of the server.
+        errors: how many are refusals, or the loss of the connection.
         statements: how many were sent.
         expects: whether the first statement is of a kind that brings rows.
     """
@@ -204,6 +206,7 @@ class Run:
         """
         self.sets: list[ResultSet] = []
         self.messages: list[Message] = []
+        self.notices = self.errors = 0
         self.statements = 0
         self.expects = expects
         self._first = first
@@ -221,8 +224,13 @@ class Run:
 
     def say(self, message: Message) -> None:
         """Tells of what happened beside what statements bring: that one was not sent."""
-        self.messages.append(message)
+        self._keep(message)
         self._changed()
+
+    def _keep(self, message: Message) -> None:
+        self.messages.append(message)
+        self.notices += isinstance(message.what, Notice)
+        self.errors += isinstance(message.what, ServerError | Lost)
 
     def stop(self) -> None:
         """Gives up what is not read yet: the statement ends on the server, and the result says so.
@@ -266,7 +274,7 @@ class Run:
                         return True
         except (ServerError, Lost) as error:
             current = self._close(State.FAILED, error)
-            self.messages.append(Message(statement, error, current))
+            self._keep(Message(statement, error, current))
             return False
         finally:
             self._close(State.STOPPED)
@@ -290,11 +298,11 @@ class Run:
             if (current := self.current) is not None:
                 current.done, number = event, current.number
                 self._close(State.ENDED)
-            self.messages.append(Message(statement, event, number))
+            self._keep(Message(statement, event, number))
         else:
             if event.code == SHORTENED and (current := self.current) is not None:
                 current.cut = current.cut or event.message
-            self.messages.append(Message(statement, event))
+            self._keep(Message(statement, event))
         self._changed()
 
     def _budget(self) -> int:

@@ -57,6 +57,7 @@ class Outcome:
         error: the refusal, if it was one.
         statement: the one that ended it.
         said: what else is to say, a sentence.
+        warnings: how many the server had, of all.
     """
 
     status: Status
@@ -67,3 +68,4 @@ class Outcome:
     error: ServerError | Lost | None = None
     statement: Statement | None = None
     said: str = ""
+    warnings: int = 0

@@ -84,6 +84,11 @@ class Schemas:
             if self._ahead:
                 self.catalogue.read_ahead()
 
+    async def rest(self) -> None:
+        """Ends the session while nobody asks; names that are known stay, and the next question opens a new one."""
+        if self._session is not None:
+            await self._session.close()
+
     async def close(self) -> None:
         """Ends its session."""
         catalogue, self.catalogue = self.catalogue, None

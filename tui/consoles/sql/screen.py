@@ -14,20 +14,21 @@ from textual.widgets import Input
 from tui.consoles.sql import menus
 from tui.consoles.sql.access import Access, Way
 from tui.consoles.sql.cataloguepane import CataloguePane
-from tui.consoles.sql.connected import ConnectedScreen
 from tui.consoles.sql.connecting import TYPED, Phase
 from tui.consoles.sql.editor.buffers import BufferStore
 from tui.consoles.sql.editor.editor import SqlEditor
 from tui.consoles.sql.editor.workbench import Workbench
+from tui.consoles.sql.exports import Exports
 from tui.consoles.sql.guard import Guard
 from tui.consoles.sql.headline import activity, headline
 from tui.consoles.sql.pane import ResultPane
 from tui.consoles.sql.results import Results
 from tui.consoles.sql.resultset import Run
 from tui.consoles.sql.running import Statement
+from tui.consoles.sql.staying import StayingScreen
 from tui.consoles.sql.strips import words
 from tui.consoles.sql.tree import CatalogueTree
-from tui.services.sql.explain import explaining, read_plan
+from tui.services.sql.explain import explaining, read_plan, without_explain
 from tui.services.sql.history import History, Status
 from tui.services.sql.model import ServerError
 from tui.services.sql.plans.model import NotAPlan
@@ -42,11 +43,9 @@ WIDE = 110
 LOOK, SELDOM = 0.25, 4
 #: Looks between two questions to the member for its role and lag; half of what they are believed for.
 WATCH = 80
-#: Seconds within which a second escape leaves the console with its results.
-AGAIN = 5.0
 
 
-class SqlConsole(ConnectedScreen):
+class SqlConsole(StayingScreen):
     """One console.
 
     Args:
@@ -64,9 +63,9 @@ class SqlConsole(ConnectedScreen):
 The first line says where you are: workload, version, member and role, TLS, database, transaction, read-only. f5 runs
 the statement at the cursor or what is selected; ctrl+c cancels it on the server. f2 chooses the member and has
 read-only, time-out and login; f8 the catalogue, f9 begins, commits and rolls back, f10 the plan, f11 what an operator
-asks; f12 goes to the next pane. Escape closes what is open, then goes to the editor, and from there out: twice where
-results would go. When the connection goes, the next statement opens a new one; nothing is ever sent twice. What
-destroys is held back until you say yes (setting sql.confirm)."""
+asks; f12 goes to the next pane. Escape closes what is open, then goes to the editor, and from there out: the console
+stays as it is, and s goes back to it; its session ends ten minutes later. When the connection goes, the next statement
+opens a new one; nothing is ever sent twice. What destroys is held back until you say yes (setting sql.confirm)."""
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the editor's own: there it would only move the focus.
         Binding("escape", "back", "Back", id="sql.back", priority=True),
@@ -88,24 +87,21 @@ destroys is held back until you say yes (setting sql.confirm)."""
         self._looks = 0
         self._dirty = False
         self._told: object = None
-        self._warned = -AGAIN  # when escape was pressed last where it would leave
 
     # --- what it is made of
 
     def compose(self) -> ComposeResult:
         """Head, catalogue, editor over results, what goes on, keys."""
+        store = BufferStore(self._kept_as, self.access.wire)
         yield OneLine(lambda width: headline(self.desk, self.access.workload, self.workload_name, width), id="head")
         with Horizontal(id="desk"):
             yield CataloguePane(self.schemas, id="catalogue")
             with Vertical(id="work"):
-                yield Workbench(self.access.wire, self._store(), self.desk.history, clock=self._clock, id="editor")
+                yield Workbench(self.access.wire, store, self.desk.history, clock=self._clock, id="editor")
                 yield Results(id="results")
                 yield Notice(Text("◌", "starting", "Connecting…"), id="words")
         yield OneLine(self._activity, id="activity")
         yield KeyLine()
-
-    def _store(self) -> BufferStore:
-        return BufferStore(self._kept_as, self.access.wire)
 
     @property
     def workbench(self) -> Workbench:
@@ -141,7 +137,7 @@ destroys is held back until you say yes (setting sql.confirm)."""
 
     def _changed(self) -> None:
         """Something is new; it is drawn once, however much it is."""
-        if not self._dirty and self.is_mounted:
+        if not self._dirty and self.is_mounted and self.left is None:
             self._dirty = True
             self.call_later(self.look)
 
@@ -165,6 +161,11 @@ destroys is held back until you say yes (setting sql.confirm)."""
 
     async def _tick(self) -> None:
         self._looks += 1
+        if self.left is not None:
+            if self._looks % SELDOM == 0:
+                await self.desk.connection.look()
+                await self.watch_over()
+            return
         for line in self.query(OneLine):
             line.look()
         if self._looks % SELDOM == 0 and self.desk.running is None:
@@ -187,17 +188,26 @@ destroys is held back until you say yes (setting sql.confirm)."""
             self.catalogue.plant()
 
     def _names_changed(self) -> None:
-        if self.is_mounted:
+        if self.is_mounted and self.query("Completions"):  # names may come while it is being taken down
             self.workbench.completions.names_changed()
 
     def _activity(self, width: int) -> list[Piece]:
-        exports = self.results.pane.exports
+        exports = self.exports
         return activity(self.desk, self._clock(), width, exports)
 
     @property
+    def exports(self) -> Exports:
+        """What is being written to a file."""
+        return self.results.pane.exports
+
+    def show_run(self, run: Run) -> None:
+        """Shows the results of a run in the place of those before, whose rows go."""
+        self.results.show(run, wire=self.access.wire)
+
+    @property
     def unfinished(self) -> str:
-        """What would be lost by leaving, in words; empty when nothing would."""
-        exports = self.results.pane.exports
+        """What would be lost with it, in words; empty when nothing would."""
+        exports = self.exports
         current = exports.current
         reading = current is not None and current.reads(self.desk.results.current)
         lost = [self.desk.unfinished_transaction if reading else self.desk.unfinished, exports.unfinished]
@@ -224,8 +234,9 @@ destroys is held back until you say yes (setting sql.confirm)."""
         return "A statement is running: ctrl+c cancels it"
 
     def _begun(self, run: Run) -> None:
-        self.results.pane.exports.hush()
-        self.results.show(run, wire=self.access.wire)
+        self.exports.hush()
+        self.show_run(run)
+        self._host.make_room()
 
     def _ended(self) -> None:
         """What the end of a run means for the editor and the catalogue."""
@@ -256,11 +267,13 @@ destroys is held back until you say yes (setting sql.confirm)."""
         if piece is None or facts is None:
             self.tell("There is no statement at the cursor" if facts is not None else "There is no session", "warn")
             return
+        self.workbench.completions.close()
         text = explaining(piece.text, facts.engine, facts.number, analyze=analyze)
         if text is None:
             self.tell(f"{facts.engine} {facts.version} cannot measure a statement; ask for the plan alone", "warn")
             return
-        if self.desk.start([Statement(text, piece.start, len(text) - len(piece.text))]):
+        own = without_explain(piece.text)
+        if self.desk.start([Statement(text, piece.start + len(piece.text) - len(own), len(text) - len(own))]):
             self.run_worker(self._planned(), exit_on_error=False)
 
     async def _planned(self) -> None:
@@ -276,13 +289,13 @@ destroys is held back until you say yes (setting sql.confirm)."""
     async def action_cancel(self) -> None:
         """Cancels what runs; while connecting, gives that up."""
         if self.desk.running is not None:
-            export = self.results.pane.exports.current
+            export = self.exports.current
             if export is not None and export.reads(self.desk.results.current):
-                await self.results.pane.exports.cancel()  # the result stays, paused where it is
+                await self.exports.cancel()  # the result stays, paused where it is
             else:
                 await self.desk.cancel()
-        elif self.results.pane.exports.current is not None:
-            await self.results.pane.exports.cancel()
+        elif self.exports.current is not None:
+            await self.exports.cancel()
         elif self._opening is not None:
             self._opening.cancel()
 
@@ -324,7 +337,7 @@ destroys is held back until you say yes (setting sql.confirm)."""
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Escape is that of whoever has something to close; cancelling needs something that runs."""
         if action == "cancel":
-            exporting = self.is_mounted and self.results.pane.exports.current is not None
+            exporting = self.is_mounted and self.exports.current is not None
             opening = self.desk.connection.phase in (Phase.LOOKING, Phase.CONNECTING)
             return exporting or self.desk.running is not None or opening
         if action == "back":
@@ -348,17 +361,8 @@ destroys is held back until you say yes (setting sql.confirm)."""
         elif self.desk.connection.phase in (Phase.LOOKING, Phase.CONNECTING) and self._opening is not None:
             self._opening.cancel()
         else:
-            self._leave()
-
-    def _leave(self) -> None:
-        """Leaves; results that nobody exported do not go by a single key that was meant for something else."""
-        count, now = len(self.desk.results.sets), self._clock()
-        if count and not self.unfinished and now - self._warned > AGAIN:
-            self._warned = now
-            what = "the result goes" if count == 1 else f"{count:,} results go"
-            self.tell(f"esc again leaves: {what} with it; what you wrote and the history stay", "warn")
-            return
-        self._unless_lost("Leave the console?", self.dismiss, "leave")
+            self.workbench.keep_all()
+            self.leave()
 
     def action_pane(self) -> None:
         """Goes to the next pane: editor, results, catalogue."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tui.consoles.sql.connecting import Connection, Phase
 from tui.widgets.notice import Text
 
+_SIGNS = {Phase.FAILED: ("✗", "failing"), Phase.LOST: ("◍", "warn"), Phase.RESTING: ("○", "warn")}
+
 
 def words(connection: Connection) -> Text:
     """What is said in the place of results while nothing was run: what is waited for, or why there is no session."""
@@ -24,9 +26,9 @@ def words(connection: Connection) -> Text:
         case Phase.ASKING:
             what = problem.what if problem is not None else ""
             return Text("?", "warn", "Waiting for a login", ((what, ""),))
-        case Phase.FAILED | Phase.LOST if problem is not None:
+        case Phase.FAILED | Phase.LOST | Phase.RESTING if problem is not None:
             keys = (("f2", "try again, another member or login"), ("esc", "back"))
-            sign, ink = ("✗", "failing") if connection.phase is Phase.FAILED else ("◍", "warn")
+            sign, ink = _SIGNS[connection.phase]
             return Text(sign, ink, problem.what, ((problem.evidence, "dim"), ("", ""), (problem.remedy, "")), keys)
     return Text("○", "dim", "No session")
 

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tui.services.sql.model import Cell, Engine, Row
 from tui.services.sql.plans import cockroach, mysql, postgres
 from tui.services.sql.plans.model import NotAPlan, Plan
 
+#: EXPLAIN as both kinds of servers write it, with its options.
+_EXPLAIN = re.compile(
+    r"\s*EXPLAIN\b(?:\s*\([^()]*\)|\s+(?:ANALYZE|VERBOSE|EXTENDED|PARTITIONS)\b|\s+FORMAT\s*=\s*\w+)*\s*",
+    re.IGNORECASE,
+)
+
+
+def without_explain(statement: str) -> str:
+    """The statement that an EXPLAIN is about; any other one as it is."""
+    found = _EXPLAIN.match(statement)
+    return statement[found.end() :] if found is not None and statement[found.end() :].strip() else statement
+
 
 def explaining(statement: str, engine: Engine, number: tuple[int, ...], *, analyze: bool = False) -> str | None:
     """The statement that explains another one.
 
     Args:
-        statement: without its delimiter.
+        statement: without its delimiter; of one that is an EXPLAIN already, what it explains.
         engine: who is asked.
         number: its version.
         analyze: the statement is RUN, with all that it does, and measured. Whoever asks for it has confirmed what
@@ -22,6 +35,7 @@ def explaining(statement: str, engine: Engine, number: tuple[int, ...], *, analy
     Returns:
         None where the server cannot measure (MySQL before 8.0.18, Vitess).
     """
+    statement = without_explain(statement)
     if engine in (Engine.POSTGRESQL, Engine.YUGABYTEDB):
         options = "ANALYZE, BUFFERS, FORMAT JSON" if analyze else "FORMAT JSON"
         return f"EXPLAIN ({options}) {statement}"

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from tui.services.sql.model import Facts, Notice, Row, ServerError
+from tui.services.sql.model import Notice, Row
 
 #: The code of the notice that says that a cell lost its end.
 SHORTENED = "shortened"
@@ -57,17 +57,3 @@ def shortened(rows: list[Row], row: int, column: int, size: int, before: int = 0
         "Read it in parts: substr(column, 1, 1000000). The ordinary client takes it whole: "
         "statetui sql WORKLOAD --psql, or --mysql.",
     )  # fmt: skip
-
-
-#: Codes of refusals to write: PostgreSQL and a read-only transaction of MySQL; `--read-only`; a read-only table space.
-_READ_ONLY = ("25006", "HY000/1290", "HY000/1836")
-
-
-def with_way_out(error: ServerError, facts: Facts | None) -> ServerError:
-    """A refusal to write, with where writes are taken."""
-    if facts is not None and not error.hint and error.code.startswith(_READ_ONLY):
-        if facts.replica or facts.read_only not in ("", "asked for"):
-            error.hint = f"{facts.member} only reads ({facts.read_only or 'it is a replica'}); connect to the primary."
-        elif facts.read_only:
-            error.hint = "The session was asked to be read-only; open one that may write."
-    return error

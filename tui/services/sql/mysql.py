@@ -20,7 +20,7 @@ from asyncmy import errors
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql import dialing, mysql_login, words
-from tui.services.sql.gridded import Clock, shortened, with_way_out
+from tui.services.sql.gridded import Clock, shortened
 from tui.services.sql.model import (
     Columns,
     Done,
@@ -38,11 +38,12 @@ from tui.services.sql.model import (
     Transaction,
     Wire,
 )
-from tui.services.sql.mysql_columns import columns_of, tag_of
+from tui.services.sql.mysql_columns import columns_of, left_out, tag_of
 from tui.services.sql.mysql_driver import IN_TRANSACTION
 from tui.services.sql.mysql_driver import Wire as Connection
 from tui.services.sql.mysql_errors import GONE, cancelled_by_us, server_error
 from tui.services.sql.postgres_login import numbers
+from tui.services.sql.remedies import with_way_out
 
 log = logging.getLogger(__name__)
 
@@ -202,6 +203,8 @@ class MySqlSession:
             failure = self._failed(error, statement, before)
             if mysql_login.number_of(error) in _REFUSES_WRITES and not self._connection.broken:
                 await self._look_again()
+            elif not self._connection.broken:
+                await self._stand()
             raise failure from error
         finally:
             try:
@@ -224,11 +227,14 @@ class MySqlSession:
             else:
                 yield Done(tag_of(answer.message), answer.affected_rows, clock.seconds)
             warnings += connection.warnings
-        self._unsure = False
+        last, self._unsure = connection.warnings, False
         found = words.words(statement, Wire.MYSQL)
         if warnings and found[:1] != ["show"]:
-            for level, code, message in await self._whole("SHOW WARNINGS"):
+            kept = await self._whole("SHOW WARNINGS")
+            for level, code, message in kept:
                 yield Notice(str(level).upper(), str(message), str(code))
+            if last > len(kept):
+                yield left_out(last - len(kept), len(kept))
         if found and found[0] in _TURNS:
             await self._look_again()
         if found[:1] == ["use"]:
@@ -264,6 +270,18 @@ class MySqlSession:
             finally:
                 self._reading = False
 
+    async def _stand(self) -> None:
+        """Asks where the transaction stands, after a refusal: that packet alone does not say it.
+
+        A deadlock takes the whole transaction along, and DDL that fails has committed before. A ping is answered with
+        the flags, and leaves alone what SHOW WARNINGS tells of the statement.
+        """
+        try:
+            async with self._lock:
+                await self._connection.ping()
+        except mysql_login.FAILURES as error:
+            log.debug("no word of the transaction: %s", error)
+
     async def _whole(self, statement: str) -> list[Row]:
         """The rows of a small statement of ours; they say nothing of the user's transaction that was not so before."""
         async with self._lock:
@@ -286,7 +304,8 @@ class MySqlSession:
             told = number in (1053, 1927)  # the server says that it ends the connection, not what became of the rest
             self.drop()
             return Lost(dialing.lost(self._route, said), before is Transaction.OPEN, self._unsure and not told)
-        return with_way_out(server_error(error, statement, ours=self._cancelled), self._facts)
+        refusal = server_error(error, statement, ours=self._cancelled)
+        return with_way_out(refusal, self._facts, transaction=before is Transaction.OPEN)
 
     async def _give_up(self) -> None:
         """Reads the rest of a statement, and has the server end it if there is much, so that the next one finds the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tui.services.sql.model import Column, Look
+from tui.services.sql.model import Column, Look, Notice
 from tui.services.sql.mysql_driver import BYTES, TEXT
 from tui.services.sql.mysql_rows import kind
 
@@ -26,3 +26,16 @@ def tag_of(message: bytes) -> str:
         next((index for index, char in enumerate(said) if char.isalpha()), len(said)) :
     ]  # its length comes first
     return f"Query OK, {said}" if said else "Query OK"
+
+
+def left_out(more: int, kept: int) -> Notice:
+    """That there were more warnings than the server keeps.
+
+    Args:
+        more: how many are not there.
+        kept: how many are; `max_error_count` says how many may be, 64 or 1024 where nobody has set it.
+    """
+    return Notice(
+        "WARNING", f"{more:,} more warning{'' if more == 1 else 's'} of this statement: the server kept {kept:,}", "",
+        hint=f"SET max_error_count = {min(65_535, kept + more)} has it keep them from the next statement on.",
+    )  # fmt: skip

@@ -111,6 +111,15 @@ class Wire:
         await self.driver._execute_command(COMMAND.COM_QUERY, statement.encode("utf-8", "surrogateescape"))
         self.pending = True
 
+    async def ping(self) -> None:
+        """Has the server say where the session stands.
+
+        Raises:
+            MySQLError: the connection is gone.
+        """
+        await self.driver._execute_command(COMMAND.COM_PING, b"")
+        await self.first()
+
     async def first(self) -> OKPacketWrapper | list[Any]:
         """What begins a result: the OK of one without rows, else its columns.
 

@@ -19,11 +19,12 @@ from typing import Any
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql import dialing, postgres_errors, postgres_login, words
-from tui.services.sql.gridded import Clock, shortened, with_way_out
+from tui.services.sql.gridded import Clock, shortened
 from tui.services.sql.model import (
     Column,
     Columns,
     Done,
+    Engine,
     Event,
     Facts,
     Login,
@@ -37,6 +38,7 @@ from tui.services.sql.model import (
     Wire,
 )
 from tui.services.sql.postgres_exchange import Exchange, Portion
+from tui.services.sql.remedies import with_way_out
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +201,10 @@ class PostgresSession:
         columns = exchange.columns(state)
         first = words.first_word(statement, Wire.POSTGRES)
         changes = first == "with" and words.has_word(statement, Wire.POSTGRES, _CHANGES)
-        if columns and first in _QUERIES and not changes:
+        # CockroachDB takes AS OF SYSTEM TIME only where no transaction has fixed another time, as ours would: such a
+        # query is read whole.
+        historical = self.facts.engine is Engine.COCKROACHDB and words.is_historical(statement)
+        if columns and first in _QUERIES and not changes and not historical:
             async for event in self._stream(state, columns, batch, clock):
                 yield event
             return
@@ -297,7 +302,8 @@ class PostgresSession:
         )
         if not refusal.code:
             log.error("an answer could not be read: %s", type(error).__name__)  # its text may hold what was read
-        return with_way_out(refusal, self.facts if self._facts is not None else None)
+        transaction = before in (Transaction.OPEN, Transaction.FAILED)
+        return with_way_out(refusal, self.facts if self._facts is not None else None, transaction=transaction)
 
     async def _give_up(self) -> None:
         """Ends on the server what is left of a query, so that the next statement finds the session as it was."""

@@ -36,7 +36,8 @@ def server_error(error: BaseException, statement: str, *, ours: bool, bytewise: 
             "the statement has parameters ($1 …), and there are no values for them", "42P02",
             hint="Write the values into the statement, or PREPARE it and EXECUTE it with them.",
         )  # fmt: skip
-    if not isinstance(error, asyncpg.PostgresError):
+    # A server may refuse with a warning's SQLSTATE: CockroachDB does (01000) where sql_safe_updates is on.
+    if not isinstance(error, asyncpg.PostgresError | asyncpg.PostgresLogMessage):
         return ServerError(f"the server's answer cannot be shown: {error}", hint="The log file has the details.")
 
     def field(name: str) -> str:
@@ -45,13 +46,18 @@ def server_error(error: BaseException, statement: str, *, ours: bool, bytewise: 
 
     code = str(getattr(error, "sqlstate", "") or "")
     message = field("message") or str(error)
-    timed_out = code == CANCELED and "timeout" in message
+    timed_out = code == CANCELED and not is_canceled_by_hand(error)
     place = field("position")
     return ServerError(
         message, code, _severity(error), field("detail"), field("hint"),
         position=_index(int(place), statement, bytewise=bytewise) if place.isdecimal() else None,
         cancelled=code == CANCELED and (ours or timed_out),
     )  # fmt: skip
+
+
+def is_canceled_by_hand(error: BaseException) -> bool:
+    """Whether a statement was ended because somebody asked for it, not by its time-out."""
+    return getattr(error, "sqlstate", "") == CANCELED and "timeout" not in str(error)
 
 
 def _index(place: int, statement: str, *, bytewise: bool) -> int | None:

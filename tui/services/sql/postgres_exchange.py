@@ -67,6 +67,7 @@ class Exchange:
         self._news = asyncio.Event()
         connection.add_log_listener(lambda _, message: self._notice(message))
         self._lock = asyncio.Lock()
+        self._ended_by_us = asyncio.Event()
 
     # --- what is known
 
@@ -186,8 +187,13 @@ class Exchange:
                 step.close()
                 raise postgres_errors.canceled_by_us()
             self.waiting = True
+            self._ended_by_us.clear()
             try:
                 return await step
+            except asyncpg.QueryCanceledError as error:
+                if postgres_errors.is_canceled_by_hand(error):
+                    self._ended_by_us.set()
+                raise
             finally:
                 self.waiting = False
 
@@ -208,12 +214,25 @@ class Exchange:
                 await self._protocol.query("ROLLBACK", None)
 
     async def request_cancel(self) -> None:
-        """Has the server end what runs, over a second connection."""
+        """Has the server end what runs, over a second connection.
+
+        The server closes that one once it has passed the request on, and only then no later statement can be hit.
+        Through a pod's port forward this is heard of a second late (see `dialing.part`): where the statement has ended
+        by it meanwhile, nothing is on its way any more.
+        """
         connection = self.connection
-        await connect_utils._cancel(
+        request = asyncio.ensure_future(connect_utils._cancel(
             loop=connection._loop, addr=connection._addr, params=connection._params,
             backend_pid=self._protocol.backend_pid, backend_secret=self._protocol.backend_secret,
-        )  # fmt: skip
+        ))  # fmt: skip
+        seen = asyncio.ensure_future(self._ended_by_us.wait())
+        try:
+            await asyncio.wait({request, seen}, return_when=asyncio.FIRST_COMPLETED)
+            if request.done():
+                request.result()
+        finally:
+            for each in (request, seen):
+                each.cancel()
 
     def drop(self) -> None:
         """Closes without a word."""

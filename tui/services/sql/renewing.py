@@ -48,6 +48,7 @@ class Renewing:
         self._session: Session | None = None
         self._before: Facts | None = None  # of the session that was lost
         self._lost_transaction = False
+        self._rested = False  # an open transaction was given up with `rest`, and no statement was told so yet
         self._opening = asyncio.Lock()
 
     @property
@@ -130,6 +131,11 @@ class Renewing:
             Lost: with an open transaction.
         """
         session = self._session
+        if self._rested:
+            self._rested = False
+            what = "The session was ended while nobody used it, and its open transaction with it"
+            remedy = "The statement was not sent. The next one opens a new session."
+            raise Lost(Problem(Cause.UNREACHABLE, what, "", remedy), transaction=True)
         if session is None or await session.alive():
             return
         transaction = session.transaction in (Transaction.OPEN, Transaction.FAILED)
@@ -148,6 +154,20 @@ class Renewing:
         if session is not None:
             self._before = session.facts
             await session.close()
+
+    async def rest(self) -> bool:
+        """Ends the connection while nobody uses it: the next statement opens a new one, and says what was lost.
+
+        Returns:
+            Whether an open transaction was rolled back by it. Then the next statement is not sent: it may have been
+            meant for that transaction.
+        """
+        session = self._session
+        if session is None:
+            return False
+        self._rested = session.transaction in (Transaction.OPEN, Transaction.FAILED)
+        await self._leave(self._rested)
+        return self._rested
 
     async def cancel(self) -> None:
         """Cancels what runs."""
@@ -170,7 +190,7 @@ class Renewing:
     async def close(self) -> None:
         """Ends the session; an open transaction is rolled back by the server."""
         session, self._session = self._session, None
-        self._before, self._lost_transaction = None, False
+        self._before, self._lost_transaction, self._rested = None, False, False
         if session is not None:
             await session.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import deque
 
 from tui.services.sql.model import Wire
 
@@ -53,6 +54,17 @@ def first_word(statement: str, wire: Wire) -> str:
 def has_word(statement: str, wire: Wire, wanted: frozenset[str]) -> bool:
     """Whether any of the words occurs outside of strings, quoted names and comments."""
     return any((match["word"] or "").lower() in wanted for match in _TOKENS[wire].finditer(statement))
+
+
+def is_historical(statement: str) -> bool:
+    """Whether it reads the past, as CockroachDB's AS OF SYSTEM TIME does."""
+    last: deque[str] = deque(maxlen=4)
+    for match in _TOKENS[Wire.POSTGRES].finditer(statement):
+        if (word := match["word"]) is not None:
+            last.append(word.lower())
+            if tuple(last) == ("as", "of", "system", "time"):
+                return True
+    return False
 
 
 #: What ends a transaction in PostgreSQL: whether it did cannot be known when no answer comes.

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from tui.services.sql.model import Session
-from tui.services.sql.operations.asking import Record, number, text, try_ask
+from tui.services.sql.operations.asking import Record, first_of, number, text, try_ask
 from tui.services.sql.operations.limits import transaction
 from tui.services.sql.operations.metrics import Metrics
 from tui.services.sql.operations.model import Activity, Check, Lock, Peer, Size, Standing, Unit, Unknown, Verdict
 
 SESSIONS = "SHOW CLUSTER SESSIONS"
-STATEMENTS = "SHOW CLUSTER STATEMENTS"
-TRANSACTIONS = "SHOW CLUSTER TRANSACTIONS"
+#: The newer name first: the documentation of 20.2 has the older one alone.
+STATEMENTS = ("SHOW CLUSTER STATEMENTS", "SHOW CLUSTER QUERIES")
 JOBS = "SHOW JOBS"
 VERSION = "SHOW CLUSTER SETTING version"
 LICENCE = "SHOW CLUSTER SETTING enterprise.license"
@@ -39,35 +39,55 @@ def standing(metrics: Metrics | Unknown) -> Standing:
     return Standing(None, True, identity=node, peers=(Peer(f"node {node or '?'}", "draining" if draining else state),))
 
 
-async def sessions(session: Session) -> tuple[Activity, ...] | Unknown:
-    """Who is there in the whole cluster, without ourselves.
+async def sessions(session: Session) -> tuple[tuple[Activity, ...] | Unknown, bool]:
+    """Who is there in the whole cluster, without ourselves; and whether transactions are told (see `tells`).
 
     Raises:
         Lost: the connection went.
     """
     found = await try_ask(session, SESSIONS)
     if isinstance(found, Unknown):
-        return found
-    statements = await try_ask(session, STATEMENTS)
+        return found, False
+    statements = await first_of(session, STATEMENTS)
     running = {} if isinstance(statements, Unknown) else {text(one, "session_id"): one for one in statements}
-    own = {key for key, one in running.items() if STATEMENTS.lower() in text(one, "query").lower()}
+    running.pop("", None)  # those of 19.2 do not say whose they are
+    own = {key for key, one in running.items() if _asks(text(one, "query"))}
+    own |= {text(one, "session_id") for one in found if _asks(text(one, "active_queries"))}
     return tuple(
         activity(one, running.get(text(one, "session_id")), time.time())
         for one in found
         if text(one, "session_id") not in own and text(one, "status").lower() != "closed"
-    )
+    ), tells(found)
+
+
+def tells(found: list[Record]) -> bool:
+    """Whether SHOW SESSIONS says who has a transaction open.
+
+    Its documentation of 20.1 has `kv_txn`, and that of 24; `delegateShowSessions` of the sources between them selects
+    neither it nor `status`.
+    """
+    return not found or "kv_txn" in found[0]
+
+
+def _asks(query: str) -> bool:
+    """Whether it is one of our own questions."""
+    return any(one.lower() in query.lower() for one in (SESSIONS, *STATEMENTS))
 
 
 def activity(record: Record, statement: Record | None, now: float) -> Activity:
-    """One row of SHOW CLUSTER SESSIONS, with that of SHOW CLUSTER STATEMENTS if it runs one."""
+    """One row of SHOW CLUSTER SESSIONS, with that of SHOW CLUSTER STATEMENTS if it runs one.
+
+    Older versions have no `status`, and the time of the statement is called `oldest_query_start`.
+    """
     since = _seconds(text(statement, "start"), now) if statement is not None else None
-    began = _seconds(text(record, "active_query_start"), now)
+    began = _seconds(text(record, "active_query_start", "oldest_query_start"), now)
+    status = text(record, "status").lower() or ("active" if text(record, "active_queries") else "idle")
     return Activity(
         text(record, "session_id"), text(record, "user_name"), text(record, "client_address"), "",
-        text(record, "application_name"), text(record, "status").lower(), since if since is not None else began,
+        text(record, "application_name"), status, since if since is not None else began,
         None if not text(record, "kv_txn") else (since if since is not None else began),
         f"node {text(record, 'node_id')}", (),
-        text(statement or {}, "query") or text(record, "active_queries", "last_active_query"),
+        text(statement or {}, "query") or text(record, "active_queries") or text(record, "last_active_query"),
         text(statement or {}, "query_id"),
     )  # fmt: skip
 
@@ -101,9 +121,15 @@ def sizes(metrics: Metrics | Unknown) -> tuple[Size, ...] | Unknown:
 
 
 async def checks(
-    session: Session, metrics: Metrics | Unknown, activities: tuple[Activity, ...] | Unknown
+    session: Session, metrics: Metrics | Unknown, activities: tuple[Activity, ...] | Unknown, *, transactions: bool
 ) -> tuple[Check, ...]:
     """All of them.
+
+    Args:
+        session: with the node.
+        metrics: of the node.
+        activities: who is there.
+        transactions: whether those say who has a transaction open.
 
     Raises:
         Lost: the connection went.
@@ -111,6 +137,9 @@ async def checks(
     told = list(of_metrics(metrics))
     if isinstance(activities, Unknown):
         told.append(Check("longest-transaction", "Longest transaction", activities))
+    elif not transactions:
+        missing = Unknown(f"{SESSIONS} of this version has no kv_txn")
+        told.append(Check("longest-transaction", "Longest transaction", missing))
     else:
         told.append(
             transaction(max((one.transaction for one in activities if one.transaction is not None), default=None))
@@ -154,7 +183,9 @@ def of_metrics(metrics: Metrics | Unknown) -> list[Check]:
         Check("connections", "Connections", connections if connections is not None else Unknown("no sql_conns"),
               says="at this node")
     )  # fmt: skip
-    if (offset := metrics.one("clock_offset_meannanos")) is not None:
+    if (offset := metrics.one("clock_offset_meannanos")) is None:
+        told.append(Check("clock", "Clock offset", Unknown("its metrics have no clock_offset_meannanos")))
+    else:
         seconds = offset / 1e9
         # A node ends itself at 80 % of the cluster's --max-offset, 500 ms unless it was changed.
         verdict = Verdict.BAD if abs(seconds) > 0.4 else Verdict.WARN if abs(seconds) > 0.2 else Verdict.GOOD
@@ -202,8 +233,8 @@ def _share(record: Mapping[str, str | None]) -> str:
 def _version(found: str | Unknown) -> Check:
     if isinstance(found, Unknown):
         return Check("cluster-version", "Cluster version", found)
-    # `24.1-upgrading-to-24.2-step-014` until an upgrade is finalised.
-    going = "upgrading" in found or "step" in found
+    # Until an upgrade is finalised: `24.1-upgrading-to-24.2-step-014`; before 23.1 `22.1-56`.
+    going = "-" in found
     says = "an upgrade is not finalised" if going else ""
     return Check("cluster-version", "Cluster version", found or Unknown("no answer"),
                  verdict=Verdict.NOTE if going else Verdict.GOOD, says=says)  # fmt: skip

@@ -61,9 +61,9 @@ async def look(
     locks: tuple[Lock, ...] | Unknown
     if engine is Engine.COCKROACHDB:
         standing = cockroach.standing(here)
-        activities, locks = await cockroach.sessions(session), cockroach.locks()
+        (activities, transactions), locks = await cockroach.sessions(session), cockroach.locks()
         measured = cockroach.sizes(here)
-        checks = await cockroach.checks(session, here, activities)
+        checks = await cockroach.checks(session, here, activities, transactions=transactions)
     elif engine is Engine.YUGABYTEDB:
         # Vacuum, WAL, slots and archiving of PostgreSQL are not there: DocDB keeps the rows.
         standing = await yugabyte.standing(session)
