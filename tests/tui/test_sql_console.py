@@ -372,6 +372,7 @@ async def test_a_transaction_is_begun_shown_and_not_left_without_a_question() ->
         await pilot.press("escape")
         await pilot.press("ctrl+q")
         assert isinstance(pilot.app.screen, QuitQuestion)
+        assert pilot.app.screen._told == ("SQL console of mysql: the open transaction is rolled back.",)
         await pilot.press("escape", "f9", "enter")
         await until(pilot, lambda: server.sent[-1] == "COMMIT")
         await pilot.pause()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tui.consoles.keeping import KeepingApp
 from tui.screens.base import BaseScreen
+from tui.text import one_line
 
 if TYPE_CHECKING:
     from tui.screens.chooser import Choice
@@ -147,7 +148,7 @@ class ConsolesApp(KeepingApp):
         from tui.screens.forwards.question import QuitQuestion  # noqa: PLC0415  (not needed to start)
 
         lost = [
-            f"{getattr(screen, 'CALLED', 'SQL console')}: {lost}."
+            f"{getattr(screen, 'CALLED', 'SQL console')} of {one_line(getattr(screen, 'workload_name', '?'))}: {lost}."
             for screen in self.screen_stack
             if (lost := str(getattr(screen, "unfinished", "")))
         ] + self.lost_with_consoles()

@@ -201,6 +201,8 @@ def result_of(outcome: Outcome) -> list[Piece]:
         return [("✗ ", "failing"), ("it did not work", "failing"), *said]
     many = f"{outcome.done:,} statements · last: " if outcome.done > 1 else ""
     tag, count = one_line(outcome.tag), ""
-    if outcome.count is not None and str(outcome.count) not in tag.split():  # most tags have it in them
+    if (
+        outcome.count is not None and str(outcome.count) not in tag.replace(",", "").split()
+    ):  # most tags have it in them
         count = f" · {outcome.count:,} row{'' if outcome.count == 1 else 's'}"
     return [("✓ ", "ready"), (f"{many}{tag or 'done'}{count}{took}", ""), *said]
