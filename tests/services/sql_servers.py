@@ -168,11 +168,12 @@ def mariadb(*options: str) -> Iterator[int]:
         directory = Path(name)
         data, init = directory / "data", directory / "init.sql"
         owner = ["--user=root"] if os.getuid() == 0 else []
-        subprocess.run(
-            ["mariadb-install-db", *owner, f"--datadir={data}", "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--skip-name-resolve"],
-            check=True, capture_output=True,
+        made = subprocess.run(
+            ["mariadb-install-db", "--no-defaults", *owner, f"--datadir={data}", "--skip-test-db",
+             "--skip-name-resolve", "--auth-root-authentication-method=normal"],
+            check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
+        assert made.returncode == 0, made.stdout
         user = "root@'127.0.0.1'"
         init.write_text(
             f"CREATE OR REPLACE USER {user} IDENTIFIED BY 'secret';\nCREATE DATABASE test;\n"

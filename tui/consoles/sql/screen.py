@@ -9,9 +9,8 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input
 
-from tui.consoles.sql import menus
+from tui.consoles.sql import escape, menus
 from tui.consoles.sql.access import Access, Way
 from tui.consoles.sql.cataloguepane import CataloguePane
 from tui.consoles.sql.connecting import TYPED, Phase
@@ -341,14 +340,7 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
             opening = self.desk.connection.phase in (Phase.LOOKING, Phase.CONNECTING)
             return exporting or self.desk.running is not None or opening
         if action == "back":
-            focused = self.focused
-            helper = getattr(focused, "helper", None)
-            if helper is not None and helper.wants("escape"):
-                return False
-            around = focused.ancestors_with_self if focused is not None else ()
-            if any(isinstance(node, ResultPane) and node.check_action("drop", ()) for node in around):
-                return False
-            return not isinstance(focused, Input) or focused.id == "filter"
+            return escape.is_the_consoles(self.focused)
         return True
 
     def action_back(self) -> None:
