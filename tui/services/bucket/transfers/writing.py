@@ -12,7 +12,7 @@ import hashlib
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tui.problem import Cause, Problem, ProblemError
@@ -176,7 +176,7 @@ class Target:
                 )
             )  # fmt: skip
 
-    def write(self, pieces: list[bytes], start: int, crc: int, md5: hashlib._Hash | None) -> int:
+    def write(self, pieces: Sequence[bytes | memoryview], start: int, crc: int, md5: hashlib._Hash | None) -> int:
         """Writes pieces, and carries the checksums on.
 
         Args:
