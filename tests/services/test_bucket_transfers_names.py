@@ -100,7 +100,7 @@ def test_keys_of_local_names() -> None:
 
 def write(folder: Folder, name: LocalName, data: bytes = b"x") -> None:
     target = folder.open(name, "tag")
-    target.write([data], 0, 0, None)
+    target.write(data, 0, 0, None)
     target.finish(None, flush=False)
 
 

@@ -146,7 +146,7 @@ def _write_small(
     )
     target = folder.open(name, tag_)
     try:
-        target.write([data], 0, 0, None)
+        target.write(data, 0, 0, None)
         target.finish(modified, flush=flush)
     except BaseException:
         target.discard()

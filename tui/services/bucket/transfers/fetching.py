@@ -97,7 +97,7 @@ class Fetch:
 
         async def write(data: memoryview) -> None:
             nonlocal done, crc
-            crc = await engine.in_thread(target.write, [data], span.start + done, crc, md5)
+            crc = await engine.in_thread(target.write, data, span.start + done, crc, md5)
             done += len(data)
             job.advance(item, len(data))
 
