@@ -161,7 +161,7 @@ async def _large(
     engine: Engine, origin: Origin, folder: Folder, name: LocalName, item: Item, remove: bool
 ) -> Head:  # fmt: skip
     fetch = Fetch(engine, origin, item)
-    await fetch.look()
+    await fetch.look(long=True)
     head = fetch.head
     if item.size is None:
         item.size = head.size

@@ -23,6 +23,9 @@ from tui.services.bucket.transfers.writing import Target
 
 #: Bytes that go to the disk at a time: one way to a thread and back for each.
 _BATCH = 2 << 20
+#: So many times the usual size has a part of a large download, which has as many of them at least: a store spends about
+#: a quarter less on the same bytes in four times fewer requests (MinIO, 32 MiB in place of 8).
+_LONG = 4
 #: Other parts than ours are followed up to this size.
 _LARGEST_FOREIGN = 1 << 30
 
@@ -67,8 +70,12 @@ class Fetch:
         self.digests: dict[int, calls.Digest] = {}
         self._spare: list[memoryview] = []  # buffers that nobody uses
 
-    async def look(self) -> None:
-        """Asks what the object is."""
+    async def look(self, *, long: bool = False) -> None:
+        """Asks what the object is.
+
+        Args:
+            long: a part may be larger than fits in memory: it goes to the disk as it comes.
+        """
         engine, origin = self.engine, self.origin
 
         async def ask() -> Head:
@@ -82,7 +89,10 @@ class Fetch:
             self.item.add_note(
                 "verified by its size only: the store's checksum is of parts whose sizes it does not tell"
             )
-        self.part = foreign or part_size(self.head.size, engine.limits.part)
+        usual = engine.limits.part
+        if long and self.head.size >= _LONG * _LONG * usual:
+            usual *= _LONG
+        self.part = foreign or part_size(self.head.size, usual)
 
     @property
     def md5(self) -> bool:
