@@ -288,17 +288,17 @@ async def test_an_object_that_changes_while_it_is_downloaded(mover: Mover) -> No
 async def test_a_full_disk_ends_the_job(mover: Mover, monkeypatch: pytest.MonkeyPatch) -> None:
     await mover.put("key", os.urandom(12 * MIB))
     written = 0
-    pwritev = os.pwritev
+    pwrite = os.pwrite
 
-    def full(handle: int, data: list[memoryview], at: int) -> int:
+    def full(handle: int, data: memoryview, at: int) -> int:
         """Takes less than it is given, and then no more."""
         nonlocal written
         written += 1
         if written > 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return pwritev(handle, [data[0][:1000]], at)
+        return pwrite(handle, data[:1000], at)
 
-    monkeypatch.setattr(writing.os, "pwritev", full)
+    monkeypatch.setattr(writing.os, "pwrite", full)
     engine = mover.engine()
     with pytest.raises(DiskFullError, match="is full"):
         await mover.down(engine=engine)

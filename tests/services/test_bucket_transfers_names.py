@@ -100,7 +100,7 @@ def test_keys_of_local_names() -> None:
 
 def write(folder: Folder, name: LocalName, data: bytes = b"x") -> None:
     target = folder.open(name, "tag")
-    target.write([data], 0, 0, None)
+    target.write(data, 0, 0, None)
     target.finish(None, flush=False)
 
 
@@ -147,11 +147,13 @@ def test_what_is_in_the_way(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_takes_little_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pwritev = os.pwritev
-    monkeypatch.setattr(os, "pwritev", lambda handle, data, at: pwritev(handle, [b"".join(data)[:7]], at))
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda handle, data, at: pwrite(handle, data[:7], at))
     target = Folder(tmp_path).open(LocalName((), "a", False), "tag")
     pieces = [bytes([number]) * number for number in range(12)]
-    crc = target.write(pieces, 3, 0, None)
+    crc, at = 0, 3
+    for piece in pieces:
+        crc, at = target.write(piece, at, crc, None), at + len(piece)
     target.finish(None, flush=False)
     assert (tmp_path / "a").read_bytes() == bytes(3) + b"".join(pieces) and crc == zlib.crc32(b"".join(pieces))
 

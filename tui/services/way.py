@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from tui.problem import Problem
 
@@ -36,6 +36,60 @@ class Way(Protocol):
 
     async def close(self) -> None:
         """Gives the way up; connections through it end."""
+        ...
+
+
+class Stream(Protocol):
+    """A connection in memory.
+
+    Attributes:
+        moved: bytes that went through it so far, in both directions: what tells a slow one from a dead one.
+    """
+
+    moved: int
+
+    async def receive_into(self, view: memoryview, least: int) -> int:
+        """Fills memory with what comes. Who is cancelled meanwhile has lost what came: the connection is no good then.
+
+        Args:
+            view: is filled from its start.
+            least: bytes that are waited for, at most the view's.
+
+        Returns:
+            How many bytes there are: fewer than `least` only when the other side has closed the connection.
+
+        Raises:
+            ConnectionResetError: the connection broke.
+        """
+        ...
+
+    async def send(self, data: memoryview) -> None:
+        """Sends all of it; the data may be reused then.
+
+        Raises:
+            OSError: it is closed.
+        """
+        ...
+
+    def stale(self) -> bool:
+        """Whether an idle connection has ended."""
+        ...
+
+    def drop(self) -> None:
+        """Ends it at once."""
+        ...
+
+
+@runtime_checkable
+class DirectWay(Protocol):
+    """A way that can do without sockets, for clients that need none: it spares copies and system calls."""
+
+    async def stream(self) -> Stream:
+        """A connection in memory.
+
+        Raises:
+            ProblemError: no server can be reached.
+        """
         ...
 
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tui.kube.forward import direct
 from tui.kube.forward.book import Forwards
 from tui.kube.forward.forward import PATIENCE, Forward
 from tui.kube.forward.targets import PodPort, Target, Waiting, of_pods
@@ -134,6 +135,13 @@ class StoreWay:
         if connection.tunnel.pod is not None:
             self.member = connection.tunnel.pod.pod
         return connection.socket
+
+    async def stream(self) -> direct.DirectEnd:
+        """A connection in memory; see `services.way.DirectWay`."""
+        end, tunnel = await direct.connect(self._forward)
+        if tunnel.pod is not None:
+            self.member = tunnel.pod.pod
+        return end
 
     def ended(self) -> Problem | None:
         """Why the last connection that is over ended; None when nobody but the client ended it."""

@@ -149,7 +149,10 @@ class Carrier:
                 self.drop()
                 return
         for event in events:
-            if isinstance(event, Pong):
+            if isinstance(event, memoryview):
+                if remote is not None and remote is self._current:
+                    remote.bring(event)
+            elif isinstance(event, Pong):
                 self.answered = True
             elif isinstance(event, Accepted):
                 if remote is not None:
@@ -213,6 +216,13 @@ class SpdyRemote:
         self._listening = False
         self._early: list[Event] = []  # what came before anybody listened
         self._lost = ""
+
+    def bring(self, data: memoryview) -> None:
+        """Passes data on; see `tell`."""
+        if self._listening:
+            self.sink.remote_data(data)
+        else:
+            self.tell(data)
 
     def tell(self, event: Event) -> None:
         """Passes on what the carrier brings; before the sink listens it is kept, and nothing more is read."""

@@ -29,7 +29,7 @@ _RESET = struct.pack("ii", 1, 0)
 class Near(Protocol):
     """Who is told what the near end does: a tunnel."""
 
-    def local_connected(self, local: LocalEnd) -> None:
+    def local_connected(self, local: NearEnd) -> None:
         """A program has connected."""
 
     def local_data(self, data: memoryview) -> None:
@@ -46,6 +46,43 @@ class Near(Protocol):
 
     def local_drained(self) -> None:
         """It has read."""
+
+
+class NearEnd(Protocol):
+    """What a tunnel asks of its near end; `LocalEnd` says what each of them does."""
+
+    def write(self, data: memoryview) -> None:
+        """Sends to the program; the data may be reused at once."""
+
+    def end(self) -> None:
+        """Nothing more comes."""
+
+    def close(self) -> None:
+        """Closes once all is sent."""
+
+    def reset(self) -> None:
+        """Closes with an error."""
+
+    def reset_when_sent(self) -> None:
+        """As `reset`, once the program has what was sent so far."""
+
+    def pause(self) -> None:
+        """Reads no more."""
+
+    def resume(self) -> None:
+        """Reads again."""
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the program has not taken yet."""
+
+    @property
+    def undelivered(self) -> int:
+        """Bytes that a reset would destroy."""
+
+    @property
+    def abandoned(self) -> bool | None:
+        """Whether the program is gone altogether; None where it cannot be known."""
 
 
 class LocalEnd(asyncio.BufferedProtocol):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+
+import msgspec
 
 from tui.kube.forward.targets import PodPort
 from tui.problem import Cause, Problem
@@ -33,3 +36,17 @@ def explain(at: PodPort | None, words: str) -> Problem:
     if re.search(r"reset by peer|broken pipe", words, re.IGNORECASE):
         return Problem(Cause.UNREACHABLE, f"{where} dropped the connection", words, "")
     return Problem(Cause.UNREACHABLE, f"{where} could not be reached", words, "")
+
+
+class _Failure(msgspec.Struct):
+    """An error as JSON; whether the connection goes on is not asked, as there is only one."""
+
+    message: str = ""
+
+
+def message(text: bytes) -> str:
+    """What the error stream says: the message of a JSON object, or else the text as it stands."""
+    said = text.decode(errors="replace")  # here, because msgspec raises something else for bytes that are no UTF-8
+    with contextlib.suppress(msgspec.DecodeError, RecursionError):
+        return msgspec.json.decode(said, type=_Failure).message or said
+    return said.strip()

@@ -11,15 +11,13 @@ stands github.com/moby/spdystream (in the container runtime), which counts where
 
 from __future__ import annotations
 
-import contextlib
 import struct
 import zlib
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from tui import spdy_headers as headers
+from tui.kube.forward import refusals
 
 #: Bytes of a control frame that are collected. Data frames are handed on as they come, so the 24 bits of their length
 #: bound nothing that is kept.
@@ -125,6 +123,7 @@ class PortStreams:
         self._ended: set[int] = set()
         self._text = bytearray()
         self._refused = False
+        self._flowing = False  # the data stream was answered and has not ended
 
     @property
     def over(self) -> bool:
@@ -151,7 +150,7 @@ class PortStreams:
         self._answered.clear()
         self._ended.clear()
         self._text.clear()
-        self._refused = False
+        self._refused = self._flowing = False
 
     def give_up(self) -> None:
         """Ends the connection for both sides, whatever its state; nothing more is told of it."""
@@ -159,7 +158,7 @@ class PortStreams:
             self._out += _control(_RST_STREAM, _HEAD.pack(self._data_stream, _CANCEL))
             self._answered.update((self._error_stream, self._data_stream))
             self._ended.update((self._error_stream, self._data_stream))
-            self._refused = True
+            self._refused, self._flowing = True, False
 
     def take(self) -> bytes:
         """What is to be sent now: opening frames, pings and answers; often nothing.
@@ -218,7 +217,15 @@ class PortStreams:
     def _read(self, view: memoryview, events: list[Event]) -> None:
         at, end = 0, len(view)
         while at < end:
-            if self._left:
+            # Nearly all that comes is data of the connection: it takes the first two ways, which make no calls.
+            if self._left and self._stream == self._data_stream and self._flowing:
+                piece = view[at : at + self._left]
+                at += len(piece)
+                self._left -= len(piece)
+                events.append(piece)
+                if self._left or not self._flags & _FIN:
+                    continue
+            elif self._left:
                 piece = view[at : at + self._left]
                 at += len(piece)
                 self._left -= len(piece)
@@ -226,6 +233,9 @@ class PortStreams:
             elif not self._head and end - at >= 8:
                 first, second = _HEAD.unpack_from(view, at)
                 at += 8
+                if first == self._data_stream and self._flowing and 0 < second < _FIN << 24:
+                    self._stream, self._flags, self._left = first, 0, second
+                    continue
                 self._begin(first, second)
             else:
                 piece = view[at : at + 8 - len(self._head)]
@@ -302,6 +312,7 @@ class PortStreams:
                 raise SpdyError(f"stream {stream} was answered twice")
             self._answered.add(stream)
             if stream == self._data_stream:
+                self._flowing = True
                 events.append(Accepted())
         if self._flags & _FIN:
             self._end(stream, events)
@@ -357,6 +368,8 @@ class PortStreams:
         self._ended.add(stream)
         if stream == self._error_stream:
             self._say(events)
+        else:
+            self._flowing = False
         if len(self._ended) == 2:
             events.append(Ended())
 
@@ -364,7 +377,7 @@ class PortStreams:
         """Tells what the error stream has carried, if anything."""
         if self._text and not self._refused:
             self._refused = True
-            events.append(Refused(_message(bytes(self._text))))
+            events.append(Refused(refusals.message(bytes(self._text))))
             self._text.clear()
 
     def _check_stream(self, stream: int, what: str) -> None:
@@ -374,17 +387,3 @@ class PortStreams:
 
 def _control(kind: int, payload: bytes, flags: int = 0) -> bytes:
     return _HEAD.pack(_CONTROL | _VERSION << 16 | kind, flags << 24 | len(payload)) + payload
-
-
-class _Failure(msgspec.Struct):
-    """An error as JSON; whether the connection goes on is not asked, as there is only one."""
-
-    message: str = ""
-
-
-def _message(text: bytes) -> str:
-    """What the error stream says: the message of a JSON object, or else the text as it stands."""
-    said = text.decode(errors="replace")  # here, because msgspec raises something else for bytes that are no UTF-8
-    with contextlib.suppress(msgspec.DecodeError, RecursionError):
-        return msgspec.json.decode(said, type=_Failure).message or said
-    return said.strip()

@@ -18,7 +18,7 @@ import time
 
 from tui.kube.forward import liveness, refusals
 from tui.kube.forward.attempts import Attempts
-from tui.kube.forward.local import LocalEnd
+from tui.kube.forward.local import NearEnd
 from tui.kube.forward.opener import Opener
 from tui.kube.forward.remote import Remote
 from tui.kube.forward.targets import PodPort
@@ -64,7 +64,7 @@ class Tunnel:
         self._opener = opener
         self._attempts = Attempts(opener, patience)
         self._loop = asyncio.get_running_loop()
-        self._local: LocalEnd | None = None
+        self._local: NearEnd | None = None
         self._remote: Remote | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._replay: bytearray | None = bytearray()
@@ -139,7 +139,7 @@ class Tunnel:
 
     # --- the near end
 
-    def local_connected(self, local: LocalEnd) -> None:
+    def local_connected(self, local: NearEnd) -> None:
         """A program has connected: finds it a pod."""
         self._local = local
         self._attempts.begin()

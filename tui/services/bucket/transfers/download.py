@@ -146,7 +146,7 @@ def _write_small(
     )
     target = folder.open(name, tag_)
     try:
-        target.write([data], 0, 0, None)
+        target.write(data, 0, 0, None)
         target.finish(modified, flush=flush)
     except BaseException:
         target.discard()
@@ -161,7 +161,7 @@ async def _large(
     engine: Engine, origin: Origin, folder: Folder, name: LocalName, item: Item, remove: bool
 ) -> Head:  # fmt: skip
     fetch = Fetch(engine, origin, item)
-    await fetch.look()
+    await fetch.look(long=True)
     head = fetch.head
     if item.size is None:
         item.size = head.size

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import zlib
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.bucket.model import Lost, StoreError
+from tui.services.bucket.model import Answer, Lost, StoreError
 from tui.services.bucket.transfers import calls, checksums
 from tui.services.bucket.transfers.calls import Head, Store
 from tui.services.bucket.transfers.checksums import Expected, Kind
 from tui.services.bucket.transfers.engine import Engine
+from tui.services.bucket.transfers.incoming import Incoming
 from tui.services.bucket.transfers.parts import Span, part_size
 from tui.services.bucket.transfers.patience import persist
 from tui.services.bucket.transfers.progress import Item
@@ -21,6 +23,9 @@ from tui.services.bucket.transfers.writing import Target
 
 #: Bytes that go to the disk at a time: one way to a thread and back for each.
 _BATCH = 2 << 20
+#: So many times the usual size has a part of a large download, which has as many of them at least: a store spends about
+#: a quarter less on the same bytes in four times fewer requests (MinIO, 32 MiB in place of 8).
+_LONG = 4
 #: Other parts than ours are followed up to this size.
 _LARGEST_FOREIGN = 1 << 30
 
@@ -63,9 +68,14 @@ class Fetch:
         self.expected = Expected(Kind.SIZE)
         self.part = 0
         self.digests: dict[int, calls.Digest] = {}
+        self._spare: list[memoryview] = []  # buffers that nobody uses
 
-    async def look(self) -> None:
-        """Asks what the object is."""
+    async def look(self, *, long: bool = False) -> None:
+        """Asks what the object is.
+
+        Args:
+            long: a part may be larger than fits in memory: it goes to the disk as it comes.
+        """
         engine, origin = self.engine, self.origin
 
         async def ask() -> Head:
@@ -79,7 +89,10 @@ class Fetch:
             self.item.add_note(
                 "verified by its size only: the store's checksum is of parts whose sizes it does not tell"
             )
-        self.part = foreign or part_size(self.head.size, engine.limits.part)
+        usual = engine.limits.part
+        if long and self.head.size >= _LONG * _LONG * usual:
+            usual *= _LONG
+        self.part = foreign or part_size(self.head.size, usual)
 
     @property
     def md5(self) -> bool:
@@ -92,26 +105,27 @@ class Fetch:
         done, crc = 0, 0
         md5 = hashlib.md5(usedforsecurity=False) if self.md5 else None
 
-        async def fetch() -> None:
+        async def write(data: memoryview) -> None:
             nonlocal done, crc
-            batch: list[bytes] = []
-            held = 0
+            crc = await engine.in_thread(target.write, data, span.start + done, crc, md5)
+            done += len(data)
+            job.advance(item, len(data))
+
+        async def fetch() -> None:
+            # One batch comes while the one before is written.
+            writing: asyncio.Task[None] | None = None
+            buffers = [self._spare.pop() if self._spare else memoryview(bytearray(_BATCH)) for _ in range(2)]
             try:
-                async with aclosing(self.pieces(span, done)) as pieces:
-                    async for piece in pieces:
-                        batch.append(piece)
-                        held += len(piece)
-                        if held >= _BATCH:
-                            crc = await engine.in_thread(target.write, batch, span.start + done, crc, md5)
-                            done += held
-                            job.advance(item, held)
-                            batch, held = [], 0
-                            await job.go_ahead()
+                async with aclosing(self._batches(span, done, buffers)) as batches:
+                    async for batch in batches:
+                        if writing is not None:
+                            await writing
+                        await job.go_ahead()
+                        writing = asyncio.create_task(write(batch))
             finally:
-                if batch:
-                    crc = await engine.in_thread(target.write, batch, span.start + done, crc, md5)
-                    done += held
-                    job.advance(item, held)
+                if writing is not None:
+                    await writing
+                self._spare += buffers
 
         try:
             while done < span.size:
@@ -121,32 +135,75 @@ class Fetch:
             raise
         self.digests[span.number] = calls.Digest(span.size, crc, md5.digest() if md5 else b"")
 
+    async def _batches(self, span: Span, skip: int, buffers: list[memoryview]) -> AsyncGenerator[memoryview, None]:
+        """A part from a byte on, through two buffers in turn: a batch is good until the next but one is asked for.
+
+        Raises:
+            ChangedError: the object is another one by now.
+            Lost: the connection broke; what had come was yielded before.
+        """
+        turn, left = 0, span.size - skip
+        async with self._content(span, skip) as answer:
+            fill = answer.fill if isinstance(answer, Incoming) and answer.counted else _Filler(answer).fill
+            while left:
+                count = await fill(buffers[turn][:left])
+                if not count:
+                    raise self._short(left)
+                left -= count
+                yield buffers[turn][:count]
+                turn = 1 - turn
+
     async def pieces(self, span: Span, skip: int = 0) -> AsyncGenerator[bytes, None]:
         """The content of a part from a byte on.
 
         Raises:
             ChangedError: the object is another one by now.
         """
+        left = span.size - skip
+        async with self._content(span, skip) as answer:
+            async for piece in answer.pieces():
+                left -= len(piece)
+                yield piece
+        if left:
+            raise self._short(left)
+
+    @asynccontextmanager
+    async def _content(self, span: Span, skip: int) -> AsyncIterator[Answer]:
         origin = self.origin
         wanted = (span.start + skip, span.size - skip)
-        left = wanted[1]
         try:
             async with calls.get(
                 origin.store, origin.bucket, origin.key, version=origin.version, span=wanted, etag=self.head.etag
             ) as answer:
-                if answer.status != 206 and (wanted[0], left) != (0, self.head.size):
+                if answer.status != 206 and wanted != (0, self.head.size):
                     raise ProblemError(
                         Problem(Cause.PROTOCOL, "The store answers a range with another one", f"HTTP {answer.status}")
                     )  # fmt: skip
-                async for piece in answer.pieces():
-                    left -= len(piece)
-                    yield piece
+                yield answer
         except StoreError as error:
             if error.status == 412:
                 raise ChangedError(str(error)) from error
             raise
-        if left:
-            raise Lost(Problem(Cause.UNREACHABLE, f"The content of {self.item.source} ends {left} bytes too early"))
+
+    def _short(self, left: int) -> Lost:
+        return Lost(Problem(Cause.UNREACHABLE, f"The content of {self.item.source} ends {left} bytes too early"))
+
+
+class _Filler:
+    """Fills memory from an answer that comes in pieces: chunked, or up to the end of the connection."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._pieces = answer.pieces()
+        self._rest = memoryview(b"")
+
+    async def fill(self, view: memoryview) -> int:
+        """See `Incoming.fill`; gives each piece as it came, without waiting for more."""
+        if not self._rest:
+            self._rest = memoryview(await anext(self._pieces, b""))
+        count = min(len(view), len(self._rest))
+        view[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
 
 
 def verify(pieces: list[memoryview], size: int, expected: Expected) -> None:

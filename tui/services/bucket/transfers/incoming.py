@@ -88,6 +88,12 @@ class Incoming:
             raise EOFError("the other side has closed it")
         return data
 
+    async def _more_into(self, view: memoryview) -> int:
+        count = await self._pipe.receive_into(view, IDLE)
+        if not count:
+            raise EOFError("the other side has closed it")
+        return count
+
     async def read(self) -> bytes:
         """The whole body."""
         return b"".join([piece async for piece in self.pieces()])
@@ -106,6 +112,36 @@ class Incoming:
             self.lasts = False
             raise self._lost(str(error) or f"nothing came for {IDLE:g} s") from error
         self.whole = True
+
+    @property
+    def counted(self) -> bool:
+        """Whether the body's length is known beforehand: then it can be had with `fill`."""
+        return self._left is not None and not self._chunked
+
+    async def fill(self, view: memoryview) -> int:
+        """Fills memory with what comes next of a body that is `counted`; in place of `pieces`, not beside it.
+
+        Returns:
+            How many bytes there are: fewer than fit in only at the end, or before the connection breaks; 0 at the end.
+
+        Raises:
+            Lost: it has ended too early.
+        """
+        left = self._left or 0
+        wanted = view[:left]
+        at = min(len(wanted), len(self._buffer))
+        wanted[:at] = self._buffer[:at]
+        del self._buffer[:at]
+        try:
+            while at < len(wanted):
+                at += await self._more_into(wanted[at:])
+        except (OSError, TimeoutError, EOFError) as error:
+            self.lasts = False
+            if not at:
+                raise self._lost(str(error) or f"nothing came for {IDLE:g} s") from error
+        self._left = left - at
+        self.whole = self._left == 0
+        return at
 
     async def _plain(self, left: int | None) -> AsyncIterator[bytes]:
         while left is None or left > 0:

@@ -8,6 +8,8 @@ import select
 import socket
 from typing import Protocol
 
+from tui.services.way import Stream
+
 #: Seconds without a byte after which a connection is given up.
 IDLE = 60.0
 #: Seconds for the first byte of an answer to a request that makes the store work (copies, completions).
@@ -25,6 +27,10 @@ class Pipe(Protocol):
 
     async def receive(self, patience: float) -> bytes:
         """What comes next, at most `SLICE`; nothing at the end. Raises OSError, TimeoutError after so many seconds."""
+        ...
+
+    async def receive_into(self, view: memoryview, patience: float) -> int:
+        """What comes next, into memory: all that fits in, or some of it, as is cheaper; 0 at the end. As `receive`."""
         ...
 
     def stale(self) -> bool:
@@ -71,6 +77,15 @@ class PlainPipe:
             raise TimeoutError(f"nothing came for {patience:g} s")
         return data
 
+    async def receive_into(self, view: memoryview, patience: float) -> int:
+        """See `Pipe`."""
+        self._since, self._patience = self._loop.time(), patience
+        count = await self._loop.sock_recv_into(self._sock, view[:SLICE])
+        self._since = None
+        if not count and self._silent:
+            raise TimeoutError(f"nothing came for {patience:g} s")
+        return count
+
     def stale(self) -> bool:
         """See `Pipe`."""
         poll = select.poll()
@@ -88,6 +103,71 @@ class PlainPipe:
             self._silent = True
             with contextlib.suppress(OSError):
                 self._sock.shutdown(socket.SHUT_RDWR)  # whoever waits is woken by it
+            return
+        self._timer = self._loop.call_later(IDLE / 4, self._look)
+
+
+class StreamPipe:
+    """A connection in memory. It is waited for as long as bytes move, however slowly."""
+
+    def __init__(self, stream: Stream) -> None:
+        """Takes it over."""
+        self._loop = asyncio.get_running_loop()
+        self._stream = stream
+        self._head = memoryview(bytearray(SLICE // 4))
+        self._since: float | None = None  # when a byte moved last, or the step began that is waited for
+        self._moved = 0
+        self._patience = IDLE
+        self._silent = False
+        self._timer = self._loop.call_later(IDLE / 4, self._look)
+
+    async def send(self, data: bytes | memoryview) -> None:
+        """See `Pipe`."""
+        self._since, self._patience = self._loop.time(), IDLE
+        try:
+            await self._stream.send(memoryview(data))
+        except OSError:
+            if self._silent:
+                raise TimeoutError(f"nothing was taken for {IDLE:g} s") from None
+            raise
+        self._since = None
+
+    async def receive(self, patience: float) -> bytes:
+        """See `Pipe`."""
+        return bytes(self._head[: await self._receive(self._head, 1, patience)])
+
+    async def receive_into(self, view: memoryview, patience: float) -> int:
+        """See `Pipe`."""
+        return await self._receive(view, len(view), patience)
+
+    async def _receive(self, view: memoryview, least: int, patience: float) -> int:
+        self._since, self._patience = self._loop.time(), patience
+        try:
+            count = await self._stream.receive_into(view, least)
+        except OSError:
+            if self._silent:
+                raise TimeoutError(f"nothing came for {patience:g} s") from None
+            raise
+        self._since = None
+        return count
+
+    def stale(self) -> bool:
+        """See `Pipe`."""
+        return self._stream.stale()
+
+    def close(self) -> None:
+        """See `Pipe`."""
+        self._timer.cancel()
+        self._stream.drop()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if self._since is not None and self._moved != self._stream.moved:
+            self._since = now
+        self._moved = self._stream.moved
+        if self._since is not None and now - self._since >= self._patience:
+            self._silent = True
+            self._stream.drop()  # whoever waits is woken by it
             return
         self._timer = self._loop.call_later(IDLE / 4, self._look)
 
@@ -111,6 +191,13 @@ class TlsPipe:
         """See `Pipe`."""
         async with asyncio.timeout(patience):
             return await self._reader.read(SLICE)
+
+    async def receive_into(self, view: memoryview, patience: float) -> int:
+        """See `Pipe`."""
+        async with asyncio.timeout(patience):
+            data = await self._reader.read(min(len(view), SLICE))
+        view[: len(data)] = data
+        return len(data)
 
     def stale(self) -> bool:
         """See `Pipe`."""

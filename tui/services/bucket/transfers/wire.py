@@ -18,8 +18,8 @@ from tui.services.bucket.errors import check_key, store_error
 from tui.services.bucket.model import AnswerContext, Lost, Request, StoreError
 from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, path_of, query_of
 from tui.services.bucket.transfers.incoming import Incoming
-from tui.services.bucket.transfers.pipes import IDLE, SLICE, WORKING, Pipe, PlainPipe, TlsPipe
-from tui.services.way import Way
+from tui.services.bucket.transfers.pipes import IDLE, SLICE, WORKING, Pipe, PlainPipe, StreamPipe, TlsPipe
+from tui.services.way import DirectWay, Way
 
 if TYPE_CHECKING:
     from tui.services.bucket.session import StoreSession
@@ -106,17 +106,22 @@ class Wire:
 
     async def take(self) -> Pipe:
         """A connection that nobody uses, a new one when there is none."""
+        pipe: Pipe
         while self._idle:
             pipe = self._idle.pop()
             if not pipe.stale():
                 return pipe
             self.drop(pipe)
-        sock = await self.way.connect()
-        try:
-            pipe = await self._pipe(sock)
-        except BaseException:
-            sock.close()
-            raise
+        way = self.way
+        if self._tls is None and isinstance(way, DirectWay):
+            pipe = StreamPipe(await way.stream())
+        else:
+            sock = await way.connect()
+            try:
+                pipe = await self._pipe(sock)
+            except BaseException:
+                sock.close()
+                raise
         self._all.add(pipe)
         return pipe
 

@@ -19,8 +19,10 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.transfers.names import UNFINISHED, LocalName
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Pieces that one call writes (IOV_MAX of Linux and macOS is 1,024).
-_VECTOR = 1000
+#: Bytes that one call writes. Linux takes memory for a file's cache in pieces as large as the write (ext4's large
+#: folios). Small ones come out of what was freed lately; large ones were seen, on a virtual machine, to come out of
+#: memory that the host had not given yet: ten times the processor's time, 2 s for each GiB.
+_SLICE = 64 << 10
 #: Bytes that are left free on the disk.
 _RESERVE = 1 << 20
 
@@ -176,31 +178,26 @@ class Target:
                 )
             )  # fmt: skip
 
-    def write(self, pieces: list[bytes], start: int, crc: int, md5: hashlib._Hash | None) -> int:
-        """Writes pieces, and carries the checksums on.
+    def write(self, data: bytes | memoryview, start: int, crc: int, md5: hashlib._Hash | None) -> int:
+        """Writes a piece, and carries the checksums on.
 
         Args:
-            pieces: one after the other.
-            start: of the first one's first byte.
+            data: the piece.
+            start: of its first byte.
             crc: the CRC-32 of what came before.
-            md5: takes the pieces, too, unless it is None.
+            md5: takes the piece, too, unless it is None.
 
         Returns:
-            The CRC-32 with the pieces.
+            The CRC-32 with the piece.
         """
-        at, whole = 0, sum(map(len, pieces))
-        rest = [memoryview(piece) for piece in pieces]
-        while at < whole:
-            count = os.pwritev(self._handle, rest[:_VECTOR], start + at)
-            at += count
-            while rest and count >= len(rest[0]):
-                count -= len(rest.pop(0))
-            if count:
-                rest[0] = rest[0][count:]
-        for piece in pieces:
-            crc = zlib.crc32(piece, crc)
+        view = memoryview(data)
+        while view.nbytes:
+            count = os.pwrite(self._handle, view[:_SLICE], start)
+            written, view = view[:count], view[count:]
+            start += count
+            crc = zlib.crc32(written, crc)
             if md5 is not None:
-                md5.update(piece)
+                md5.update(written)
         return crc
 
     def read(self, start: int, size: int, *, md5: bool) -> tuple[int, bytes]:
