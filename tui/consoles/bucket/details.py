@@ -86,8 +86,9 @@ def of_detail(detail: Detail) -> list[Line]:
         lines.append(fact("hold", "legal hold: it cannot be deleted", "warn"))
     lines += _pairs("TAGS", detail.tags)
     lines += _pairs("METADATA", detail.metadata)
+    told = ("x-amz-meta-", "x-amz-checksum-")
     rest = {name: value for name, value in detail.headers.items()
-            if name.lower() not in _TOLD and not name.lower().startswith("x-amz-meta-")}  # fmt: skip
+            if name.lower() not in _TOLD and not name.lower().startswith(told)}  # fmt: skip
     lines += _pairs("HEADERS", rest)
     if detail.unknown:
         lines += [Line(), Line((("NOT KNOWN", "dim"),))]

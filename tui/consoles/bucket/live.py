@@ -253,4 +253,4 @@ def _problem(one: _Moving) -> Problem | None:
     if failed == 1 and one.job.files == 1:
         return first
     evidence = "\n".join(f"{item.source}: {item.problem}" for item in told[:20])
-    return Problem(Cause.REJECTED, f"{failed:,} of {one.job.files:,} files failed", evidence, "R tries them again.")
+    return Problem(Cause.REJECTED, f"{failed:,} of {one.job.files:,} files failed", evidence, "Y tries them again.")
