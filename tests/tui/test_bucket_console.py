@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,8 @@ from tui.consoles.prompts import Prompt
 from tui.problem import Cause, Problem
 from tui.screens.chooser import ChoiceList, Chooser
 from tui.screens.forwards.question import Question
-from tui.services.bucket.model import Anonymous, Entry
+from tui.services.bucket.model import Anonymous, Entry, StoreError
+from tui.systems.bucketkeys import FoundKeys
 from tui.widgets.lines import Lines, Words
 from tui.widgets.oneline import OneLine
 from tui.widgets.rows import RowTable
@@ -840,3 +842,46 @@ async def test_quota_hold_and_retention() -> None:
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         assert not any(asked[0] == "retention" for asked in access.store.asked)
+
+
+@pytest.mark.parametrize("by", ["reading", "changing"])
+async def test_keys_that_were_rotated_are_read_again(by: str) -> None:
+    async with app().run_test(size=(120, 30)) as pilot:
+        access = FakeAccess(full_store())
+        screen = await opened(pilot, access)
+        await enter(pilot, screen, "my-bucket")
+        screen.connection.forget_keys()  # as when other keys than the best were chosen
+        screen.connect(CONSOLE)
+        await until(pilot, lambda: screen.connection.phase is Phase.OPEN and screen.connection.source == CONSOLE.source)
+        await until(pilot, lambda: screen.browser is not None and screen.browser.loaded)
+        fresh = replace(CONSOLE, secret="rotated")
+        gone = Problem(Cause.CREDENTIALS, "The store does not know these keys", "SignatureDoesNotMatch: …")
+        access.store.problem = StoreError("SignatureDoesNotMatch", "…", 403, gone)
+        renewed = full_store()
+        access.found, access.store = FoundKeys((ROOT, fresh)), renewed
+        refused_store = screen.connection.opened.client if screen.connection.opened is not None else None
+        if by == "reading":
+            await pilot.press("r")
+        else:
+            screen.table.focus()
+            await pilot.press("D")
+        await until(pilot, lambda: access.opened[-1][0] == fresh)
+        await until(pilot, lambda: screen.connection.phase is Phase.OPEN and screen.client is renewed)
+        assert refused_store is not renewed and pilot.app.screen is screen
+        assert [keys for keys, _ in access.opened].count(fresh) == 1
+
+
+async def test_keys_that_were_typed_are_not_replaced_by_others() -> None:
+    async with app().run_test(size=(120, 30)) as pilot:
+        access = FakeAccess(full_store())
+        screen = await opened(pilot, access)
+        screen.connect(replace(ROOT, source=TYPED))
+        await until(pilot, lambda: screen.connection.source == TYPED and screen.connection.phase is Phase.OPEN)
+        await until(pilot, lambda: screen.browser is not None and screen.browser.loaded)
+        count = len(access.opened)
+        gone = Problem(Cause.CREDENTIALS, "The store does not know these keys", "SignatureDoesNotMatch: …")
+        access.store.problem = StoreError("SignatureDoesNotMatch", "…", 403, gone)
+        screen.table.focus()
+        await pilot.press("D")
+        dialog = await shown(pilot, TextDialog)
+        assert "does not know these keys" in str(dialog.query_one(Lines).text) and len(access.opened) == count
