@@ -52,7 +52,7 @@ def facts_of(one: Transfer) -> list[Line]:
     if one.current:
         lines.append(fact("now", one.current))
     if one.problem is not None:
-        lines += [Line(), *of_problem(one.problem)]
+        lines += [Line(), *of_problem(one.problem, remedy_first=True)]  # there are few lines
     return lines
 
 
