@@ -86,6 +86,8 @@ class Stored:
     tags: dict[str, dict[str, str]] = field(default_factory=dict)
     uploads: list[tuple[Upload, int | None]] = field(default_factory=list)
     sizes: tuple[int, int] | None = None
+    quota: int = 0
+    lock: bool = False
 
 
 class FakeStore:
@@ -224,6 +226,22 @@ class FakeStore:
     async def set_tags(self, bucket: str, key: str, tags: dict[str, str]) -> None:
         self._ask("tags", bucket, key, tags)
         self.stored[bucket].tags[key] = tags
+
+    async def quota(self, bucket: str) -> int:
+        return self.stored[bucket].quota
+
+    async def set_quota(self, bucket: str, size: int) -> None:
+        self._ask("quota", bucket, size)
+        self.stored[bucket].quota = size
+
+    async def locked(self, bucket: str) -> bool:
+        return self.stored[bucket].lock
+
+    async def set_hold(self, bucket: str, key: str, *, on: bool, version: str = "") -> None:
+        self._ask("hold", bucket, key, on, version)
+
+    async def set_retention(self, bucket: str, key: str, mode: str, until: dt.datetime, version: str = "") -> None:
+        self._ask("retention", bucket, key, mode, until, version)
 
     async def bucket_tags(self, bucket: str) -> dict[str, str]:
         return self.stored[bucket].tags.get("", {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,23 @@ from tui.consoles.bucket.usage import Usage
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.prompts import Prompt
 from tui.problem import Cause, Problem
-from tui.screens.chooser import Chooser
+from tui.screens.chooser import ChoiceList, Chooser
 from tui.screens.forwards.question import Question
-from tui.services.bucket.model import Anonymous
+from tui.services.bucket.model import Anonymous, Entry, StoreError
+from tui.systems.bucketkeys import FoundKeys
 from tui.widgets.lines import Lines, Words
 from tui.widgets.oneline import OneLine
 from tui.widgets.rows import RowTable
 
 
-def names(screen: BucketConsole) -> list[str]:
+def lines(screen: BucketConsole) -> list[Entry]:
     listing = screen.keys_list.listing
     assert listing is not None
-    return [entry.key for at in range(len(listing)) if (entry := listing.line(at)) is not None]
+    return [entry for at in range(len(listing)) if (entry := listing.line(at)) is not None]
+
+
+def names(screen: BucketConsole) -> list[str]:
+    return [entry.key for entry in lines(screen)]
 
 
 def text(screen: Any, of: str = "#text") -> str:
@@ -752,3 +758,130 @@ async def test_buckets_that_may_not_be_listed() -> None:
         await pilot.press("r")
         await until(pilot, lambda: screen.table.rows)
         assert WHEN.year == 2026
+
+
+# --- what keeps objects, and what must not go with a key that only leads on
+
+
+async def test_tab_leads_through_a_form_and_answers_nothing() -> None:
+    """Who goes from field to field with tab does not lock a bucket for good: the offer beside `no` is `yes`."""
+    async with app().run_test(size=(100, 30)) as pilot:
+        access = FakeAccess(full_store())
+        await opened(pilot, access)
+        await pilot.press("n")
+        form = await shown(pilot, Form)
+        await pilot.press(*"fresh", "tab", "tab", "tab")
+        assert [form.query_one(f"#field-{at}", Input).value for at in range(3)] == ["fresh", "no", "no"]
+        await pilot.press("tab", "down", "tab")
+        assert [form.query_one(f"#field-{at}", Input).value for at in range(3)] == ["fresh", "yes", "no"]
+        await pilot.press("enter")
+        await until(pilot, lambda: any(one[0] == "make" for one in access.store.asked))
+
+
+async def test_a_version_is_not_moved_and_a_marker_only_taken_away() -> None:
+    async with app().run_test(size=(100, 30)) as pilot:
+        access = FakeAccess(full_store())
+        screen = await opened(pilot, access)
+        await enter(pilot, screen, "archive")
+        await pilot.press("v")
+        await until(pilot, lambda: any(one.deleted for one in lines(screen)))
+        marker = next(one for one in lines(screen) if one.deleted)
+        old = next(one for one in lines(screen) if not one.latest and not one.deleted)
+        screen.keys_list.go_to(old.key, old.version)
+        await pilot.press("m")
+        await pilot.pause()
+        assert pilot.app.screen is screen
+        screen.keys_list.go_to(marker.key, marker.version)
+        await pilot.press("D")
+        question = await shown(pilot, HeldQuestion)
+        words = question.query_one("#why", Words).text
+        assert "takes the delete marker of" in words and "cannot be undone" not in words
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("x")
+        offered = {choice.value for choice in (await shown(pilot, Chooser)).query_one(ChoiceList).choices}
+        assert "undelete" in offered and not offered & {"move", "copy", "download"}
+
+
+async def test_quota_hold_and_retention() -> None:
+    async with app().run_test(size=(100, 40)) as pilot:
+        access = FakeAccess(full_store())
+        screen = await opened(pilot, access)
+        screen.table.move_to("my-bucket")
+        await pilot.press("x")
+        await choose(pilot, "quota")
+        form = await fill(pilot, bytes="much")
+        await pilot.press("enter")
+        assert "“much” is no size" in form.query_one("#keys", Words).text
+        await fill(pilot, bytes="10Gi")
+        await pilot.press("enter")
+        await until(pilot, lambda: ("quota", "my-bucket", 10 << 30) in access.store.asked)
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await enter(pilot, screen, "my-bucket")
+        await until(pilot, lambda: screen.keys_list.entry is not None)
+        one = next(one for one in lines(screen) if not one.folder)
+        screen.keys_list.go_to(one.key)
+        await pilot.press("x")
+        await choose(pilot, "hold")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert not any(asked[0] == "hold" for asked in access.store.asked)  # the bucket has no lock
+        access.store.stored["my-bucket"].lock = True
+        await pilot.press("x")
+        await choose(pilot, "hold")
+        await until(pilot, lambda: ("hold", "my-bucket", one.key, True, "") in access.store.asked)
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("x")
+        await choose(pilot, "retention")
+        form = await fill(pilot, until="2020-01-01")
+        await pilot.press("enter")
+        assert "over already" in form.query_one("#keys", Words).text
+        await fill(pilot, until="1d", mode="compliance")
+        await pilot.press("enter")
+        await shown(pilot, HeldQuestion)
+        assert not any(asked[0] == "retention" for asked in access.store.asked)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert not any(asked[0] == "retention" for asked in access.store.asked)
+
+
+@pytest.mark.parametrize("by", ["reading", "changing"])
+async def test_keys_that_were_rotated_are_read_again(by: str) -> None:
+    async with app().run_test(size=(120, 30)) as pilot:
+        access = FakeAccess(full_store())
+        screen = await opened(pilot, access)
+        await enter(pilot, screen, "my-bucket")
+        screen.connection.forget_keys()  # as when other keys than the best were chosen
+        screen.connect(CONSOLE)
+        await until(pilot, lambda: screen.connection.phase is Phase.OPEN and screen.connection.source == CONSOLE.source)
+        await until(pilot, lambda: screen.browser is not None and screen.browser.loaded)
+        fresh = replace(CONSOLE, secret="rotated")
+        gone = Problem(Cause.CREDENTIALS, "The store does not know these keys", "SignatureDoesNotMatch: …")
+        access.store.problem = StoreError("SignatureDoesNotMatch", "…", 403, gone)
+        renewed = full_store()
+        access.found, access.store = FoundKeys((ROOT, fresh)), renewed
+        refused_store = screen.connection.opened.client if screen.connection.opened is not None else None
+        if by == "reading":
+            await pilot.press("r")
+        else:
+            screen.table.focus()
+            await pilot.press("D")
+        await until(pilot, lambda: access.opened[-1][0] == fresh)
+        await until(pilot, lambda: screen.connection.phase is Phase.OPEN and screen.client is renewed)
+        assert refused_store is not renewed and pilot.app.screen is screen
+        assert [keys for keys, _ in access.opened].count(fresh) == 1
+
+
+async def test_keys_that_were_typed_are_not_replaced_by_others() -> None:
+    async with app().run_test(size=(120, 30)) as pilot:
+        access = FakeAccess(full_store())
+        screen = await opened(pilot, access)
+        screen.connect(replace(ROOT, source=TYPED))
+        await until(pilot, lambda: screen.connection.source == TYPED and screen.connection.phase is Phase.OPEN)
+        await until(pilot, lambda: screen.browser is not None and screen.browser.loaded)
+        count = len(access.opened)
+        gone = Problem(Cause.CREDENTIALS, "The store does not know these keys", "SignatureDoesNotMatch: …")
+        access.store.problem = StoreError("SignatureDoesNotMatch", "…", 403, gone)
+        screen.table.focus()
+        await pilot.press("D")
+        dialog = await shown(pilot, TextDialog)
+        assert "does not know these keys" in str(dialog.query_one(Lines).text) and len(access.opened) == count

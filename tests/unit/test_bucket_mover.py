@@ -17,6 +17,7 @@ from tui.consoles.bucket.live import LiveMover
 from tui.services.bucket.errors import store_error
 from tui.services.bucket.model import Keys, Request
 from tui.services.bucket.transfers.calls import Store
+from tui.services.bucket.transfers.journal import DownloadRecord, Journal, UploadRecord
 
 CONTENT = b"Hello from the chapter.\n"
 
@@ -241,3 +242,49 @@ async def test_leaving_ends_what_runs(store: Exchange, tmp_path: Path) -> None:
     await asyncio.wait_for(mover.close(), 10)
     assert store.closed and mover.unfinished == 0
     assert store.kept == {}
+
+
+async def test_what_an_earlier_run_left_is_offered_and_goes_on(
+    store: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A console that is opened again lists what stands half-way, begins nothing unasked, and goes on with it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    path, target = a_file(tmp_path), tmp_path / "in" / "report.csv"
+    store.kept["reports/report.csv"] = CONTENT
+    records = [
+        UploadRecord("test/store", "shop", "in/test.txt", "upload-1", str(path), len(CONTENT), 0, 5, False, 1.0),
+        DownloadRecord(
+            "test/store", "shop", "reports/report.csv", "", '"e"', str(target), ".statetui-x", len(CONTENT), 5, 2.0
+        ),
+        DownloadRecord("other/store", "shop", "k", "", '"e"', str(tmp_path / "k"), ".statetui-y", 1, 5, 3.0),
+    ]
+    for record in records:
+        Journal().begin(record).close()
+    made = LiveMover(Store(store, "test/store"), store)  # type: ignore[arg-type]
+    try:
+        assert [one.title for one in made.all()] == [
+            "upload test.txt to shop/in/test.txt", f"download reports/report.csv to {target.parent}"
+        ]  # fmt: skip
+        assert [one.stage for one in made.all()] == [Stage.FAILED] * 2
+        assert "stands half-way" in str(made.all()[0].problem) and "upload-1" in str(made.all()[0].problem)
+        assert made.unfinished == 0 and "in/test.txt" not in store.kept and not target.exists()
+        for one in made.all():
+            made.retry(one.number)
+        async with asyncio.timeout(30):
+            while any(one.stage is not Stage.DONE for one in made.all()):
+                assert not any(one.stage is Stage.FAILED for one in made.all()), made.all()
+                await asyncio.sleep(0.005)
+        assert store.kept["in/test.txt"] == CONTENT and target.read_bytes() == CONTENT
+    finally:
+        await made.close()
+
+
+async def test_downloads_leave_no_descriptor_open(mover: LiveMover, store: Exchange, tmp_path: Path) -> None:
+    store.kept["a.txt"] = CONTENT
+    for at in range(3):
+        mover.download("shop", [("a.txt", "")], "", tmp_path / f"out{at}")
+    async with asyncio.timeout(30):
+        while any(one.stage is not Stage.DONE for one in mover.all()):
+            await asyncio.sleep(0.005)
+    links = [one for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    assert not [one for one in links if str(one.readlink()).startswith(str(tmp_path / "out"))]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.commands import exits
+from tui.commands.bucket_counter import Counter
 from tui.commands.bucket_emptying import empty
 from tui.commands.bucket_moving import WrongUseError
 from tui.commands.bucket_places import StorePlace, place
@@ -141,11 +142,14 @@ class _Verbs:
         ]  # fmt: skip
         for where in places:
             sums: dict[str, list[int]] = {where.key: [0, 0]}
-            async for entry in self._entries(where, deep=True, versions=self._given.versions):
-                for prefix in _above(entry.key, where.key, self._given.depth):
-                    one = sums.setdefault(prefix, [0, 0])
-                    one[0] += not entry.deleted
-                    one[1] += entry.size or 0
+            seen = 0
+            with Counter(f"counting what is in {where.bucket}/{where.key}") as counter:
+                async for entry in self._entries(where, deep=True, versions=self._given.versions):
+                    counter(seen := seen + 1, None)
+                    for prefix in _above(entry.key, where.key, self._given.depth):
+                        one = sums.setdefault(prefix, [0, 0])
+                        one[0] += not entry.deleted
+                        one[1] += entry.size or 0
             for prefix, (objects, total) in sorted(sums.items(), key=lambda item: (-item[1][1], item[0])):
                 if self._json:
                     self._line({"bucket": where.bucket, "prefix": prefix, "objects": objects, "size": total})
@@ -259,9 +263,17 @@ class _Verbs:
                 failed = True
                 continue
             if not self._given.dry_run:
-                await self._store.remove_bucket(bucket)
+                await self._removed(bucket)
             self._done("would be removed" if self._given.dry_run else "removed", bucket)
         return exits.FAILED if failed else exits.OK
+
+    async def _removed(self, bucket: str) -> None:
+        try:
+            await self._store.remove_bucket(bucket)
+        except StoreError as error:
+            if error.code == "BucketNotEmpty":
+                note("`rb --force` removes a bucket with all that is in it; with --dry-run it only tells what that is")
+            raise
 
     async def rm(self) -> int:
         """Removes objects: those that are named, and with `--recursive` all below."""

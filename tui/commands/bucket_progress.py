@@ -128,7 +128,8 @@ class Telling:
 
 def _record(item: Item) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "status": item.stage.value, "source": item.source, "target": item.target, "size": item.size,
+        "status": item.stage.value, "source": item.source, "target": item.target,
+        "size": item.done if item.size is None and item.stage is Stage.DONE else item.size,
     }  # fmt: skip
     extra = {"verified": str(item.verified), "note": item.note, "retries": item.retries, "resumed": item.resumed}
     found |= {name: value for name, value in extra.items() if value}

@@ -26,6 +26,8 @@ def record(value: Any) -> str:  # noqa: ANN401 (a mapping or a dataclass)
         told = value
     else:
         told = {_camel(name): one for name, one in dataclasses.asdict(value).items()}
+        if isinstance(told.get("etag"), str):
+            told["etag"] = told["etag"].strip('"')  # as mc and others have it
     return json.dumps(told, default=_plain, ensure_ascii=True)
 
 

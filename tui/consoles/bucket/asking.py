@@ -60,8 +60,8 @@ class Form(Dialog):
     """
 
     HELP: ClassVar[str] = """Form
-Tab and shift+tab go from field to field; where offers are shown, tab takes the marked one first and the arrows mark
-another. Enter does it, escape leaves everything as it is."""
+Tab and shift+tab go from field to field. Where offers are shown, the arrows mark one and tab takes it, as it does once
+something was typed. Enter does it, escape leaves everything as it is."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", id="bucket-form.leave", priority=True),
         Binding("enter", "submit", "Do it", id="bucket-form.done", priority=True),
@@ -76,6 +76,9 @@ another. Enter does it, escape leaves everything as it is."""
     ) -> None:
         super().__init__()
         self._title, self._fields, self._done, self._word, self._told = title, list(fields), done, word, list(told)
+        #: Whether somebody has typed in the field, or marked an offer: only then tab takes one. Who only goes through
+        #: the fields must not answer `no` with the `yes` that is offered beside it.
+        self._meant = False
 
     def compose(self) -> ComposeResult:
         """Words, fields, offers, keys."""
@@ -120,10 +123,13 @@ another. Enter does it, escape leaves everything as it is."""
     @on(Input.Changed)
     def _typed(self, message: Input.Changed) -> None:
         message.stop()
+        if message.input.has_focus and message.value != self._fields[self._here].value:
+            self._meant = True
         self._show()
 
     def on_descendant_focus(self) -> None:
         """Offers are those of the field that has the focus."""
+        self._meant = False
         self._show()
 
     def _show(self, problem: Problem | None = None) -> None:
@@ -137,8 +143,12 @@ another. Enter does it, escape leaves everything as it is."""
             more = (text for text in (problem.evidence, problem.remedy) if text)
             lines += [Line((("  ", ""), (safe(text), "")), hang=2) for text in more]
         keys: list[Piece] = [("⏎", "key"), (f" {self._word}   ", "dim")]
-        if offers:
+        if offers and self._meant:
             keys += [("tab", "key"), (" take the offer   ", "dim")]
+        elif offers and len(self._fields) > 1:
+            keys += [("tab", "key"), (" next field   ", "dim"), ("↓", "key"), (" mark an offer   ", "dim")]
+        elif offers:
+            keys += [("↓", "key"), (" mark an offer   ", "dim")]
         elif len(self._fields) > 1:
             keys += [("tab", "key"), (" next field   ", "dim")]
         self.query_one("#keys", Words).set_lines([*lines, Line((*keys, ("esc", "key"), (" back", "dim")))])
@@ -150,17 +160,24 @@ another. Enter does it, escape leaves everything as it is."""
     def action_move(self, by: int) -> None:
         """Marks another offer, or goes to another field where there are none."""
         listed = self.query_one(ChoiceList)
-        if listed.choices:
+        if listed.choices and not self._meant:
+            self._meant = True  # the first one is marked already
+            self._show()
+        elif listed.choices:
             listed.put(listed.choices, max(0, listed.at + by))
         else:
             self.action_turn(by)
 
     @on(ChoiceList.Clicked)
+    def _clicked(self) -> None:
+        self._meant = True
+        self.action_take()
+
     def action_take(self) -> None:
-        """Takes the marked offer; without one, goes on."""
+        """Takes the marked offer once an offer is looked for, by typing or marking; goes on otherwise."""
         listed = self.query_one(ChoiceList)
         field = self._entry(self._here)
-        if 0 <= listed.at < len(listed.choices) and field.value != listed.choices[listed.at].value:
+        if self._meant and 0 <= listed.at < len(listed.choices) and field.value != listed.choices[listed.at].value:
             field.value = listed.choices[listed.at].value
             field.action_end()
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -10,7 +9,6 @@ from typing import Any, TypeVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
 
@@ -186,6 +184,7 @@ class BrowsingScreen(ConnectedScreen):
             words(self.connection, browser.bucket_problem if browser is not None else None)
         )
         if browser is not None:
+            self.read_keys_anew(browser.bucket_problem or browser.problem)
             self.table.set_rows([bucket_row(one, browser.anonymous.get(one.name)) for one in browser.buckets])
             listed = self.keys_list
             if listed.listing is not browser.listing:
@@ -373,6 +372,8 @@ class BrowsingScreen(ConnectedScreen):
     def fail(self, error: Exception) -> None:
         """Tells what went wrong, with the store's words."""
         problem = problem_of(error)
+        if self.read_keys_anew(problem):
+            return
         text = "\n\n".join(part for part in (problem.what, problem.evidence, problem.remedy) if part)
         self.app.push_screen(TextDialog("That did not work", text))
 
@@ -380,17 +381,6 @@ class BrowsingScreen(ConnectedScreen):
         """Asks whether something is meant."""
         where = f"{self.workload_name} in context {self.access.context}"
         return await self.shown(HeldQuestion(held, where)) is True
-
-    async def shown(self, screen: Screen[T]) -> T | None:
-        """Shows a dialog and waits for what it yields; None when it was left."""
-        answer: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
-
-        def answered(value: T | None) -> None:
-            if not answer.done():
-                answer.set_result(value)
-
-        self.app.push_screen(screen, answered)
-        return await answer
 
     def may_change(self) -> bool:
         """Whether something may be changed; tells why not."""

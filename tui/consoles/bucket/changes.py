@@ -15,7 +15,7 @@ from tui.consoles.bucket.progress import show_progress
 from tui.consoles.bucket.words import size
 from tui.consoles.dialogs import TextDialog
 from tui.screens.chooser import Choice
-from tui.services.bucket.model import Count, Failure, Progress
+from tui.services.bucket.model import Count, Failure, Product, Progress
 from tui.text import counted, safe
 from tui.widgets.lines import Line
 
@@ -92,6 +92,8 @@ async def remove_bucket(console: BrowsingScreen) -> None:
     if count is None:
         return
     does = (f"removes bucket {name}", *_goes(count))
+    if console.client.facts.product is Product.MINIO and count.objects:
+        does = (*does, "and keys below another object's name (a/b beside a), which MinIO does not list")
     question = console.guard.held(f"Remove {name}?", does, "remove", name, always=bool(count.objects or count.versions))
     if not await console.confirm(question):
         return
@@ -139,12 +141,15 @@ async def delete(console: BrowsingScreen) -> None:
     does = [f"deletes {summed(chosen)} of {place.bucket}"]
     if len(files) == 1 and not folders:
         does = [f"deletes {'this version of ' if versioned else ''}{safe(files[0].key)}, {size(files[0].size or 0)}"]
+        if files[0].deleted:
+            does = [f"takes the delete marker of {safe(files[0].key)} away", *_seen_again(files[0])]
     for one in folders:
         count = await show_progress(console, f"Counting {safe(one.key)}", "keys", _counting(console, one.key))
         if count is None:
             return
         does.append(f"below {safe(one.key)}: {counted(count.objects, 'object')}, {size(count.size)}")
-    does.append("a delete marker hides it, older versions stay" if keeps else "that cannot be undone")
+    if not all(one.deleted for one in chosen):
+        does.append("a delete marker hides it, older versions stay" if keeps else "that cannot be undone")
     name = chosen[0].key if len(chosen) == 1 else place.bucket
     if not await console.confirm(console.guard.held("Delete?", tuple(does), "delete", name)):
         return
@@ -165,6 +170,11 @@ async def delete(console: BrowsingScreen) -> None:
     if failures:
         tell_failures(console, failures)
     await console.reload()
+
+
+def _seen_again(marker: Entry) -> tuple[str, ...]:
+    """What comes of a delete marker's end: only the newest one hides anything."""
+    return ("the version before is seen again",) if marker.latest else ()
 
 
 #: Does something and tells how far it is.
@@ -198,6 +208,13 @@ def copy(console: BrowsingScreen, *, move: bool) -> None:
     """Copies what is chosen to another name, folder or bucket of the same store."""
     chosen, place = console.chosen, console.place
     if not chosen or not console.may_change():
+        return
+    if any(one.deleted for one in chosen):
+        console.tell("A delete marker has nothing to copy", "warn")
+        return
+    if move and place.versions:
+        # The key that a move takes away would be the newest version, which nobody has named.
+        console.tell("Old versions are not moved: copy one, or go back to the newest ones with v", "warn")
         return
     if any(one.folder for one in chosen):
         console.tell("Folders are copied with statetui bucket cp --recursive; mark the keys in one here", "warn")

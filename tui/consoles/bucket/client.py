@@ -6,6 +6,7 @@ whole answer came) or ProblemError.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -122,6 +123,26 @@ class Client(Protocol):
 
     async def set_lifecycle(self, bucket: str, text: str) -> None:
         """Sets them; empty takes them away."""
+        ...
+
+    async def quota(self, bucket: str) -> int:
+        """Bytes that a bucket may hold, 0 for any number; refused where the server is not MinIO."""
+        ...
+
+    async def set_quota(self, bucket: str, size: int) -> None:
+        """Sets it; 0 takes it away."""
+        ...
+
+    async def locked(self, bucket: str) -> bool:
+        """Whether the bucket was made with object lock."""
+        ...
+
+    async def set_hold(self, bucket: str, key: str, *, on: bool, version: str = "") -> None:
+        """Puts a legal hold on a version, or takes it away."""
+        ...
+
+    async def set_retention(self, bucket: str, key: str, mode: str, until: dt.datetime, version: str = "") -> None:
+        """Keeps a version from being deleted until a time (`GOVERNANCE` or `COMPLIANCE`)."""
         ...
 
     async def uploads(self, bucket: str, prefix: str) -> Sequence[tuple[Upload, int | None]]:

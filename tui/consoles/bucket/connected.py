@@ -9,7 +9,7 @@ from textual.screen import Screen
 
 from tui.consoles.bucket.access import Access
 from tui.consoles.bucket.asking import Field, Form
-from tui.consoles.bucket.connecting import Asked, Connection
+from tui.consoles.bucket.connecting import TYPED, Asked, Connection, Phase
 from tui.consoles.bucket.details import of_problem
 from tui.consoles.bucket.guard import Guard
 from tui.problem import Cause, Problem, ProblemError
@@ -49,6 +49,7 @@ class ConnectedScreen(BaseScreen):
             access, self._ask, read_only=bool(guard.read_only), changed=self._changed, clock=self._clock
         )
         self._opening: asyncio.Task[None] | None = None
+        self._refused = False
 
     def _changed(self) -> None:
         """Something is new."""
@@ -97,8 +98,36 @@ class ConnectedScreen(BaseScreen):
 
     async def _connect(self, keys: Keys | None, *, as_other: bool) -> None:
         self.connection.read_only = bool(self.guard.read_only)
-        if await self.connection.open(keys, as_other=as_other):
+        opened = await self.connection.open(keys, as_other=as_other)
+        refused, self._refused = self._refused, False
+        if opened:
             self._connected()
+            if refused:
+                self.tell("Connected again, with the keys that their Secret has now", "ready")
+
+    def read_keys_anew(self, problem: Problem | None) -> bool:
+        """Connects anew where the store does not know the keys any more: their Secret may have been changed since.
+
+        Args:
+            problem: with which it refused something; None for nothing.
+
+        Returns:
+            Whether that is so; what was refused is then not told by itself, as the connection tells how it goes on.
+        """
+        link = self.connection
+        if (
+            problem is None
+            or problem.cause is not Cause.CREDENTIALS
+            or link.phase is not Phase.OPEN
+            or link.source == TYPED
+        ):
+            return False
+        if not self._refused:
+            self._refused = True
+            self.tell("The store does not know these keys any more: they are looked for again", "warn")
+            link.forget_keys()
+            self.connect()
+        return True
 
     def unless_lost(self, title: str, then: object, yes: str) -> None:
         """Does something at once, or asks first where transfers would stop."""

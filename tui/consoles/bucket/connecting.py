@@ -86,6 +86,7 @@ class Connection:
         self.opened: Opened | None = None
         self.read_only = read_only
         self._keys: Keys | None = None
+        self._before = ""
         self._ask = ask
         self._changed = changed
         self._clock = clock
@@ -139,11 +140,16 @@ class Connection:
             self.turn(Phase.OPEN)
             return True
 
+    def forget_keys(self) -> None:
+        """Looks for the keys anew when it opens next: those with the same source, as they are then."""
+        self._before, self._keys = self.source, None
+
     async def _find(self, *, as_other: bool) -> Keys | None:
         self.turn(Phase.LOOKING)
         found = self.found = await self.access.look()
         if found.keys and not as_other:
-            return found.keys[0]
+            # Who had chosen other keys than the best is not given more rights than those have.
+            return next((keys for keys in found.keys if keys.source == self._before), found.keys[0])
         workload = self.access.workload
         problem = found.problem(workload.name if workload is not None else "this workload", "Type them here")
         if as_other:

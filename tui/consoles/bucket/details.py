@@ -64,7 +64,8 @@ def of_entry(entry: Entry) -> list[Line]:
 def of_detail(detail: Detail) -> list[Line]:
     """All that is known of an object."""
     etag = detail.etag.strip('"')
-    parts = f"   {etag.rpartition('-')[2]} parts: no MD5 of the whole" if "-" in etag else ""
+    made_of = etag.rpartition("-")[2] if "-" in etag else ""
+    parts = f"   {counted(int(made_of), 'part')}: no MD5 of the whole" if made_of.isdigit() else ""
     lines = [
         Line(((safe(detail.key), "strong"),)),
         Line(),
@@ -86,8 +87,9 @@ def of_detail(detail: Detail) -> list[Line]:
         lines.append(fact("hold", "legal hold: it cannot be deleted", "warn"))
     lines += _pairs("TAGS", detail.tags)
     lines += _pairs("METADATA", detail.metadata)
+    told = ("x-amz-meta-", "x-amz-checksum-", "x-amz-object-lock-")
     rest = {name: value for name, value in detail.headers.items()
-            if name.lower() not in _TOLD and not name.lower().startswith("x-amz-meta-")}  # fmt: skip
+            if name.lower() not in _TOLD and not name.lower().startswith(told)}  # fmt: skip
     lines += _pairs("HEADERS", rest)
     if detail.unknown:
         lines += [Line(), Line((("NOT KNOWN", "dim"),))]

@@ -144,6 +144,8 @@ def activity(transfers: Sequence[Transfer], said: list[Piece], width: int) -> li
         keys = [("f6", "key"), (" transfers", "dim")]
         if failed is not None:
             keys = [("Y", "key"), (" retry  ", "dim"), *keys]
+    if keys:
+        keys = [(" ", ""), *keys]  # what is told may be cut right before them
     room = max(0, width - pieces_width(keys) - 2)
     left = said if shown is None else [*many, *progress(shown, room - pieces_width(many) - 1)]
     return fit(((" ", ""), *fit(tuple(left), room), *keys, (" ", "")), width)

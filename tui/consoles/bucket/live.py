@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +20,8 @@ from tui.services.bucket.transfers.calls import Store
 from tui.services.bucket.transfers.download import download_file
 from tui.services.bucket.transfers.engine import Engine, Task
 from tui.services.bucket.transfers.fetching import Origin
-from tui.services.bucket.transfers.journal import Journal
-from tui.services.bucket.transfers.names import Namer
+from tui.services.bucket.transfers.journal import DownloadRecord, Journal, UploadRecord
+from tui.services.bucket.transfers.names import LocalName, Namer
 from tui.services.bucket.transfers.planning import Options, files, keys
 from tui.services.bucket.transfers.progress import Item, Job
 from tui.services.bucket.transfers.progress import Stage as ItemStage
@@ -65,6 +66,7 @@ class _Moving:
         work: what runs it; None before the first turn.
         problem: why all of it failed.
         cancelled: by the person.
+        left: it stands half-way since before this console was connected, and waits to be asked for.
     """
 
     number: int
@@ -75,11 +77,12 @@ class _Moving:
     work: asyncio.Task[None] | None = None
     problem: Problem | None = None
     cancelled: bool = False
+    left: bool = False
 
     @property
     def over(self) -> bool:
         """Nothing more happens."""
-        return self.work is not None and self.work.done()
+        return self.left or (self.work is not None and self.work.done())
 
 
 class LiveMover:
@@ -97,6 +100,8 @@ class LiveMover:
         self._journal = Journal()
         self._numbers = count(1)
         self._moving: dict[int, _Moving] = {}
+        for record in self._journal.unfinished(store.place):
+            self._leave(record)
 
     def all(self) -> Sequence[Transfer]:
         """All transfers, the oldest first."""
@@ -142,7 +147,7 @@ class LiveMover:
         """Begins one again that failed or was cancelled, where it stopped."""
         one = self._moving[number]
         if one.over:
-            one.job, one.problem, one.cancelled = Job(one.title), None, False
+            one.job, one.problem, one.cancelled, one.left = Job(one.title), None, False, False
             self._run(one)
 
     def forget(self) -> None:
@@ -156,6 +161,24 @@ class LiveMover:
         work = [one.work for one in self._moving.values() if one.work is not None]
         await asyncio.gather(*work, return_exceptions=True)
         await self._connection.close()
+
+    def _leave(self, record: UploadRecord | DownloadRecord) -> None:
+        """Takes note of what stands half-way since another run, for who wants it to go on."""
+        path = Path(record.path)
+        if isinstance(record, UploadRecord):
+            title = f"upload {path.name} to {record.bucket}/{record.key}"
+            plan: Plan = partial(_again_up, path, Goal(self._store, record.bucket, record.key))
+            kept = f"its parts are kept in the incomplete upload {record.upload}"
+        else:
+            origin = Origin(self._store, record.bucket, record.key, version=record.version)
+            title = f"download {record.key} to {path.parent}"
+            plan = partial(_again_down, origin, path)
+            kept = f"what came is kept beside {path} in {Path(record.beside).name}"
+        since = dt.datetime.fromtimestamp(record.begun, dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
+        problem = Problem(Cause.REJECTED, "It stands half-way since an earlier run", f"begun {since} UTC; {kept}",
+                          "Y goes on where it stopped.")  # fmt: skip
+        number = next(self._numbers)
+        self._moving[number] = _Moving(number, title, plan, Job(title), problem=problem, left=True)
 
     def _begin(self, title: str, plan: Plan) -> None:
         one = _Moving(next(self._numbers), title, plan, Job(title))
@@ -192,7 +215,12 @@ async def _up(path: Path, goal: Goal, engine: Engine) -> AsyncIterator[Task]:
         async for task in files(engine, path, below, Options()):
             yield task
         return
-    target = Goal(goal.store, goal.bucket, f"{goal.key}{path.name}")
+    async for task in _again_up(path, Goal(goal.store, goal.bucket, f"{goal.key}{path.name}"), engine):
+        yield task
+
+
+async def _again_up(path: Path, target: Goal, engine: Engine) -> AsyncIterator[Task]:
+    """A file under a key."""
     size = (await engine.in_thread(path.stat)).st_size
     item = Item(str(path), f"{target.bucket}/{target.key}", size)
     engine.job.add(item)
@@ -203,6 +231,7 @@ async def _up(path: Path, goal: Goal, engine: Engine) -> AsyncIterator[Task]:
 async def _down(origins: Sequence[Origin], base: str, path: Path, engine: Engine) -> AsyncIterator[Task]:
     """Keys and what is below folders, under their names behind the base."""
     folder = await engine.in_thread(Folder, path)
+    engine.held.callback(folder.close)
     namer = Namer(base)
     for origin in origins:
         if not origin.key or origin.key.endswith("/"):
@@ -217,6 +246,16 @@ async def _down(origins: Sequence[Origin], base: str, path: Path, engine: Engine
         engine.job.add(item)
         yield Task(item, partial(download_file, engine, origin, folder, name, item))
     engine.job.planned = True
+
+
+async def _again_down(origin: Origin, path: Path, engine: Engine) -> AsyncIterator[Task]:
+    """A key as the file that it was to be."""
+    folder = await engine.in_thread(Folder, path.parent)
+    engine.held.callback(folder.close)
+    item = Item(f"{origin.bucket}/{origin.key}", str(path))
+    engine.job.add(item)
+    engine.job.planned = True
+    yield Task(item, partial(download_file, engine, origin, folder, LocalName((), path.name, False), item))
 
 
 def _told(one: _Moving) -> Transfer:
@@ -253,4 +292,4 @@ def _problem(one: _Moving) -> Problem | None:
     if failed == 1 and one.job.files == 1:
         return first
     evidence = "\n".join(f"{item.source}: {item.problem}" for item in told[:20])
-    return Problem(Cause.REJECTED, f"{failed:,} of {one.job.files:,} files failed", evidence, "R tries them again.")
+    return Problem(Cause.REJECTED, f"{failed:,} of {one.job.files:,} files failed", evidence, "Y tries them again.")

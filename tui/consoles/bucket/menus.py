@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tui.consoles.bucket import settings, views
+from tui.consoles.bucket import keeping, settings, views
 from tui.screens.chooser import Choice, Chooser
 from tui.services.bucket.model import Anonymous
 
@@ -51,6 +51,7 @@ def _bucket(console: BucketConsole) -> list[Item]:
         (Choice("policy", "Policy", "view and change, as JSON"), lambda: settings.policy(console, name)),
         (Choice("versioning", "Versioning", "on, or suspended"), lambda: console.do(versioning(console, name))),
         (Choice("lifecycle", "Lifecycle", "what expires and when"), lambda: settings.lifecycle(console, name)),
+        (Choice("quota", "Quota", "how much it may hold"), lambda: keeping.quota(console, name)),
         (Choice("tags", "Tags", "of the bucket"), lambda: settings.tags(console, name, "")),
         (Choice("count", "Count objects and bytes", "#"), console.action_count),
         (Choice("usage", "What takes the room", "largest folders first"), lambda: views.usage(console, name, "")),
@@ -72,18 +73,25 @@ def _keys(console: BucketConsole) -> list[Item]:
                 console.action_link,
             ),
             (Choice("tags", "Tags", "of the object"), lambda: settings.tags(console, place.bucket, one.key)),
-        ]
+            (Choice("hold", "Legal hold", "on or off: kept until it is taken away"),
+             lambda: console.do(keeping.hold(console, one))),
+            (Choice("retention", "Retention", "kept until a day"), lambda: console.do(keeping.retention(console, one))),
+        ]  # fmt: skip
     if one is not None and place.versions and not one.latest and not one.deleted:
         items.append((Choice("restore", "Restore this version", "copies it on top"),
                       lambda: console.do(settings.restore(console, one))))  # fmt: skip
     if one is not None and place.versions and one.deleted:
         items.append((Choice("undelete", "Take the delete marker away", "the version before is seen again"),
                       console.action_delete))  # fmt: skip
-    if chosen:
+    if chosen and not all(each.deleted for each in chosen):
         items += [
             (Choice("download", "Download", "w"), console.action_download),
             (Choice("copy", "Copy", "c"), console.action_copy),
-            (Choice("move", "Move or rename", "m"), console.action_move),
+        ]
+        if not place.versions:
+            items.append((Choice("move", "Move or rename", "m"), console.action_move))
+    if chosen:
+        items += [
             (Choice("name", "Copy its name", "y"), console.action_copy_name),
         ]
     prefix = one.key if one is not None and one.folder else place.prefix

@@ -45,6 +45,7 @@ begun goes on where it stopped when it is asked for again."""
         Binding("escape", "back", "Back", id="bucket.back"),
         Binding("tab", "pane(1)", "Next pane", show=False, id="bucket.pane"),
         Binding("shift+tab", "pane(-1)", "Pane before", show=False, id="bucket.pane-before"),
+        Binding("x", "actions", "All actions", id="bucket.actions"),
         Binding("n", "make", "New bucket", id="bucket.make"),
         Binding("u", "upload", "Upload", id="bucket.upload"),
         Binding("w", "download", "Download", id="bucket.download"),
@@ -52,7 +53,6 @@ begun goes on where it stopped when it is asked for again."""
         Binding("c", "copy", "Copy", id="bucket.copy", show=False),
         Binding("m", "move", "Move", id="bucket.move", show=False),
         Binding("L", "link", "Link", id="bucket.link", show=False),
-        Binding("x", "actions", "All actions", id="bucket.actions"),
         Binding("slash", "filter", "Filter", id="bucket.filter"),
         Binding("f", "search", "Search below", id="bucket.search", show=False),
         Binding("o", "sort", "Sort", id="bucket.sort", show=False),
@@ -87,7 +87,8 @@ begun goes on where it stopped when it is asked for again."""
         if action == "make":
             return self.table.has_focus
         if action in ("copy", "move", "link", "preview"):
-            return bool(self.chosen)
+            # A move takes the newest version away: of an older one that is not what is meant.
+            return bool(self.chosen) and not (action == "move" and self.place.versions)
         if action in ("upload", "download", "delete"):
             return bool(self.chosen) or self.bucket is not None
         return super().check_action(action, parameters)

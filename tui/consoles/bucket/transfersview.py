@@ -52,7 +52,7 @@ def facts_of(one: Transfer) -> list[Line]:
     if one.current:
         lines.append(fact("now", one.current))
     if one.problem is not None:
-        lines += [Line(), *of_problem(one.problem)]
+        lines += [Line(), *of_problem(one.problem, remedy_first=True)]  # there are few lines
     return lines
 
 
@@ -64,12 +64,12 @@ class TransfersView(View):
     """
 
     HELP: ClassVar[str] = """Transfers
-p lets one rest or go on, X gives it up, R begins it again where it stopped, c forgets those that are over. They go on
-while you look around."""
+p lets one rest or go on, X gives it up, Y or R begins it again where it stopped, c forgets those that are over. They
+go on while you look around."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p,P", "pause", "Pause", id="bucket-transfers.pause"),
         Binding("X", "stop", "Cancel", id="bucket-transfers.cancel"),
-        Binding("R,Y", "retry", "Retry", id="bucket-transfers.retry"),
+        Binding("Y,R", "retry", "Retry", id="bucket-transfers.retry"),
         Binding("c", "forget", "Forget what is over", id="bucket-transfers.forget"),
     ]
 

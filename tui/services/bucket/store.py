@@ -229,6 +229,18 @@ class Store:
         self._only_minio("quotas")
         await self.settings.set_quota(bucket, size)
 
+    async def locked(self, bucket: str) -> bool:
+        """Whether the bucket was made with object lock."""
+        return await self.settings.locked(bucket)
+
+    async def set_hold(self, bucket: str, key: str, *, on: bool, version: str = "") -> None:
+        """Puts a legal hold on a version, or takes it away."""
+        await self.settings.set_hold(bucket, key, on=on, version=version)
+
+    async def set_retention(self, bucket: str, key: str, mode: str, until: dt.datetime, version: str = "") -> None:
+        """Keeps a version from being deleted until a time (`GOVERNANCE` or `COMPLIANCE`)."""
+        await self.settings.set_retention(bucket, key, mode, until, version)
+
     def _only_minio(self, what: str) -> None:
         # To another server the path of MinIO's admin API is an object in a bucket `minio`, which it would make.
         if self.product is not Product.MINIO:

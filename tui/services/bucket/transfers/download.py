@@ -100,8 +100,12 @@ async def delete_same(engine: Engine, origin: Origin, head: Head, item: Item) ->
 
 
 def tag(origin: Origin, name: LocalName) -> str:
-    """What tells the unfinished file of an object from those of others, the same in each run."""
-    text = "\0".join((origin.store.place, origin.bucket, origin.key, origin.version, name.path))
+    """What tells the unfinished file of an object from those of others beside it, the same in each run.
+
+    It must not tell which folder was named: `cp :b/logs/a logs/` goes on with what `cp -r :b/logs/ logs` has begun, as
+    the journal knows both by the file's whole path.
+    """
+    text = "\0".join((origin.store.place, origin.bucket, origin.key, origin.version, name.name))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 

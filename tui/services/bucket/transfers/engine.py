@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -74,6 +75,8 @@ class Engine:
         self.budget = Budget(self.limits.memory)
         self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="transfer")
         self._stopped: Problem | None = None
+        #: What a plan has opened and its tasks use: it is closed with the engine.
+        self.held = contextlib.ExitStack()
 
     async def in_thread(self, function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
         """Runs what blocks. A thread cannot be stopped: who is cancelled meanwhile waits for its end."""
@@ -146,8 +149,9 @@ class Engine:
             job.end(item, stage)
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Ends the threads, and closes what is held."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self.held.close()
 
 
 async def together(work: Iterable[Awaitable[None]]) -> None:
