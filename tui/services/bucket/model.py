@@ -7,8 +7,7 @@ shown, never interpreted; only `transfers` turns them into local names, below a 
 from __future__ import annotations
 
 import datetime as dt
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -53,36 +52,6 @@ class Security:
     https: bool | None = None
     authority: str = ""
     name: str = ""
-
-
-class Way(Protocol):
-    """The way to a store: each connection reaches one of its ready servers.
-
-    Attributes:
-        host: a name for TLS, for signatures and for texts (`minio.stateful.svc`); nothing is looked up by it.
-        port: the store's port.
-        member: whom the last connection reached (the pod's name), empty before the first one.
-    """
-
-    host: str
-    port: int
-    member: str
-
-    async def connect(self) -> socket.socket:
-        """A connected stream socket, non-blocking; whoever takes it closes it.
-
-        Raises:
-            ProblemError: no server can be reached.
-        """
-        ...
-
-    def ended(self) -> Problem | None:
-        """Why the last connection ended, as far as it is known."""
-        ...
-
-    async def close(self) -> None:
-        """Gives the way up; connections through it end."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +214,6 @@ class Detail:
 
 #: What is asked of a person or shown while something long runs: (done, total or None).
 Progress: TypeAlias = Callable[[int, int | None], None]
-#: Finds the way anew: at the opening of a store, and again when it is renewed. Raises ProblemError.
-Finder: TypeAlias = Callable[[], Awaitable[Way]]
 
 
 class Answer(Protocol):
