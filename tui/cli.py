@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tui import __version__
-from tui.commands import exits, fault_arguments, forward_arguments, sql_arguments
+from tui.commands import bucket_arguments, exits, fault_arguments, forward_arguments, sql_arguments
 from tui.commands.parser import Parser
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "forward" and (mistake := forward_arguments.mistake(arguments)):
             parser.error(mistake)
         if arguments.command == "sql" and (mistake := sql_arguments.mistake(arguments)):
+            parser.error(mistake)
+        if arguments.command == "bucket" and (mistake := bucket_arguments.mistake(arguments)):
             parser.error(mistake)
         return _dispatch(arguments)
     except KeyboardInterrupt:
@@ -150,6 +152,7 @@ def _parser() -> Parser:
     fault_arguments.add(commands, common)
     forward_arguments.add(commands, common)
     sql_arguments.add(commands, common)
+    bucket_arguments.add(commands, common)
 
     demo = commands.add_parser(
         "demo", parents=[common], allow_abbrev=False, help="try it without a cluster: one on this machine",
@@ -228,6 +231,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             return _forward(arguments, options, settings)
         if arguments.command == "sql":
             return _sql(arguments, options, settings)
+        if arguments.command == "bucket":
+            from tui.commands import bucket  # noqa: PLC0415
+
+            return bucket.run(options, settings, bucket.Request.of(arguments))
         return _screen(options, settings)
     except SettingsError as error:
         exits.complain(error.problem)

@@ -59,3 +59,25 @@ def _sign(char: str) -> str:
 def one_line(text: str) -> str:
     """A message of several lines as one: runs of blanks and line ends become a space, the rest as `safe` has it."""
     return safe(" ".join(text.split()))
+
+
+_UNITS = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+
+
+def size(count: float) -> str:
+    """Writes bytes in the unit that people read best, at most six columns: `512B`, `9.8Gi`, `256Mi`, `1023Mi`.
+
+    One decimal below ten, none from there; a value that would round up to 1024 moves on to the next unit.
+    """
+    if count < 0:
+        return "-" + size(-count)
+    if round(count) < 1024:
+        return f"{round(count)}B"
+    value = float(count)
+    for unit in _UNITS:
+        value /= 1024
+        if round(value) < 1024 or unit == "Ei":
+            break
+    if value >= 9.95:
+        return f"{round(value)}{unit}"
+    return f"{value:.1f}".removesuffix(".0") + unit

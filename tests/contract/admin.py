@@ -130,12 +130,17 @@ class Admin:
 
     def gone(self, kind: str, namespace: str, name: str, uid: str = "") -> None:
         """Waits until an object is no more, or another has its name."""
-        found = self.get(kind, namespace, name) or {"metadata": {"uid": uid}}
-        uid = uid or found["metadata"]["uid"]
-        until(
-            lambda: (self.get(kind, namespace, name) or {"metadata": {"uid": ""}})["metadata"]["uid"] != uid,
-            what=f"{name} is still there",
-        )
+        if not uid:
+            first = self.get(kind, namespace, name)
+            if first is None:  # it went before anybody looked
+                return
+            uid = first["metadata"]["uid"]
+
+        def no_more() -> bool:
+            found = self.get(kind, namespace, name)
+            return found is None or found["metadata"]["uid"] != uid
+
+        until(no_more, what=f"{name} is still there")
 
     def pod(self, namespace: str, name: str) -> Json:
         found = self.get("Pod", namespace, name)

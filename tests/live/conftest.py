@@ -5,12 +5,15 @@ Here is what only a real cluster has; what holds for the sandbox as well is in `
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.contract.clusters import KUBECONFIG, MakeUser, RealCluster, own_namespace, own_users
+from tests.live.real import apply
+from tests.live.sql_pods import SERVERS, Certified, certificates, own, start, wait_for
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,3 +44,17 @@ def user() -> Iterator[MakeUser]:
     """Makes users by impersonation."""
     with own_users(RealCluster(KUBECONFIG)) as make:
         yield make
+
+
+@pytest.fixture(scope="session")
+def certified() -> Iterator[Certified]:
+    """A PostgreSQL, a MariaDB and a MySQL 8 whose members have certificates of each kind; few connections are left."""
+    with own(f"statetui-test-troubles-{os.getpid()}") as namespace:
+        authorities = {}
+        for name, (script, port, count, image) in SERVERS.items():
+            authorities[name], files = certificates(namespace, name)
+            meta = {"name": name, "namespace": namespace}
+            apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "stringData": files})
+            start(namespace, name, script, port, replicas=count, files=name, image=image)
+        wait_for(namespace, *SERVERS)
+        yield Certified(namespace, authorities)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.contract.clusters import KUBECONFIG, MARIADB, POSTGRES, RealCluster
 
-__all__ = ["IMAGE", "KUBECONFIG", "MARIADB", "POSTGRES", "apply", "kubectl"]
+__all__ = ["IMAGE", "KUBECONFIG", "MARIADB", "POSTGRES", "apply", "kubectl", "mc"]
 
 IMAGE = RealCluster.image
 
@@ -26,3 +26,14 @@ def kubectl(*arguments: str, stdin: str | None = None) -> str:
 def apply(*objects: dict[str, Any]) -> None:
     """Applies objects as the administrator."""
     kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+
+def mc(*words: str, stdin: str | None = None) -> str:
+    """Runs MinIO's client beside the tenant, which is `tt`, as its administrator.
+
+    The alias is in the environment of this one run: nothing of the pod's is changed.
+    """
+    url = "http://CHAPTERACCESSKEY:chapter-secret-key-0123456789@my-tenant-zone-0-0.my-tenant-hl:9000"
+    given = ["-i"] if stdin is not None else []
+    return kubectl("-n", "stateful", "exec", *given, "minio-mc", "--", "env", f"MC_HOST_tt={url}", "mc", *words,
+                   stdin=stdin)  # fmt: skip

@@ -67,7 +67,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
     """Removes the database that the test has made on the workload of its parameter."""
     workload = request.node.callspec.params["workload"]
     yield DATABASE
-    done = sql(workload, "-e", f"DROP DATABASE IF EXISTS {DATABASE}")
+    done = sql(workload, "--yes", "-e", f"DROP DATABASE IF EXISTS {DATABASE}")
     assert done.returncode == 0, done.stderr
 
 

@@ -50,9 +50,9 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def headless(workload: str, statement: str) -> None:
     """Runs a statement without a screen."""
+    words = ["--kubeconfig", KUBECONFIG, "-n", NAMESPACE, "sql", workload, "--yes", "-e", statement]
     done = subprocess.run(
-        [sys.executable, "-m", "tui", "--kubeconfig", KUBECONFIG, "-n", NAMESPACE, "sql", workload, "-e", statement],
-        capture_output=True, text=True, check=False, timeout=60,
+        [sys.executable, "-m", "tui", *words], capture_output=True, text=True, check=False, timeout=60
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 from real import KUBECONFIG, MARIADB, POSTGRES, kubectl
-from test_sql_sessions import live_in, run, start
 
+from tests.live.sql_pods import live_in, run, start
 from tui.problem import Cause, ProblemError
 from tui.services.sql.connect import open_session
 from tui.services.sql.model import Login, Lost, Options, ServerError, Session
@@ -383,3 +383,18 @@ def test_without_a_screen(name: str) -> None:
     assert table.returncode == 0
     assert "Topology" in table.stdout
     assert "Connections" in table.stdout
+
+
+async def test_a_glance_brings_role_and_lag_to_the_workload(chapter: Live) -> None:
+    at = key(chapter, "mysql")
+    operations = Operations(chapter, at)
+    await operations.glance("mysql-1")
+
+    async def seen() -> Any:
+        member = next(one for one in chapter.workloads[at].members if one.pod == "mysql-1")
+        return member if member.lag else None
+
+    member = await eventually(seen)
+    assert (member.role.name, member.role.writes, member.role.source) == ("replica", False, "asked the server")
+    assert member.lag.endswith("s behind")
+    assert [answer.member for answer in operations.answers] == ["mysql-1"], "the others were not asked"

@@ -7,9 +7,7 @@ tests' own.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,8 +15,9 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from real import IMAGE, KUBECONFIG, MARIADB, POSTGRES, apply, kubectl
+from real import KUBECONFIG, MARIADB, POSTGRES, kubectl
 
+from tests.live.sql_pods import CHAPTER, key, live_in, opened, run, secret, start, until
 from tui.kube.options import ConnectOptions
 from tui.problem import Cause, ProblemError
 from tui.services.sql.connect import open_session
@@ -26,10 +25,8 @@ from tui.services.sql.model import (
     Engine,
     Login,
     Lost,
-    Options,
     Rows,
     ServerError,
-    Session,
     Tls,
     TlsMode,
     Transaction,
@@ -40,7 +37,6 @@ from tui.systems.catalogue import load_catalogue
 from tui.systems.live import Live
 from tui.systems.sqlroutes import WorkloadRouter
 
-CHAPTER = "stateful"
 MANY = {
     Wire.POSTGRES: "SELECT n, repeat('x', 100) FROM generate_series(1, 3000000) n",
     Wire.MYSQL: "SELECT seq, repeat('x', 100) FROM seq_1_to_3000000",
@@ -48,26 +44,6 @@ MANY = {
 SLOW = {Wire.POSTGRES: "SELECT pg_sleep(60)", Wire.MYSQL: "SELECT benchmark(100000000000, 1)"}
 LOGINS = {Wire.POSTGRES: Login("root", "", "postgres"), Wire.MYSQL: Login("root", "", "mysql")}
 WORKLOADS = {Wire.POSTGRES: "pg", Wire.MYSQL: "my"}
-
-
-@contextlib.asynccontextmanager
-async def live_in(namespace: str) -> AsyncIterator[Live]:
-    live = Live(ConnectOptions(kubeconfig=KUBECONFIG, namespace=namespace), load_catalogue([]), usage=False)
-    task = asyncio.create_task(live.run())
-    try:
-        await until(lambda: live.complete and bool(live.workloads))
-        yield live
-        assert live.forwards is not None and not list(live.forwards), "a session closes its forward"
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def until(wanted: Any, seconds: float = 60) -> None:
-    async with asyncio.timeout(seconds):
-        while not wanted():
-            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -91,54 +67,10 @@ def databases() -> Iterator[str]:
     kubectl("delete", "namespace", namespace, "--wait=false")
 
 
-def start(namespace: str, name: str, script: str, port: int, *, replicas: int = 1, **labels: str) -> None:
-    meta, labels = {"name": name, "namespace": namespace}, {"app": name, **labels}
-    container: dict[str, Any] = {
-        "name": name, "image": IMAGE, "imagePullPolicy": "Never", "command": ["bash", "-c", script],
-        "ports": [{"name": "main", "containerPort": port}],
-        "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1},
-    }  # fmt: skip
-    apply(
-        {"apiVersion": "v1", "kind": "Service", "metadata": meta,
-         "spec": {"clusterIP": "None", "selector": {"app": name}, "ports": [{"name": "main", "port": port}]}},
-        {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta,
-         "spec": {"serviceName": name, "replicas": replicas, "podManagementPolicy": "Parallel",
-                  "selector": {"matchLabels": {"app": name}},
-                  "template": {"metadata": {"labels": labels},
-                               "spec": {"terminationGracePeriodSeconds": 2, "containers": [container]}}}},
-    )  # fmt: skip
-
-
 def roles(namespace: str, primary: str) -> None:
     for pod in ("acid-0", "acid-1"):
         role = "master" if pod == primary else "replica"
         kubectl("-n", namespace, "label", "pod", pod, f"spilo-role={role}", "--overwrite")
-
-
-def key(live: Live, name: str) -> str:
-    return next(one for one in live.workloads if one.endswith(f"/{name}"))
-
-
-async def opened(live: Live, name: str, wire: Wire, login: Login, role: str = "primary", **options: Any) -> Session:
-    return await open_session(WorkloadRouter(live, key(live, name), role), wire, login, Options(**options))
-
-
-async def run(session: Any, statement: str) -> tuple[list[Any], list[Any]]:
-    """Rows and notices."""
-    rows: list[Any] = []
-    rest: list[Any] = []
-    async with aclosing(session.run(statement)) as events:
-        async for event in events:
-            if isinstance(event, Rows):
-                rows += event.rows
-            else:
-                rest.append(event)
-    return rows, rest
-
-
-def secret(name: str, item: str) -> str:
-    data = json.loads(kubectl("-n", CHAPTER, "get", "secret", name, "-o", "json"))["data"]
-    return base64.b64decode(data[item]).decode()
 
 
 @pytest.fixture(params=[Wire.POSTGRES, Wire.MYSQL])

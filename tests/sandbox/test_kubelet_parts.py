@@ -154,6 +154,15 @@ def test_where_pods_share_an_address_ports_are_mapped(tmp_path, monkeypatch):
     assert first.port(80) == first.port(80) != second.port(80)
 
 
+def test_a_port_stands_in_for_one_only_though_nobody_listens_there_yet(tmp_path, monkeypatch):
+    monkeypatch.setattr("tui.sandbox.kubelet.addresses.usable", lambda ip: False)
+    addresses = Addresses(tmp_path)
+    pods = [addresses.allocate(f"ns/db-{number}") for number in range(40)]
+    # The system gives one of some ten thousand, so that 400 hardly ever differ of themselves.
+    given = [pod.port(port) for pod in pods for port in range(3306, 3316)]
+    assert len(set(given)) == len(given)
+
+
 async def _text(log, **wanted):
     return b"".join([piece async for piece in log.read(Logs(**wanted))])
 

@@ -367,3 +367,38 @@ async def others(session: object) -> int:
             "WHERE command = 'Query' AND id <> connection_id() AND user = 'root'"
         )
     return int((await run(session, statement)).rows[0][0])
+
+
+async def test_a_session_takes_leave_and_does_not_wait_for_the_server_to_close(server: Opener) -> None:
+    heard, ended, kept = bytearray(), asyncio.Event(), list[asyncio.StreamWriter]()
+
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Passes all on but the server's end, as a port forward that hears of it late."""
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", server.port)
+        kept.extend((writer, far_writer))
+
+        async def answers() -> None:
+            while data := await far_reader.read(1 << 16):
+                writer.write(data)
+
+        answering = asyncio.create_task(answers())
+        while data := await reader.read(1 << 16):
+            heard[:] = data
+            far_writer.write(data)
+        ended.set()
+        await answering
+
+    proxy = await asyncio.start_server(between, "127.0.0.1", 0)
+    opener = Opener(server.wire, proxy.sockets[0].getsockname()[1])
+    session = await opener()
+    await run(session, "SELECT 1")
+    began = time.monotonic()
+    await session.close()
+    assert time.monotonic() - began < 1  # drivers wait for the server, or give up after 2 s
+    async with asyncio.timeout(20):
+        await ended.wait()
+    assert bytes(heard) == (b"X\0\0\0\4" if server.wire is Wire.POSTGRES else b"\1\0\0\0\1")
+    assert opener.routes[0].closed
+    proxy.close()
+    for writer in kept:
+        writer.close()

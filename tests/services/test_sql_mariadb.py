@@ -202,3 +202,29 @@ async def test_a_reader_that_goes_on_does_not_hold_up_the_cancellation(mariadb: 
         assert cancelling is not None
         await cancelling
     assert (await run(session, "SELECT 1")).rows == [("1",)]
+
+
+async def test_whether_it_takes_writes_is_asked_again_after_what_may_change_it(mariadb: Opener) -> None:
+    root = await mariadb()
+    await run(root, "CREATE OR REPLACE USER shopper@'%' IDENTIFIED BY 'pw'")
+    await run(root, "GRANT ALL ON test.* TO shopper@'%'")
+    shopper = await mariadb(user="shopper", password="pw")
+    await run(shopper, "CREATE OR REPLACE TABLE turned (a int)")
+    try:
+        await run(root, "SET GLOBAL read_only = ON")
+        assert "read_only" in root.facts.read_only
+        assert shopper.facts.read_only == "", "nobody has told it yet"
+        with pytest.raises(ServerError, match=r"read.only"):
+            await run(shopper, "INSERT INTO turned VALUES (1)")
+        assert "read_only" in shopper.facts.read_only, "the refusal has"
+        await run(root, "SET GLOBAL read_only = OFF")
+        assert root.facts.read_only == ""
+        await run(shopper, "SET SESSION TRANSACTION READ ONLY")
+        assert shopper.facts.read_only in ("transaction_read_only", "tx_read_only")
+        with pytest.raises(ServerError, match="READ ONLY"):
+            await run(shopper, "INSERT INTO turned VALUES (2)")
+        await run(shopper, "SET SESSION TRANSACTION READ WRITE")
+        assert shopper.facts.read_only == ""
+    finally:
+        await run(root, "SET GLOBAL read_only = OFF")
+        await run(root, "DROP USER shopper@'%'")

@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 from asking import Opener, run
 
-from tui.services.sql.model import Engine, Look, Options, Rows, ServerError, Transaction
+from tui.services.sql.model import Engine, Look, Notice, Options, Rows, ServerError, Transaction
 from tui.services.sql.renewing import Renewing
 
 
@@ -257,3 +257,52 @@ async def test_a_session_that_is_renewed_says_what_is_different(postgres: Opener
     result = await run(renewing, "SELECT 1")
     assert result.notices[0].message == "This is a new session with db-0" and renewing.facts.session != first.session
     await renewing.close()
+
+
+async def test_what_the_session_refuses_is_told_as_it_changes(postgres: Opener) -> None:
+    session = await postgres()
+    await run(session, "SET default_transaction_read_only = on")
+    assert session.facts.read_only == "default_transaction_read_only"
+    await run(session, "SET default_transaction_read_only = off")
+    assert session.facts.read_only == ""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DO $$ BEGIN RAISE NOTICE 'waiting'; PERFORM pg_advisory_lock(4711); RAISE NOTICE 'over'; END $$",
+        "SELECT slow()",
+    ],
+    ids=["block", "query"],
+)
+async def test_notices_come_while_the_statement_runs(postgres: Opener, statement: str) -> None:
+    holder, session = await postgres(), await postgres()
+    await run(
+        holder, "CREATE OR REPLACE FUNCTION slow() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'waiting'; "
+        "PERFORM pg_advisory_lock(4711); RAISE NOTICE 'over'; RETURN 1; END $$"
+    )  # fmt: skip
+    await run(holder, "SELECT pg_advisory_lock(4711)")
+    said: list[str] = []
+    async with aclosing(session.run(statement)) as events, asyncio.timeout(30):
+        async for event in events:
+            if isinstance(event, Notice):
+                said.append(event.message)
+                if event.message == "waiting":  # the statement ends only when this one has been told
+                    await run(holder, "SELECT pg_advisory_unlock(4711)")
+    assert said == ["waiting", "over"]
+    assert (await run(session, "SELECT 1")).rows == [("1",)]
+
+
+async def test_a_statement_that_is_given_up_after_a_notice_ends_on_the_server(postgres: Opener) -> None:
+    holder, session = await postgres(), await postgres()
+    await run(holder, "SELECT pg_advisory_lock(4712)")
+    block = "DO $$ BEGIN RAISE NOTICE 'waiting'; PERFORM pg_advisory_lock(4712); END $$"
+    async with asyncio.timeout(30):
+        async with aclosing(session.run(block)) as events:
+            async for event in events:
+                assert isinstance(event, Notice)
+                break
+        waits = "SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE 'DO %4712%' AND state = 'active'"
+        while (await run(holder, waits)).rows != [("0",)]:
+            await asyncio.sleep(0.05)
+    assert (await run(session, "SELECT 1")).rows == [("1",)]

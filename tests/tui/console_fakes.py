@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from fakes import FakeLive, app_for, sample
-from textual.pilot import Pilot
 
 from tui.consoles.sql.access import Way
 from tui.consoles.sql.guard import Guard
@@ -201,10 +200,15 @@ class FakeAccess:
         self.server = server
         self.found = found or Found(LOGIN)
         self.looks = 0
+        self.watched: list[str] = []
 
     @property
     def workload(self) -> Any:
         return sample()[0]
+
+    @property
+    def members(self) -> Any:
+        return self.workload.members
 
     @property
     def wire(self) -> Wire:
@@ -213,6 +217,9 @@ class FakeAccess:
     async def look(self, way: Way, user: str = "") -> Found:
         self.looks += 1
         return self.found
+
+    async def watch(self, member: str, login: Login) -> None:
+        self.watched.append(member)
 
     def session(self, way: Way, login: Login, options: Options) -> Any:
         session = FakeSession(self.server, way, login, options)
@@ -229,14 +236,6 @@ def console(server: FakeServer, found: Found | None = None, **guard: Any) -> Sql
 def app() -> Any:
     """The app with the workloads that a console belongs to."""
     return app_for(FakeLive(sample()))
-
-
-async def until(pilot: Pilot[None], met: Callable[[], object], seconds: float = 5.0) -> None:
-    """Waits until something holds."""
-    end = asyncio.get_running_loop().time() + seconds
-    while not met():
-        assert asyncio.get_running_loop().time() < end, "it did not come about"
-        await pilot.pause(0.02)
 
 
 def selected(count: int, rows: int = 3) -> Answer:

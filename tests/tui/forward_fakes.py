@@ -228,7 +228,7 @@ class ForwardLive(FakeLive):
         for pod in pods():
             self.cluster.store.put("pods", pod)
         systems = {
-            name: SimpleNamespace(ports=ports, packagings=(), environment={}, sql=None)
+            name: SimpleNamespace(ports=ports, packagings=(), environment={}, sql=None, packaging=lambda _: None)
             for name, ports in (("mysql", {"sql": 3306}), ("minio", {"s3": 9000}))
         }
         self.catalogue = SimpleNamespace(customs=(), problems=(), systems=systems)

@@ -32,7 +32,8 @@ _TOKEN = re.compile(
 )
 _PART = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*\x1b?|P[^\x1b]*\x1b?)?$")
 
-ON_SCREEN = 20.0
+#: How long something may take that takes a second on an idle machine, seconds.
+ON_SCREEN = 60.0
 
 
 class Screen:
@@ -190,7 +191,15 @@ class Program:
             raise AssertionError(f"{wanted!r} did not come within {seconds} s:\n{self.text}") from None
         return time.monotonic() - began
 
-    async def exit_code(self, seconds: float = 10) -> int:
+    async def more(self, seconds: float = ON_SCREEN) -> None:
+        """Waits for the next bytes that the program writes."""
+        self._told.clear()
+        try:
+            await asyncio.wait_for(self._told.wait(), seconds)
+        except TimeoutError:
+            raise AssertionError(f"nothing was written within {seconds} s:\n{self.text}") from None
+
+    async def exit_code(self, seconds: float = ON_SCREEN) -> int:
         """Waits for the end of the process."""
         try:
             return await asyncio.to_thread(self.process.wait, seconds)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeAlias
 
 from fakes import FakeLive, app_for
+from looking import until
 from textual.app import ComposeResult
 from textual.pilot import Pilot
 
@@ -114,12 +115,3 @@ async def show_results(pilot: Pilot[Any], *statements: Statement, first: int | N
 def results_app(**more: Any) -> Any:
     """The app, before there are results."""
     return app_for(FakeLive(), **more)
-
-
-async def until(pilot: Pilot[Any], true: Callable[[], object]) -> None:
-    """Waits until something holds."""
-    for _ in range(400):
-        if true():
-            return
-        await pilot.pause(0.01)
-    raise AssertionError("it never came")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from fakes import NOW, FakeLive, app_for, sample
 from forward_fakes import EVIL, FORBIDDEN, REFUSED, WAITING, ForwardLive, pod_port, tunnel, tunnels
-from test_frames import Recorder, settle
+from looking import screen_text, settle, still
+from terminal import Recorder
 from textual.pilot import Pilot
 from textual.widgets import Input
-from workload_fakes import screen_text, still
 
 from tui.kube.forward.views import State
 from tui.screens.forwards.dialog import ForwardDialog

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from fakes import NOW, FakeLive, all_states, app_for, claim, hostile, many, member, sample, workload
+from looking import painted, screen_text, settle, until
 from rich.segment import Segment
 from rich.style import Style
 from terminal import Recorder, Terminal
 from textual import events
 from textual._compositor import LayoutUpdate
 from textual.geometry import Region, Size
-from textual.pilot import Pilot
 from textual.strip import Strip
 
 from tui.screens.frames import FrameDiff
 from tui.systems.model import Health
-
-
-async def settle(pilot: Pilot[Any]) -> None:
-    """Until nothing more is drawn."""
-    for _ in range(3):
-        await pilot.pause()
 
 
 def frame(lines: list[list[Segment]], width: int) -> LayoutUpdate:
@@ -105,9 +97,8 @@ async def test_the_terminal_shows_what_textual_drew() -> None:
         for step in ("down", "right", "ctrl+p", "x", "escape", "v", "j", "o", "question_mark", "escape", "v"):
             await pilot.press(step)
             await settle(pilot)
-            terminal.feed(app._driver.take())
-            drawn = [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
-            assert terminal.text == drawn, step
+            terminal.feed(painted(app))
+            assert "\n".join(terminal.text) == screen_text(app), step
 
 
 @pytest.mark.parametrize("layout", ["grid", "table"])
@@ -117,12 +108,12 @@ async def test_one_pod_changing_is_cheap(layout: str) -> None:
     app = app_for(live, layout=layout, driver_class=Recorder)
     async with app.run_test(headless=False, size=(140, 40)) as pilot:
         await settle(pilot)
-        assert len(app._driver.take()) > 4000
+        assert len(painted(app)) > 4000
         mysql = live.workloads["stateful/mysql/mysql"]
         last = replace(mysql.members[2], health=Health.READY, phase="Running", ready="1/1", created=NOW)
         live.put(replace(mysql, members=(*mysql.members[:2], last), ready=3, health=Health.READY, why=""))
         await settle(pilot)
-        assert 0 < len(app._driver.take().encode()) <= 600
+        assert 0 < len(painted(app).encode()) <= 600
 
 
 async def test_idle_is_silent_apart_from_ages() -> None:
@@ -132,16 +123,16 @@ async def test_idle_is_silent_apart_from_ages() -> None:
     app = app_for(live, driver_class=Recorder, clock=lambda: now[0])
     async with app.run_test(headless=False, size=(140, 40)) as pilot:
         await settle(pilot)
-        app._driver.take()
+        painted(app)
         app._tick()
         live.tell(SimpleNamespace(changed=(), gone=(), feeds=True, complete=True))
         live.put(*live.workloads.values())
         await settle(pilot)
-        assert app._driver.take() == ""
+        assert painted(app) == ""
         now[0] += 5
         app._tick()
         await settle(pilot)
-        told = app._driver.take()
+        told = painted(app)
         assert 0 < len(told) < 60
         assert "5" in screens_of(told)
 
@@ -151,14 +142,15 @@ async def test_after_a_storm_of_sizes_the_screen_is_whole() -> None:
     app = app_for(FakeLive(sample()), driver_class=Recorder)
     async with app.run_test(headless=False, size=(140, 40)) as pilot:
         await settle(pilot)
-        app._driver.take()
+        painted(app)
         app.post_message(events.Resize(Size(140, 40), Size(140, 40)))
         terminal = Terminal(140, 40)
-        drawn = [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
-        async with asyncio.timeout(10):
-            while terminal.text != drawn:
-                await pilot.pause(0.05)
-                terminal.feed(app._driver.take())
+
+        def whole() -> bool:
+            terminal.feed(painted(app))
+            return "\n".join(terminal.text) == screen_text(app)
+
+        await until(pilot, whole)
 
 
 async def test_hostile_text_reaches_no_terminal() -> None:
@@ -168,7 +160,7 @@ async def test_hostile_text_reaches_no_terminal() -> None:
         for key in ("v", "question_mark", "escape", "ctrl+p"):
             await pilot.press(key)
             await settle(pilot)
-        told = app._driver.take()
+        told = painted(app)
     for char in "\x9b\u202e\u200b\ud800":
         assert char not in told
     assert "\x1b]0;t" not in told

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from operations_fakes import EVIL, FULL, FakeOperations, panel_app, primary
 
+from tui.consoles.sql.asking import HeldQuestion
 from tui.consoles.sql.operations import TABS, SqlOperations
 from tui.problem import Cause, Problem
 from tui.screens.forwards.question import Question
@@ -98,15 +100,33 @@ async def test_a_refusal_is_told_in_the_servers_words(monkeypatch: pytest.Monkey
         assert any("not owner" in one.message for one in app._notifications)
 
 
-async def test_a_protected_context_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_protected_context_wants_the_id_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     app = panel_app(monkeypatch, FULL, 1)
-    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+    async with app.run_test(size=(100, 30)) as pilot:
         await app.open_panel(pilot)
+        asked = operations(app)
         monkeypatch.setattr(Settings, "protects", lambda *_: True)
         app.screen.query_one("#list-1", RowTable).move_to("mysql-0/31")
         await pilot.press("X")
+        assert isinstance(app.screen, HeldQuestion)
+        assert app.screen._held.statement.startswith("KILL CONNECTION 31")
+        await pilot.press("3", "enter")
+        assert isinstance(app.screen, HeldQuestion), "half an id is none"
+        await pilot.press("1", "enter")
+        await pilot.pause()
+        assert asked.ended == [("mysql-0", "31", Ending.TERMINATE)]
+
+
+async def test_a_read_only_program_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = panel_app(monkeypatch, FULL, 1)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await app.open_panel(pilot)
+        app.settings = replace(app.settings, read_only=True)
+        app.screen.query_one("#list-1", RowTable).move_to("mysql-0/31")
+        await pilot.press("X")
         assert isinstance(app.screen, SqlOperations)
-        assert any("protected" in one.message for one in app._notifications)
+        assert any("read-only" in one.message for one in app._notifications)
+        assert operations(app).ended == []
 
 
 async def test_nobody_is_asked_while_it_is_held_or_another_screen_is_in_front(monkeypatch: pytest.MonkeyPatch) -> None:

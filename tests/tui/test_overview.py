@@ -23,7 +23,7 @@ from fakes import (
     sample,
     workload,
 )
-from textual.pilot import Pilot
+from looking import screen_text, settle
 
 from tui.kube.presence import Presence
 from tui.problem import Cause, Problem, ProblemError
@@ -34,16 +34,6 @@ from tui.screens.overview.screen import OverviewScreen
 from tui.systems.model import Health, Warning, Workload
 
 
-async def settle(pilot: Pilot[Any]) -> None:
-    for _ in range(3):
-        await pilot.pause()
-
-
-def text_of(app: Any) -> str:
-    """What stands on the screen."""
-    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
-
-
 def rows_of(app: Any) -> list[str]:
     return [row.key.rsplit("/", 1)[-1] for row in app.overview.query_one("#table").rows]
 
@@ -52,7 +42,7 @@ async def test_panes_tell_members_roles_claims_and_use() -> None:
     app = app_for(FakeLive(sample()))
     async with app.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
-        text = text_of(app)
+        text = screen_text(app)
     assert "● live   5 workloads   13 pods   15 claims   1 ⚠" in text
     for words in (
         "DATABASES",
@@ -81,7 +71,7 @@ async def test_every_way_of_being_ill_has_its_own_sign() -> None:
     app = app_for(FakeLive(all_states()), layout="grid")
     async with app.run_test(size=(140, 60)) as pilot:
         await settle(pilot)
-        text = text_of(app)
+        text = screen_text(app)
     for words in (
         "✗ ledger",
         "0 ✗ CrashLoopBackOff",
@@ -150,7 +140,7 @@ async def test_without_workloads_it_says_why_and_what_to_do(
     app = app_for(live)
     async with app.run_test(size=size) as pilot:
         await settle(pilot)
-        text = " ".join(text_of(app).split())
+        text = " ".join(screen_text(app).split())
     for each in words if size[0] == 80 else words[:1]:
         assert " ".join(each.split()) in text, each
 
@@ -159,7 +149,7 @@ async def test_no_count_is_told_before_everything_has_arrived() -> None:
     app = app_for(FakeLive(sample(), complete=False, state="connecting", feeds=listing()))
     async with app.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
-        text = text_of(app)
+        text = screen_text(app)
     assert "workloads" not in text
     assert "ready" not in text
 
@@ -171,20 +161,20 @@ async def test_stale_panes_stay_and_are_marked() -> None:
         await settle(pilot)
         live.connection("stale", REFUSED, since=NOW)
         await settle(pilot)
-        text = text_of(app)
+        text = screen_text(app)
         assert "◌ stale since 08:00:00: connect to 127.0.0.1:6443: connection refused" in text
         assert "╭┄ ◌ mysql · MySQL ┄" in text
         live.connection("live")
         await settle(pilot)
-        assert "● live" in text_of(app)
-        assert "┄" not in text_of(app)
+        assert "● live" in screen_text(app)
+        assert "┄" not in screen_text(app)
 
 
 async def test_the_header_shows_what_must_not_be_overlooked() -> None:
     app = app_for(FakeLive(sample(), insecure=True, as_user="bob"), protected=("real-*",))
     async with app.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
-        first = text_of(app).splitlines()[0]
+        first = screen_text(app).splitlines()[0]
     for flag in ("read-only", "TLS unverified", "as bob"):
         assert flag in first
 
@@ -243,7 +233,7 @@ async def test_the_cursor_stays_with_its_workload() -> None:
         live.put(workload("alpha", members=[member("alpha-0", claims=(claim(),))]))
         await settle(pilot)
         assert app.overview.cursor_key == "stateful/mysql/mysql"
-        assert "alpha" in text_of(app)
+        assert "alpha" in screen_text(app)
         live.drop("stateful/mysql/mysql")
         await settle(pilot)
         assert app.overview.cursor_key == "stateful/mysql/orders"
@@ -263,13 +253,13 @@ async def test_nothing_moves_under_the_hand(layout: str) -> None:
         live.put(workload("alpha", members=[member("alpha-0")]), replace(sample()[1], version="9"))
         await settle(pilot)
         assert [each.key for each in app.overview.shown] == before
-        assert "alpha" not in text_of(app)
+        assert "alpha" not in screen_text(app)
         assert [each.version for each in app.overview.shown if each.name == "orders"] == ["9"]
         now[0] += 2
         app.overview._settle()
         await settle(pilot)
         assert app.overview.shown[0].name == "alpha"
-        assert "alpha" in text_of(app)
+        assert "alpha" in screen_text(app)
 
 
 async def test_filter_survives_refresh_and_escape_clears() -> None:
@@ -286,7 +276,7 @@ async def test_filter_survives_refresh_and_escape_clears() -> None:
         live.put(*live.workloads.values())
         await settle(pilot)
         assert rows_of(app) == ["shop"]
-        assert "/shop !redis 1 of 9" in text_of(app)
+        assert "/shop !redis 1 of 9" in screen_text(app)
         await pilot.press("escape")
         await settle(pilot)
         assert len(rows_of(app)) == 9
@@ -298,10 +288,10 @@ async def test_a_filter_that_matches_nothing_says_so() -> None:
         await settle(pilot)
         await pilot.press("slash", *"nothing-like-it", "enter")
         await settle(pilot)
-        assert "None of 5 workloads passes the filter" in text_of(app)
+        assert "None of 5 workloads passes the filter" in screen_text(app)
         await pilot.press("escape")
         await settle(pilot)
-        assert "mysql" in text_of(app)
+        assert "mysql" in screen_text(app)
 
 
 async def test_sorts_show_their_direction() -> None:
@@ -315,7 +305,7 @@ async def test_sorts_show_their_direction() -> None:
             seen[app.overview.order.sort] = rows_of(app)
         await pilot.press("O")
         await settle(pilot)
-        header = text_of(app).splitlines()[1]
+        header = screen_text(app).splitlines()[1]
     assert seen["name"] == sorted(seen["name"])
     assert seen["health"][0] in ("ledger", "cache")
     assert seen["use"][0] == "ledger"
@@ -336,12 +326,12 @@ async def test_many_workloads_become_a_table_with_a_preview() -> None:
     app = app_for(FakeLive(many(40)))
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
-        text = text_of(app)
+        text = screen_text(app)
         assert "WORKLOAD" in text
         assert "── ✗ app-0000" in text
         await pilot.press("down")
         await settle(pilot)
-        assert "── ● app-0004" in text_of(app)
+        assert "── ● app-0004" in screen_text(app)
 
 
 async def test_the_layout_changes_with_each_press_and_is_remembered() -> None:
@@ -352,16 +342,16 @@ async def test_the_layout_changes_with_each_press_and_is_remembered() -> None:
         for _ in range(3):
             await pilot.press("v")
             await settle(pilot)
-            seen.append((app.overview.chosen, "WORKLOAD" in text_of(app)))
+            seen.append((app.overview.chosen, "WORKLOAD" in screen_text(app)))
         assert seen == [("table", True), ("auto", False), ("table", True)]
-        assert "table" in text_of(app).splitlines()[0]
+        assert "table" in screen_text(app).splitlines()[0]
     again = app_for(FakeLive(sample()), chosen=False)
     async with again.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
-        assert "WORKLOAD" in text_of(again)
+        assert "WORKLOAD" in screen_text(again)
         await pilot.press("v")
         await settle(pilot)
-        assert "auto" in text_of(again).splitlines()[0]
+        assert "auto" in screen_text(again).splitlines()[0]
 
 
 @pytest.mark.parametrize("layout", ["grid", "table"])
@@ -408,10 +398,10 @@ async def test_contexts_can_be_switched_while_the_old_cluster_hangs() -> None:
         await settle(pilot)
         assert not ended.is_set()
         assert app.gateway.opened[-1].context == "staging"
-        assert "staging" in text_of(app).splitlines()[0]
+        assert "staging" in screen_text(app).splitlines()[0]
         old.put(workload("ghost", members=[member()]))
         await settle(pilot)
-        assert "ghost" not in text_of(app)
+        assert "ghost" not in screen_text(app)
         release.set()
 
 
@@ -421,11 +411,11 @@ async def test_namespaces_can_be_switched() -> None:
         await settle(pilot)
         await pilot.press("n")
         await settle(pilot)
-        assert "kube-system" in text_of(app)
+        assert "kube-system" in screen_text(app)
         await pilot.press(*"blue", "enter")
         await settle(pilot)
         assert app.gateway.opened[-1].namespace == "team-blue"
-        assert "/ namespace team-blue" in text_of(app)
+        assert "/ namespace team-blue" in screen_text(app)
 
 
 async def test_a_gateway_that_cannot_open_is_explained_and_retried() -> None:
@@ -435,10 +425,10 @@ async def test_a_gateway_that_cannot_open_is_explained_and_retried() -> None:
     app = app_for(trouble, FakeLive(sample()))
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
-        assert "✗ The catalogue has a mistake." in text_of(app)
+        assert "✗ The catalogue has a mistake." in screen_text(app)
         await pilot.press("r")
         await settle(pilot)
-        assert "mysql" in text_of(app)
+        assert "mysql" in screen_text(app)
 
 
 async def test_retry_reaches_the_cluster() -> None:
@@ -462,7 +452,7 @@ async def test_the_palette_runs_actions_and_help_knows_the_focus() -> None:
         await pilot.press("question_mark")
         await settle(pilot)
         assert isinstance(app.screen, HelpScreen)
-        text = text_of(app)
+        text = screen_text(app)
         for words in ("Overview, grid", "grid.open", "overview.filter", "◍  terminates", "▲  takes writes"):
             assert words in text
         await pilot.press("escape")
@@ -485,7 +475,7 @@ async def test_hostile_text_is_shown_not_interpreted(layout: str) -> None:
     app = app_for(FakeLive(hostile()), layout=layout)
     async with app.run_test(size=(120, 40)) as pilot:
         await settle(pilot)
-        text = text_of(app)
+        text = screen_text(app)
     assert "[bold red]x[/] ␛[31mred␛]0;t␇" in text
     assert "wide-宽" in text
     assert "原因: 磁盘已满" in text
@@ -499,7 +489,7 @@ async def test_three_hundred_resizes() -> None:
         for size in ((20, 5), (60, 15), (5, 2), (140, 40)):
             await pilot.resize_terminal(*size)
             await settle(pilot)
-        assert "mysql · MySQL" in text_of(app)
+        assert "mysql · MySQL" in screen_text(app)
 
 
 async def test_an_unhealthy_thousand_is_quick() -> None:
@@ -512,7 +502,7 @@ async def test_an_unhealthy_thousand_is_quick() -> None:
         begin = time.perf_counter()
         live.put(*changed)
         assert time.perf_counter() - begin < 0.5
-        assert "1000 workloads" in text_of(app)
+        assert "1000 workloads" in screen_text(app)
 
 
 @pytest.mark.parametrize("width", [10, 20, 40, 60, 80, 120])
@@ -520,7 +510,7 @@ async def test_the_key_line_tells_whole_hints_and_always_the_way_to_the_rest(wid
     app = app_for(FakeLive(sample()))
     async with app.run_test(size=(width, 20)) as pilot:
         await settle(pilot)
-        line = text_of(app).splitlines()[-1]
+        line = screen_text(app).splitlines()[-1]
     hints = {
         f"{key} {words}"
         for key, words in (
@@ -555,12 +545,12 @@ async def test_a_note_of_a_workload_that_is_well_raises_no_alarm() -> None:
     app = app_for(live, layout="grid")
     async with app.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
-        text = text_of(app)
+        text = screen_text(app)
         assert "0 ⚠" in text.splitlines()[0]
         assert "· the operator warns" in text and "⚠ the operator warns" not in text
         live.put(noted(NOTE, Warning("no endpoints")))
         await settle(pilot)
-        text = text_of(app)
+        text = screen_text(app)
         assert "1 ⚠" in text.splitlines()[0]
         assert "⚠ no endpoints" in text and "· the operator warns" in text
 
@@ -569,9 +559,9 @@ async def test_where_there_is_room_the_first_of_several_claims_is_named_too() ->
     app = app_for(FakeLive(sample()), layout="grid")
     async with app.run_test(size=(100, 40)) as pilot:
         await settle(pilot)
-        line = next(line for line in text_of(app).splitlines() if "zone-0-0" in line)
+        line = next(line for line in screen_text(app).splitlines() if "zone-0-0" in line)
         assert " data0 " in line
-        below = text_of(app).splitlines()[text_of(app).splitlines().index(line) + 1]
+        below = screen_text(app).splitlines()[screen_text(app).splitlines().index(line) + 1]
         assert below.index("data1") == line.index("data0")
 
 
@@ -580,5 +570,5 @@ async def test_system_files_that_were_left_out_are_told() -> None:
     app = app_for(FakeLive(sample(), left_out=(wrong,)))
     async with app.run_test(size=(140, 40)) as pilot:
         await settle(pilot)
-        assert "1 system file left out" in text_of(app).splitlines()[0]
+        assert "1 system file left out" in screen_text(app).splitlines()[0]
         assert [notification.message for notification in app._notifications] == [str(wrong)]

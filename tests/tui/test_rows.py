@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from looking import Repaints, drawn, painted, repaints, still
+from terminal import Recorder
 from textual.app import App, ComposeResult
-from textual.drivers.headless_driver import HeadlessDriver
-from textual.geometry import Region
-from workload_fakes import still
 
 from tui.widgets.columns import Column, fit, lay_out
 from tui.widgets.ink import plain
@@ -21,25 +20,6 @@ COLUMNS = (
     Column("node", "NODE", min_width=6, priority=2),
     Column("age", "AGE", min_width=3, align="right"),
 )
-
-
-class Written(HeadlessDriver):
-    """A terminal that keeps what is written to it."""
-
-    data: ClassVar[list[str]] = []
-
-    @property
-    def is_headless(self) -> bool:
-        return False
-
-    def write(self, data: str) -> None:
-        self.data.append(data)
-
-    @classmethod
-    def take(cls) -> str:
-        text = "".join(cls.data)
-        cls.data.clear()
-        return text
 
 
 class Host(App[None]):
@@ -70,26 +50,12 @@ def row(key: str | int, phase: str = "Running", age: str = "1h") -> Row:
     return Row(f"k{key}", (f"pod-{key}", ((phase, "ready"),), "1/1", "node-1", age))
 
 
-def drawn(table: RowTable) -> list[str]:
-    """The table's lines as text."""
-    return [table.render_line(y).text.rstrip() for y in range(table.size.height)]
-
-
 @pytest.fixture
-def refreshed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Region, ...]]:
-    """Every repaint that the table asks for; an empty tuple is the whole table."""
-    asked: list[tuple[Region, ...]] = []
-    original = RowTable.refresh
-
-    def refresh(self: RowTable, *regions: Region, **more: Any) -> Any:
-        asked.append(regions)
-        return original(self, *regions, **more)
-
-    monkeypatch.setattr(RowTable, "refresh", refresh)
-    return asked
+def refreshed(monkeypatch: pytest.MonkeyPatch) -> Repaints:
+    return repaints(monkeypatch, RowTable)
 
 
-async def test_only_the_changed_cell_is_repainted(refreshed: list[tuple[Region, ...]]) -> None:
+async def test_only_the_changed_cell_is_repainted(refreshed: Repaints) -> None:
     app = Host()
     async with app.run_test(size=(140, 40)) as pilot:
         rows = [row(n) for n in range(100)]
@@ -106,7 +72,7 @@ async def test_only_the_changed_cell_is_repainted(refreshed: list[tuple[Region, 
         assert app.table.render_line(6).crop(region.x, region.right).text.strip() == "2h"
 
 
-async def test_equal_rows_and_invisible_changes_cost_nothing(refreshed: list[tuple[Region, ...]]) -> None:
+async def test_equal_rows_and_invisible_changes_cost_nothing(refreshed: Repaints) -> None:
     app = Host()
     async with app.run_test(size=(140, 40)) as pilot:
         rows = [row(n) for n in range(100)]
@@ -122,20 +88,20 @@ async def test_equal_rows_and_invisible_changes_cost_nothing(refreshed: list[tup
 
 async def test_one_cell_costs_at_most_300_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
-    app = Host(driver_class=Written)
+    app = Host(driver_class=Recorder)
     async with app.run_test(size=(140, 40), headless=False) as pilot:
         rows = [row(n) for n in range(60)]
         app.table.set_rows(rows)
         await still(app, pilot)
-        Written.take()
+        painted(app)
         rows[30] = row(30, age="2h")
         app.table.set_rows(rows)
         await still(app, pilot)
-        written = Written.take()
+        written = painted(app)
         assert "2h" in written
         assert len(written.encode()) <= 300
         await still(app, pilot)
-        assert Written.take() == ""
+        assert painted(app) == ""
 
 
 async def test_the_cursor_stays_on_its_row_when_others_come_and_go() -> None:
@@ -237,19 +203,19 @@ async def test_the_header_shows_how_the_rows_are_sorted() -> None:
 
 
 async def test_hostile_text_is_shown_and_not_interpreted() -> None:
-    app = Host(driver_class=Written)
+    app = Host(driver_class=Recorder)
     async with app.run_test(size=(140, 12), headless=False) as pilot:
-        Written.take()
+        painted(app)
         evil = "[red]x[/] \x1b[31m \x07\u202e\x9b2J"
         app.table.set_rows([Row("k", (evil, ((evil, "ready"),), "", evil, "1h"))])
         await pilot.pause()
-        written = Written.take()
+        written = painted(app)
         assert "[red]x[/]" in written
         for bad in ("\x1b[31m \x07", "\x07", "\u202e", "\x9b"):
             assert bad not in written
 
 
-async def test_no_link_or_hover_repaints(refreshed: list[tuple[Region, ...]]) -> None:
+async def test_no_link_or_hover_repaints(refreshed: Repaints) -> None:
     app = Host()
     async with app.run_test(size=(80, 12)) as pilot:
         app.table.set_rows([row(n) for n in range(5)])

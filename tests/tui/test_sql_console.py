@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,10 +22,10 @@ from console_fakes import (
     app,
     console,
     selected,
-    until,
 )
 from fakes import HOSTILE, FakeLive, app_for, sample
 from forward_fakes import FakeForwards
+from looking import until
 from textual.pilot import Pilot
 
 from tui.consoles.dialogs import TextDialog
@@ -176,8 +177,14 @@ async def test_another_member_is_another_session_and_a_replica_is_read_only() ->
 
 
 def test_the_ways_to_a_workload() -> None:
-    assert [offer.text for offer in offers(sample()[0])] == ["primary", "any replica", "mysql-0", "mysql-1", "mysql-2"]
-    assert [offer.text for offer in offers(sample()[2])][:2] == ["any member", "cdb-cockroachdb-0"]
+    assert [offer.text for offer in offers(sample()[0].members)] == [
+        "primary",
+        "any replica",
+        "mysql-0",
+        "mysql-1",
+        "mysql-2",
+    ]
+    assert [offer.text for offer in offers(sample()[2].members)][:2] == ["any member", "cdb-cockroachdb-0"]
 
 
 # --- running
@@ -231,7 +238,7 @@ async def test_a_large_result_pauses_with_its_cursor_open_and_the_next_statement
         await ended(pilot, screen)
         assert server.sent == ["select * from orders", "update orders set id = 1 where id = 2"]
         assert first.sets[0].state.value == "stopped"
-        assert len(first.sets[0].store) == 1000
+        assert not len(first.sets[0].store), "nobody can look at them any more"
 
 
 async def test_an_error_is_marked_where_it_points_and_ends_the_script() -> None:
@@ -297,6 +304,54 @@ async def test_leaving_while_a_statement_runs_cancels_it_first() -> None:
         await until(pilot, lambda: screen not in pilot.app.screen_stack)
         assert kept(screen) == [("select sleep(100)", Status.CANCELLED)]
         await until(pilot, lambda: not server.sessions[0].is_open)
+
+
+async def test_results_do_not_go_by_one_escape() -> None:
+    server = FakeServer()
+    server.answers["select"] = selected(3)
+    async with opened(server) as (pilot, screen):
+        await run(pilot, screen, "select * from orders")
+        await ended(pilot, screen)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert pilot.app.screen is screen
+        shown = "\n".join(strip.text for strip in screen._compositor.render_strips())
+        assert "esc again leaves: the result goes with it" in shown
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is not screen)
+
+
+async def test_an_export_goes_on_in_the_background_and_is_not_left_without_a_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server, gate = FakeServer(), asyncio.Event()
+    rows = Rows([(str(number), "x") for number in range(1000)])
+    server.answers["select"] = [Columns(ORDERS), rows, gate, rows, Done("SELECT 2000", 2000, 0.1)]
+    async with opened(server) as (pilot, screen):
+        await run(pilot, screen, "select * from orders")
+        await until(pilot, lambda: screen.desk.paused)
+        await until(pilot, lambda: screen.results.has_class("-rows"))  # it is shown a moment after it came
+        screen.results.main().focus()
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: screen.results.pane.exports.current is not None)
+        await until(pilot, lambda: "1,000 rows" in line(screen, "activity"))
+        assert "→ orders.csv" in line(screen, "activity") and "ctrl+c cancel" in line(screen, "activity")
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(pilot.app.screen, Question))
+        await pilot.press("escape")
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: screen.results.pane.exports.current is None)
+        await pilot.pause()
+        assert not [each for each in tmp_path.iterdir() if each.is_file()]
+        gate.set()
+        await until(pilot, lambda: screen.desk.paused)
+        assert "export to orders.csv cancelled after 1,000 rows" in line(screen, "activity")
+        await pilot.press("f12", "x", "enter")
+        await until(pilot, (tmp_path / "orders.csv").exists)
+        await until(pilot, lambda: "exported 2,000 rows" in line(screen, "activity"))
+        assert len((tmp_path / "orders.csv").read_text().splitlines()) == 2001
+        assert server.sent == ["select * from orders"], "never run again"
 
 
 # --- transactions
@@ -532,7 +587,9 @@ async def test_completion_knows_the_catalogues_names() -> None:
 async def test_the_key_is_there_where_it_leads_somewhere() -> None:
     live = FakeLive(sample())
     live.forwards = FakeForwards()
-    live.catalogue.systems = {"mysql": SimpleNamespace(sql=Wire.MYSQL), "minio": SimpleNamespace(sql=None)}
+    live.catalogue.systems = {
+        "mysql": SimpleNamespace(sql=Wire.MYSQL, ports={}), "minio": SimpleNamespace(sql=None, ports={"s3": 9000}),
+    }  # fmt: skip
     async with app_for(live, layout="table").run_test(size=(100, 30)) as pilot:
         await pilot.pause()
         overview = pilot.app.screen
@@ -540,9 +597,11 @@ async def test_the_key_is_there_where_it_leads_somewhere() -> None:
             overview._move_to(key)  # type: ignore[attr-defined]
             await pilot.pause()
             assert pilot.app.check_action("sql", ()) is leads, key
+            assert pilot.app.check_action("bucket", ()) is not leads, key
         assert [choice.value for choice in pilot.app.console_choices()] == [  # type: ignore[attr-defined]
             "sql stateful/mysql/mysql", "operations stateful/mysql/mysql",
             "sql stateful/mysql/orders", "operations stateful/mysql/orders",
+            "bucket stateful/minio/my-tenant",
         ]  # fmt: skip
 
 

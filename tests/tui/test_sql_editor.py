@@ -8,13 +8,13 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from looking import drawn, painted, still
 from sql_editor_app import EditorApp, Still
+from terminal import Recorder
 from textual import events
-from textual.drivers.headless_driver import HeadlessDriver
-from workload_fakes import still
 
 from tui import paths
 from tui.consoles.sql.editor.buffers import BufferStore, Keeper, read_file, write_file
@@ -33,33 +33,9 @@ from tui.widgets.rows import RowTable
 PG, MY = Wire.POSTGRES, Wire.MYSQL
 
 
-class Written(HeadlessDriver):
-    """A terminal that keeps what is written to it."""
-
-    data: ClassVar[list[str]] = []
-
-    @property
-    def is_headless(self) -> bool:
-        return False
-
-    def write(self, data: str) -> None:
-        self.data.append(data)
-
-    @classmethod
-    def take(cls) -> str:
-        text = "".join(cls.data)
-        cls.data.clear()
-        return text
-
-
-def screen(app: EditorApp) -> list[str]:
-    """The editor's lines as text."""
-    return [app.editor.render_line(y).text.rstrip() for y in range(app.editor.size.height)]
-
-
 def marked(app: EditorApp) -> list[int]:
     """The lines, from 1, that the gutter marks as the statement at the cursor."""
-    return [y + 1 for y, line in enumerate(screen(app)) if line.startswith("▎")]
+    return [y + 1 for y, line in enumerate(drawn(app.editor)) if line.startswith("▎")]
 
 
 # --- parts
@@ -184,13 +160,13 @@ async def test_an_error_is_marked_until_the_next_edit() -> None:
         await still(app, pilot)
         app.editor.show_error(17, 'column "x" does\nnot \x1b[31mexist')
         await still(app, pilot)
-        assert screen(app)[1] == '✗ 2 select x   ✗ column "x" does not ␛[31mexist'
+        assert drawn(app.editor)[1] == '✗ 2 select x   ✗ column "x" does not ␛[31mexist'
         await pilot.press("right")
         await still(app, pilot)
-        assert "✗" in screen(app)[1]
+        assert "✗" in drawn(app.editor)[1]
         await pilot.press("z")
         await still(app, pilot)
-        assert not any("✗" in line for line in screen(app))
+        assert not any("✗" in line for line in drawn(app.editor))
 
 
 # --- typing
@@ -198,18 +174,18 @@ async def test_an_error_is_marked_until_the_next_edit() -> None:
 
 async def test_letters_repaint_what_they_change(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "\n".join(f"select {n}, 'text' from orders where id = {n};" for n in range(200))
-    app = EditorApp(lines, driver_class=Written)
+    app = EditorApp(lines, driver_class=Recorder)
     async with app.run_test(size=(120, 40), headless=False) as pilot:
         await still(app, pilot)
         await pilot.press("down", "end", "1")
         await still(app, pilot)
         for key, most in (("2", 90), ("left", 100), ("down", 220), ("backspace", 140)):
-            Written.take()
+            painted(app)
             await pilot.press(key)
             await still(app, pilot)
-            assert len(Written.take().encode()) <= most, key
+            assert len(painted(app).encode()) <= most, key
         await still(app, pilot)
-        assert Written.take() == ""
+        assert painted(app) == ""
 
 
 async def test_enter_keeps_the_indentation_and_tab_fills_up() -> None:
@@ -263,15 +239,15 @@ async def test_a_paste_of_ten_thousand_lines() -> None:
 
 
 async def test_hostile_text_is_shown_and_not_interpreted() -> None:
-    app = EditorApp(driver_class=Written)
+    app = EditorApp(driver_class=Recorder)
     async with app.run_test(size=(80, 24), headless=False) as pilot:
-        Written.take()
+        painted(app)
         app.editor.load_text("select '[red]x[/] \x1b[31m \x07\u202e\x9b2J'")
         await still(app, pilot)
-        written = Written.take()
+        written = painted(app)
         for bad in ("\x1b[31m ", "\x07", "\u202e", "\x9b"):
             assert bad not in written
-        assert "[red]x[/]" in screen(app)[0]
+        assert "[red]x[/]" in drawn(app.editor)[0]
 
 
 @pytest.mark.parametrize("size", [(60, 15), (20, 5), (3, 2), (1, 1)])
@@ -284,7 +260,7 @@ async def test_small_screens(size: tuple[int, int]) -> None:
         await pilot.press("escape")
         await pilot.resize_terminal(140, 40)
         await still(app, pilot)
-        assert "数据库" in screen(app)[3]
+        assert "数据库" in drawn(app.editor)[3]
 
 
 # --- completion

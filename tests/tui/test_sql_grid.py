@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sql_fakes import COLUMNS, NAMES, events, events_of, order, results_app, show_results, until
-from test_rows import Written
+from looking import Repaints, drawn, painted, repaints, screen_text, still, until
+from sql_fakes import COLUMNS, NAMES, events, events_of, order, results_app, show_results
+from terminal import Recorder
 from textual.geometry import Region
-from workload_fakes import screen_text, still
 
 from tui.consoles.sql.cellview import CellView
 from tui.consoles.sql.grid import ResultGrid
@@ -20,22 +19,9 @@ from tui.consoles.sql.resultset import Run, State
 from tui.services.sql.model import Column, Done, Look, Notice, ServerError, Wire
 
 
-def lines(grid: ResultGrid) -> list[str]:
-    return [grid.render_line(y).text.rstrip() for y in range(grid.size.height)]
-
-
 @pytest.fixture
-def refreshed(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[Region, ...]]]:
-    """Every repaint that a grid asks for; an empty tuple is the whole grid."""
-    asked: list[tuple[Region, ...]] = []
-    original = ResultGrid.refresh
-
-    def refresh(self: ResultGrid, *regions: Region, **more: Any) -> Any:
-        asked.append(regions)
-        return original(self, *regions, **more)
-
-    monkeypatch.setattr(ResultGrid, "refresh", refresh)
-    yield asked
+def refreshed(monkeypatch: pytest.MonkeyPatch) -> Repaints:
+    return repaints(monkeypatch, ResultGrid)
 
 
 async def test_the_first_rows_are_there_and_more_are_read_only_when_asked_for() -> None:
@@ -46,17 +32,17 @@ async def test_the_first_rows_are_there_and_more_are_read_only_when_asked_for() 
         await still(app, pilot)
         assert "paused: end reads on" in results.pane.foot.text
         assert len(results.run.sets[0].store) == 1000
-        assert "Ada Lovelace" in lines(results.pane.grid)[1]
+        assert "Ada Lovelace" in drawn(results.pane.grid)[1]
         await pilot.press("#", *"990", "enter")
         await until(pilot, lambda: len(results.run.sets[0].store) == 2000)
         await pilot.press("end")
         await until(pilot, lambda: "25,000 rows" in results.pane.foot.text and results.pane.grid.position == 24_999)
         assert results.run.sets[0].state is State.ENDED
         assert "· all" in results.pane.foot.text
-        assert any("24999" in line for line in lines(results.pane.grid))
+        assert any("24999" in line for line in drawn(results.pane.grid))
 
 
-async def test_rows_that_come_below_the_screen_paint_nothing(refreshed: list[tuple[Region, ...]]) -> None:
+async def test_rows_that_come_below_the_screen_paint_nothing(refreshed: Repaints) -> None:
     app = results_app()
     async with app.run_test(size=(80, 24)) as pilot:
         results = await show_results(pilot, ("select", lambda: events_of(order, 25_000)))
@@ -74,7 +60,7 @@ async def test_rows_that_come_below_the_screen_paint_nothing(refreshed: list[tup
         assert grid.virtual_size.height == 9001
 
 
-async def test_rows_that_come_on_screen_paint_their_lines_only(refreshed: list[tuple[Region, ...]]) -> None:
+async def test_rows_that_come_on_screen_paint_their_lines_only(refreshed: Repaints) -> None:
     app = results_app()
     async with app.run_test(size=(80, 24)) as pilot:
         columns = (Column("id", "int8", Look.NUMBER), Column("name", "text"))
@@ -87,23 +73,23 @@ async def test_rows_that_come_on_screen_paint_their_lines_only(refreshed: list[t
         grid.view.store.append(rows[5:])
         grid.grown()
         assert refreshed == [(Region(0, 6, grid.size.width, 2),)]
-        assert "name 6" in lines(grid)[7]
+        assert "name 6" in drawn(grid)[7]
 
 
 async def test_moving_within_a_row_costs_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
-    app = results_app(driver_class=Written)
+    app = results_app(driver_class=Recorder)
     async with app.run_test(size=(140, 40), headless=False) as pilot:
         results = await show_results(pilot, ("select", lambda: events_of(order, 500)))
         await still(app, pilot)
         for key, most in (("right", 1200), ("down", 2000)):
-            Written.take()
+            painted(app)
             await pilot.press(key)
             await still(app, pilot)
-            assert 0 < len(Written.take().encode()) <= most, key
-        Written.take()
+            assert 0 < len(painted(app).encode()) <= most, key
+        painted(app)
         await still(app, pilot)
-        assert Written.take() == ""
+        assert painted(app) == ""
         assert results.pane.grid.position == 1
 
 
@@ -121,7 +107,7 @@ async def test_keys_lead_everywhere() -> None:
         ):  # fmt: skip
             await pilot.press(key)
             assert (grid.position, grid.column_at) == (row, at), key
-            assert any(line.startswith("▌") for line in lines(grid)), key
+            assert any(line.startswith("▌") for line in drawn(grid)), key
 
 
 async def test_sorting_filtering_and_what_the_line_says_of_it() -> None:
@@ -133,8 +119,8 @@ async def test_sorting_filtering_and_what_the_line_says_of_it() -> None:
         await pilot.press("s", "s")
         await until(pilot, lambda: pane.grid.view.sort is not None and pane.grid.view.sort.descending)
         await still(app, pilot)
-        assert lines(pane.grid)[1].startswith("▌1000  999  ")
-        assert "id▼" in lines(pane.grid)[0]
+        assert drawn(pane.grid)[1].startswith("▌1000  999  ")
+        assert "id▼" in drawn(pane.grid)[0]
         pane.foot.hush()
         assert "by id ▼ of the 1,000 fetched" in pane.foot.text
         await pilot.press("right", "=")
@@ -143,13 +129,13 @@ async def test_sorting_filtering_and_what_the_line_says_of_it() -> None:
         name = NAMES[999 % 7]
         pane.foot.hush()
         assert f"customer = {name}" in pane.foot.text
-        assert all(name in line for line in lines(pane.grid)[1:] if line.strip())
+        assert all(name in line for line in drawn(pane.grid)[1:] if line.strip())
         await pilot.press("escape")
         await until(pilot, lambda: not pane.grid.view.filters)
         await pilot.press("f", *"grace", "enter")
         await until(pilot, lambda: pane.grid.view.filters)
         await still(app, pilot)
-        assert all("Grace" in line for line in lines(pane.grid)[1:] if line.strip())
+        assert all("Grace" in line for line in drawn(pane.grid)[1:] if line.strip())
         await pilot.press("f", *"> zzz", "enter", "0", "f", *"> zzz", "enter")
         await until(pilot, lambda: "is not a number" in pane.foot.text)
 
@@ -173,7 +159,7 @@ async def test_finding_goes_to_the_cell_and_says_when_there_is_none() -> None:
 
 
 async def test_ranges_are_marked_with_and_without_shift_and_copied(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = results_app(driver_class=Written)
+    app = results_app(driver_class=Recorder)
     async with app.run_test(size=(100, 24), headless=False) as pilot:
         results = await show_results(pilot, ("select * from shop.orders", lambda: events_of(order, 100)))
         await still(app, pilot)
@@ -186,10 +172,10 @@ async def test_ranges_are_marked_with_and_without_shift_and_copied(monkeypatch: 
         assert pane.grid.range.size == (2, 2)
         await still(app, pilot)
         assert "2 × 2 marked" in pane.foot.text
-        Written.take()
+        painted(app)
         await pilot.press("y", *"csv", "enter")
         await still(app, pilot)
-        found = re.search(r"\x1b\]52;c;([^\x07]*)\x07", Written.take())
+        found = re.search(r"\x1b\]52;c;([^\x07]*)\x07", painted(app))
         assert found is not None
         assert base64.b64decode(found[1]).decode() == "id,customer\r\n0,Ada Lovelace\r\n1,Grace Hopper"
         await pilot.press("escape")
@@ -213,12 +199,12 @@ async def test_columns_are_hidden_shown_widened_and_gone_to() -> None:
         )
         await still(app, pilot)
         grid = results.pane.grid
-        assert lines(grid)[0].rstrip().endswith("›")
+        assert drawn(grid)[0].rstrip().endswith("›")
         await pilot.press("o", *"c4321", "enter")
         await still(app, pilot)
         assert grid.column == 4321
-        assert "4321" in lines(grid)[1]
-        assert "‹" in lines(grid)[0]
+        assert "4321" in drawn(grid)[1]
+        assert "‹" in drawn(grid)[0]
         await pilot.press("c", *"c4321", "enter")
         await still(app, pilot)
         assert grid.column == 4322
@@ -319,12 +305,29 @@ async def test_an_export_asks_before_it_replaces_and_reads_on(tmp_path: Path, mo
         assert (tmp_path / "mine.csv").read_text() == "mine"
         await pilot.press("ctrl+u", *str(tmp_path / "other.csv"), "down", "enter")
         await until(pilot, (tmp_path / "other.jsonl").exists)
+        await until(pilot, lambda: results.pane.exports.current is None)
         await still(app, pilot)
-        assert "5,000 rows" in screen_text(app)
+        assert "exported 5,000 rows" in results.pane.foot.text
+        assert results.pane.grid.has_focus, "the dialog does not wait for the end"
         assert len((tmp_path / "other.jsonl").read_text().splitlines()) == 5000
-        await pilot.press("enter")
+        results.pane.foot.hush()
         await still(app, pilot)
         assert "5,000 rows · 12 ms · all" in screen_text(app)
+
+
+async def test_a_file_that_cannot_be_written_is_said_while_its_name_can_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select * from orders", lambda: events_of(order, 5)))
+        await pilot.press("x", "ctrl+u", *"absent/mine.csv", "enter")
+        await still(app, pilot)
+        assert "cannot be written" in screen_text(app)
+        assert results.pane.exports.current is None
+        await pilot.press("ctrl+u", *"mine.csv", "enter")
+        await until(pilot, (tmp_path / "mine.csv").exists)
 
 
 async def test_errors_notices_and_two_hundred_results_in_order() -> None:
@@ -347,7 +350,7 @@ async def test_errors_notices_and_two_hundred_results_in_order() -> None:
         await pilot.press("left_square_bracket")
         await still(app, pilot)
         assert results.chosen == 200
-        assert "[#200 200]" in screen_text(app)
+        assert "[result 200 · 200 rows]" in screen_text(app)
         await pilot.press("down", "s", "left_square_bracket")
         await still(app, pilot)
         await pilot.press("right_square_bracket")
@@ -359,10 +362,9 @@ async def test_errors_notices_and_two_hundred_results_in_order() -> None:
 
 
 async def test_hostile_cells_and_names_are_shown_and_not_interpreted() -> None:
-    Written.take()
     evil = "[red]x[/] \x1b[31m \x07\u202e\x9b2J"
     columns = (Column(evil, evil), Column("", "text"), Column("", "text"))
-    app = results_app(driver_class=Written)
+    app = results_app(driver_class=Recorder)
     async with app.run_test(size=(140, 12), headless=False) as pilot:
         await show_results(pilot, (f"select {evil}", lambda: events_of([(evil, "", None)], columns=columns)))
         await still(app, pilot)
@@ -370,7 +372,7 @@ async def test_hostile_cells_and_names_are_shown_and_not_interpreted() -> None:
         await still(app, pilot)
         await pilot.press("space", "enter")
         await still(app, pilot)
-        written = Written.take()
+        written = painted(app)
         assert "[red]x[/]" in written
         written = re.sub(r"\x1b\]22;\w+\x07", "", written)  # the pointer's shape, Textual's own
         for bad in ("\x1b[31m \x07", "\x07", "\u202e", "\x9b"):
@@ -417,7 +419,7 @@ async def test_a_sorted_result_is_sorted_anew_when_it_is_read_to_its_end() -> No
         await until(pilot, lambda: results.run.sets[0].state is State.ENDED and not pane.grid.view.unseen)
         await pilot.press("g")
         await still(app, pilot)
-        assert lines(pane.grid)[1].startswith("▌5000  4999 ")
+        assert drawn(pane.grid)[1].startswith("▌5000  4999 ")
         pane.foot.hush()
         assert pane.foot.text.startswith("5,000 rows · 12 ms · all · by id ▼")
         assert "fetched" not in pane.foot.text
@@ -445,9 +447,17 @@ async def test_an_export_is_cancelled_and_nothing_stays(tmp_path: Path, monkeypa
         await pilot.press("enter")
         await until(pilot, lambda: results.run.sets[0].read > 5000)
         assert [each.name[-5:] for each in tmp_path.iterdir()] == [".part"]
-        await pilot.press("escape")
+        assert results.pane.grid.has_focus, "it goes on while somebody does something else"
+        await pilot.press("x")
+        await pilot.pause()
+        assert "an export is under way" in results.pane.foot.text
+        assert "rows/s → orders.csv" in "".join(text for text, _ in results.pane.exports.progress)
+        await results.pane.exports.cancel()
         await until(pilot, lambda: results.run.sets[0].state is State.PAUSED)
         await still(app, pilot)
         assert list(tmp_path.iterdir()) == []
+        assert "cancelled after" in results.pane.foot.text
+        results.pane.foot.hush()
+        await still(app, pilot)
         assert "of more" in results.pane.foot.text
         assert results.pane.grid.has_focus

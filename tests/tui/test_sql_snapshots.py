@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from looking import still
 from sql_fakes import events, events_of, order, results_app, show_results
 from textual.pilot import Pilot
-from workload_fakes import still
 
 from tui.services.sql.explain import read_plan
 from tui.services.sql.model import Column, Columns, Done, Look, Notice, Rows, ServerError

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeLive, app_for, sample
+from looking import screen_text, settle
 from textual.pilot import Pilot
 
 from tui.kube.faults import Fault, Known, Sort
@@ -60,11 +61,6 @@ def live_of(api: FakeSandbox, version: str = "v1.36.3+statetui-sandbox") -> Any:
     return live
 
 
-async def settle(pilot: Pilot[Any]) -> None:
-    for _ in range(4):
-        await pilot.pause()
-
-
 async def offered(pilot: Pilot[Any], live: Any) -> list[str]:
     """What the palette offers."""
     await settle(pilot)
@@ -80,7 +76,7 @@ async def choose(pilot: Pilot[Any], words: str) -> str:
     """Chooses in the palette; what stands on the screen then."""
     await pilot.press(*words, "enter")
     await settle(pilot)
-    return "\n".join(strip.text for strip in pilot.app.screen._compositor.render_strips())
+    return screen_text(pilot.app)
 
 
 @pytest.fixture
@@ -96,12 +92,12 @@ async def test_faults_of_what_is_selected_are_made_and_ended(api: FakeSandbox) -
     async with app.run_test(size=(120, 40)) as pilot:
         found = await offered(pilot, live)
         assert found == [
-            "Fault: kill-pod cdb-cockroachdb-0",
-            "Fault: fill-volume datadir-cdb-cockroachdb-0",
+            *(f"Fault: kill-pod cdb-cockroachdb-{at}" for at in range(3)),
+            *(f"Fault: fill-volume datadir-cdb-cockroachdb-{at}" for at in range(3)),
             "Fault: refuse-right pods",
             "Fault: freeze-node",
         ]
-        assert "✓ fill-volume is done" in await choose(pilot, "fill-volume")
+        assert "✓ fill-volume is done" in await choose(pilot, "fill-volume datadir-cdb-cockroachdb-0")
         assert "POST /sandbox/v1/faults/fill-volume stateful/datadir-cdb-cockroachdb-0" in api.asked
         found = await offered(pilot, live)
         assert found[0] == "End fault: fill-volume stateful/datadir-cdb-cockroachdb-0"
@@ -110,7 +106,7 @@ async def test_faults_of_what_is_selected_are_made_and_ended(api: FakeSandbox) -
         assert not api.active
 
 
-async def test_the_member_under_the_cursor_is_meant(api: FakeSandbox) -> None:
+async def test_the_member_under_the_cursor_comes_first(api: FakeSandbox) -> None:
     live = live_of(api)
     app = app_for(live)
     async with app.run_test(size=(120, 40)) as pilot:
@@ -118,7 +114,8 @@ async def test_the_member_under_the_cursor_is_meant(api: FakeSandbox) -> None:
         app.open_workload("stateful/cockroachdb/cdb")
         await settle(pilot)
         await pilot.press("down")
-        assert "Fault: kill-pod cdb-cockroachdb-1" in await offered(pilot, live)
+        found = [each for each in await offered(pilot, live) if "kill-pod" in each]
+        assert found == [f"Fault: kill-pod cdb-cockroachdb-{at}" for at in (1, 0, 2)]
 
 
 async def test_what_the_sandbox_refuses_is_said_in_its_words(api: FakeSandbox) -> None:

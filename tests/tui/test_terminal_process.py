@@ -153,7 +153,7 @@ async def test_three_hundred_sizes_then_a_key(file: str) -> None:
             if step % 10 == 0:
                 await asyncio.sleep(0)
         program.resize(20, 5)
-        await program.until("live")
+        await program.until("shop")
         program.type("?")
         await program.until("Overview")
         program.type("\x1b")

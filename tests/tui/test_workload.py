@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_rows import Written
+from looking import painted, screen_text, still
+from terminal import Recorder
 from textual.geometry import Region
 from textual.widget import Widget
 from workload_fakes import (
@@ -20,9 +21,7 @@ from workload_fakes import (
     hostile,
     member,
     mysql,
-    screen_text,
     stamp,
-    still,
     troubled,
     well,
 )
@@ -254,21 +253,21 @@ async def test_a_changed_member_repaints_narrow_regions_only(monkeypatch: pytest
 
 async def test_one_changed_member_costs_at_most_600_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
-    app = host(mysql(), driver_class=Written)
+    app = host(mysql(), driver_class=Recorder)
     async with app.run_test(size=(140, 40), headless=False) as pilot:
         await pilot.pause()
         await still(app, pilot)
         before = app.live.workloads["stateful/mysql/mysql"]
         changed = replace(before.members[1], restarts=4)
-        Written.take()
+        painted(app)
         app.live.put(replace(before, members=(before.members[0], changed, before.members[2])))
         await still(app, pilot)
-        written = Written.take()
+        written = painted(app)
         assert "4" in written
         assert len(written.encode()) <= 600
         screen(app)._look()
         await still(app, pilot)
-        assert Written.take() == "", "idle costs nothing"
+        assert painted(app) == "", "idle costs nothing"
 
 
 async def test_members_come_and_go() -> None:

@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from workload_fakes import NOW, Host, host, mysql, pod_json, screen_text, still, well
+from looking import screen_text, still
+from workload_fakes import NOW, Host, host, mysql, pod_json, well
 
 from tui.kube import objects as o
 from tui.kube.resources import PODS, custom

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 from textual.app import App
-from textual.pilot import Pilot
 from textual.signal import Signal
 
 from tui.kube import objects as o
@@ -453,9 +452,8 @@ class Host(App[None]):
         return self.now
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return action not in ("sql", "operations") and super().check_action(
-            action, parameters
-        )  # no console stands behind it
+        no_console = ("sql", "operations", "bucket")  # nothing stands behind it
+        return action not in no_console and super().check_action(action, parameters)
 
     def on_mount(self) -> None:
         self.ages: Signal[float] = Signal(self, "ages")
@@ -465,20 +463,3 @@ class Host(App[None]):
 def host(*workloads: Workload, **more: Any) -> Host:
     """An app that shows the first of these workloads."""
     return Host(WorkloadLive(workloads), workloads[0].key, **more)
-
-
-def screen_text(app: App[Any]) -> str:
-    """What stands on the screen, line by line."""
-    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
-
-
-async def still(app: App[Any], pilot: Pilot[Any]) -> None:
-    """Waits until layout and scroll bars have settled: the screen is the same five times in a row."""
-    same, before = 0, ""
-    for _ in range(200):
-        await pilot.pause(0.01)
-        now = screen_text(app)
-        same, before = (same + 1 if now == before else 0), now
-        if same == 5:
-            return
-    raise AssertionError("the screen does not come to rest")

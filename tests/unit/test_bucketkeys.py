@@ -220,7 +220,10 @@ async def test_a_secret_that_may_not_be_read_is_named_with_the_right() -> None:
     assert not found.keys
     problem = found.problem("my-tenant", "Type them here")
     assert problem.cause is Cause.FORBIDDEN
-    assert "get secrets/configuration in namespace shop" in problem.remedy
+    assert "the right to get secrets/configuration, secrets/my-tenant-env-configuration, " in problem.remedy
+    assert problem.remedy.count("in namespace shop") == 1, "the rights are told together"
+    assert problem.evidence.count("cannot get") == 1, "what the API server says of each is the same"
+    assert problem.evidence.count(": forbidden") == len(found.refused)
     assert problem.remedy.startswith("Type them here")
     assert "get secrets/u0 in namespace shop" in found.refused
 

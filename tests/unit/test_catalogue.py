@@ -50,7 +50,8 @@ def changed(path: str, value: object) -> dict[str, Any]:
 def test_the_systems_are_built_in() -> None:
     catalogue = load_catalogue()
     assert set(catalogue.systems) == {
-        "mysql", "minio", "cockroachdb", "rabbitmq", "postgresql", "redis", "yugabytedb", "seaweedfs", "openio"
+        "mysql", "minio", "cockroachdb", "rabbitmq", "postgresql", "redis", "yugabytedb", "vitess", "seaweedfs",
+        "openio",
     }  # fmt: skip
     assert not catalogue.problems
     assert {resource.key for resource in catalogue.customs} >= {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,6 +39,7 @@ def from_secret(variable: str, secret: str, key: str) -> dict[str, Any]:
     return {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
+VTGATE = {"planetscale.com/cluster": "example", "planetscale.com/component": "vtgate"}
 ACID = {"application": "spilo", "cluster-name": "acid-shop", "spilo-role": "master"}
 ZALANDO = "acid-shop.credentials.postgresql.acid.zalan.do"
 #: Packaging → the set, its owner, what its pods hold, the Secrets, and the login that comes of it.
@@ -192,6 +194,102 @@ CASES: dict[str, dict[str, Any]] = {
         "set": ("roach", "cockroachdb/cockroach:v25.1.0", {"app.kubernetes.io/name": "cockroachdb"}),
         "custom": ("CrdbCluster", {}),
         "secrets": {"roach-root": {"ca.crt": "CA", "tls.crt": "CERT", "tls.key": "KEY"}},
+        "login": Login("root", database="defaultdb", tls=Tls(TlsMode.VERIFY_FULL, "CA", "CERT", "KEY", "localhost")),
+    },
+    "percona postgresql": {
+        "set": ("cluster1-i-abcd", "percona-distribution-postgresql:17",
+                {f"{PGO}/cluster": "cluster1", f"{PGO}/instance": "cluster1-i-abcd", f"{PGO}/data": "postgres"}),
+        "secrets": {"cluster1-pguser-cluster1": {"user": "cluster1", "password": "p", "dbname": "cluster1",
+                                                 "host": "cluster1-primary.shop.svc", "port": "5432"}},
+        "login": Login("cluster1", "p", "cluster1", Tls(TlsMode.REQUIRE)),
+    },
+    "bitnami postgresql-ha": {
+        "set": ("ha-postgresql", "bitnami/postgresql-repmgr:17",
+                {"app.kubernetes.io/name": "postgresql-ha", "app.kubernetes.io/instance": "ha",
+                 "app.kubernetes.io/component": "postgresql", "helm.sh/chart": "postgresql-ha-16.0.0"}),
+        "secrets": {"ha-postgresql": {"password": "u", "repmgr-password": "r"}},
+        "login": Login("postgres", "u", "postgres"),
+    },
+    "bitnami mariadb": {
+        "set": ("app-mariadb", "bitnami/mariadb:11.8", bitnami("mariadb", "mariadb-20.5.3")),
+        "secrets": {"app-mariadb": {"mariadb-root-password": "r", "mariadb-password": "p"}},
+        "login": Login("root", "r"),
+    },
+    "percona server": {
+        "set": ("ps1-mysql", "percona-server:8.4",
+                {"app.kubernetes.io/managed-by": "percona-server-mysql-operator",
+                 "app.kubernetes.io/component": "database", "app.kubernetes.io/instance": "ps1"}),
+        "secrets": {"ps1-secrets": {"root": "r", "monitor": "m", "replication": "x"}},
+        "login": Login("root", "r"),
+        "source": "Secret shop/ps1-secrets, key root",
+    },
+    "percona xtradb, its Secret renamed": {
+        "set": ("c1", "percona-xtradb-cluster:8.4",
+                {"app.kubernetes.io/name": "percona-xtradb-cluster", "app.kubernetes.io/component": "pxc",
+                 "app.kubernetes.io/instance": "c1"}),
+        "custom": ("PerconaXtraDBCluster", {"secretsName": "mine"}),
+        "secrets": {"mine": {"root": "r2"}, "c1-secrets": {"root": "r1"}},
+        "login": Login("root", "r2"),
+    },
+    "mariadb operator": {
+        "set": ("maria", "mariadb:11.8", {"app.kubernetes.io/name": "mariadb", "app.kubernetes.io/instance": "maria"}),
+        "custom": ("MariaDB", {"rootPasswordSecretKeyRef": {"name": "roots", "key": "pw"}}),
+        "secrets": {"roots": {"pw": "r"}, "maria-ca-bundle": {"ca.crt": "CA"}},
+        "login": Login("root", "r", tls=Tls(TlsMode.VERIFY_CA, "CA")),
+        "source": "Secret shop/roots, key pw",
+    },
+    "mariadb operator, a password that it made": {
+        "set": ("maria", "mariadb:11.8", {"app.kubernetes.io/name": "mariadb", "app.kubernetes.io/instance": "maria"}),
+        "custom": ("MariaDB", {}),
+        "secrets": {"maria-root": {"password": "made"}},
+        "login": Login("root", "made"),
+    },
+    "mariadb operator, the application's user": {
+        "set": ("maria", "mariadb:11.8", {"app.kubernetes.io/name": "mariadb", "app.kubernetes.io/instance": "maria"}),
+        "custom": ("MariaDB", {"username": "shopper", "database": "shop",
+                               "passwordSecretKeyRef": {"name": "users", "key": "shopper"}}),
+        "secrets": {"users": {"shopper": "s"}},
+        "user": "shopper",
+        "login": Login("shopper", "s", "shop"),
+    },
+    "vitess, users of the operator's sample": {
+        "set": ("example-zone1-vtgate-bc6cde92", "vitess/lite:v22.0.1", VTGATE),
+        "container": {"args": ["--mysql_auth_server_static_file=/vtgate-static-auth/userdata.json"],
+                      "volumeMounts": [{"name": "vtgate-static-auth", "mountPath": "/vtgate-static-auth"}]},
+        "volumes": [{"name": "vtgate-static-auth", "secret": {"secretName": "example-cluster-config", "items": [
+            {"key": "users.json", "path": "userdata.json"}]}}],
+        "secrets": {"example-cluster-config": {"users.json": '{"user": [{"UserData": "user", "Password": ""}]}'}},
+        "login": Login("user"),
+        "source": "Secret shop/example-cluster-config, key users.json",
+    },
+    "vitess, a hash that nobody can log in with, and a password": {
+        "set": ("example-zone1-vtgate-bc6cde92", "vitess/lite:v23.0.0", VTGATE),
+        "container": {"args": ["--mysql-auth-server-static-file", "/vt/secrets/users/db_users.json"],
+                      "volumeMounts": [{"name": "users", "mountPath": "/vt/secrets/users"}]},
+        "volumes": [{"name": "users", "secret": {"secretName": "users"}}],
+        "secrets": {"users": {"db_users.json": json.dumps({
+            "hashed": [{"MysqlNativePassword": "*81F5E21E35407D884A6CD4A731AEBFB6AF209E1B"}],
+            "old": {"Password": "o"}, "new": [{"Password": "n"}]})}},
+        "login": Login("old", "o"),
+    },
+    "vitess, another user": {
+        "set": ("example-zone1-vtgate-bc6cde92", "vitess/lite:v23.0.0", VTGATE),
+        "container": {"args": ["--mysql-auth-server-static-file", "/vt/secrets/users/db_users.json"],
+                      "volumeMounts": [{"name": "users", "mountPath": "/vt/secrets/users"}]},
+        "volumes": [{"name": "users", "secret": {"secretName": "users"}}],
+        "secrets": {"users": {"db_users.json": '{"a": [{"Password": "1"}], "b": [{"Password": "2"}]}'}},
+        "user": "b",
+        "login": Login("b", "2"),
+    },
+    "vitess without users": {
+        "set": ("example-zone1-vtgate-bc6cde92", "vitess/lite:v22.0.1", VTGATE),
+        "login": Login("user"),
+        "source": "assumed: nothing in the cluster says otherwise",
+    },
+    "new cockroachdb operator": {
+        "set": ("crdb", "cockroachdb/cockroach:v26.2.1",
+                {"crdb.cockroachlabs.com/cluster": "crdb", "svc": "cockroachdb"}),
+        "secrets": {"crdb-client-secret": {"ca.crt": "CA", "tls.crt": "CERT", "tls.key": "KEY"}},
         "login": Login("root", database="defaultdb", tls=Tls(TlsMode.VERIFY_FULL, "CA", "CERT", "KEY", "localhost")),
     },
     "yugabytedb": {

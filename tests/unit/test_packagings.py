@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import yaml
-from worlds import FIXTURES, World, claim, make, pod, pod_of, stateful_set, template, whole
+from worlds import CATALOGUE, FIXTURES, World, claim, make, pod, pod_of, stateful_set, template, whole
 
+from tui.kube.forward.targets import Waiting
 from tui.systems.model import Health
+from tui.systems.reach import Reach
 
 CASES: list[dict[str, Any]] = yaml.safe_load((FIXTURES / "packagings.yaml").read_text())
 PGO = "postgres-operator.crunchydata.com"
@@ -92,6 +94,63 @@ def test_a_router_or_pooler_is_no_workload() -> None:
     spec = {"replicas": 1, "template": template("mysql/community-router:9", labels)}
     world.put(make("Deployment", "idc-router", labels=labels, owner=owner, spec=spec))
     assert dict(world.workloads) == {}
+
+
+def vitess(component: str, name: str, **more: str) -> dict[str, Any]:
+    """Labels and, but for the gateway's, the owner of one of the Vitess operator's pods."""
+    kinds = {"vttablet": "VitessShard", "etcd": "EtcdLockserver", "vtgate": "VitessCell"}
+    owner = {"kind": kinds[component], "apiVersion": "planetscale.com/v2", "name": f"example-{component}",
+             "uid": f"o-{component}", "controller": True}  # fmt: skip
+    labels = {"planetscale.com/cluster": "example", "planetscale.com/component": component, **more}
+    return {"name": name, "labels": labels, "owner": owner}
+
+
+def vitess_world() -> World:
+    """What the operator makes of its sample: a gateway of a cell, two tablets of a shard and a lock server."""
+    world = World()
+    gate = vitess("vtgate", "example-zone1-vtgate-bc6cde92")
+    made = make(
+        "Deployment", gate["name"], labels=gate["labels"], owner=gate["owner"],
+        spec={"replicas": 1, "template": template("vitess/lite:v22.0.1", gate["labels"], container="vtgate")},
+    )  # fmt: skip
+    replicas = make("ReplicaSet", f"{gate['name']}-77", owner=made)
+    body = template("vitess/lite:v22.0.1", {}, container="vtgate")["spec"]
+    world.put(made, replicas, pod(f"{gate['name']}-77-x", labels=gate["labels"], owner=replicas, spec=body))
+    for component, names in (
+        ("vttablet", ("example-vttablet-zone1-0000000101-aa", "example-vttablet-zone1-0000000102-bb")),
+        ("etcd", ("example-etcd-faf13de3-1",)),
+    ):
+        for name in names:
+            one = vitess(component, name, **{"planetscale.com/tablet-type": "replica"})
+            body = template("vitess/lite:v22.0.1", {}, container=component, claim="vtdataroot")["spec"]
+            body["volumes"] = [{"name": "vtdataroot", "persistentVolumeClaim": {"claimName": name}}]
+            world.put(pod(name, spec=body, labels=one["labels"], owner=one["owner"]), claim(name))
+    world.put(make("VitessCluster", "example", spec={}))
+    return world
+
+
+def test_all_that_belongs_to_a_vitesscluster_is_one_workload() -> None:
+    world = vitess_world()
+    assert (world.only.key, world.only.title, world.only.packaging) == (
+        "shop/vitess/example", "Vitess", "Vitess operator",
+    )  # fmt: skip
+    assert sorted((m.role and m.role.name, m.role and m.role.writes) for m in world.only.members) == [
+        ("gateway", None), ("lock server", None), ("tablet", None), ("tablet", None),
+    ]  # fmt: skip
+
+
+def test_sql_goes_to_gateways_and_not_to_what_stands_beside_them() -> None:
+    world = vitess_world()
+    reach = Reach(world.store, CATALOGUE, lambda: world.workloads, lambda _: True)
+    (server,) = reach.servers(world.only)
+    assert server.pod == "example-zone1-vtgate-bc6cde92-77-x"
+    any_one = reach.workload(world.only, "sql").resolve()
+    assert not isinstance(any_one, Waiting)
+    assert [str(one) for one in any_one] == [f"{server.pod}:3306"]
+    tablets = reach.workload(world.only, "web", role="tablet").resolve()
+    assert not isinstance(tablets, Waiting)
+    assert [one.port for one in tablets] == [15000, 15000], "who asks for a role gets it"
+    assert isinstance(reach.workload(world.only, "sql", role="tablet", strict=True).resolve(), Waiting)
 
 
 def test_an_operators_object_is_a_workload_before_anything_is_made_of_it() -> None:

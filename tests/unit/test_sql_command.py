@@ -22,6 +22,7 @@ from tui.commands.sql_run import Rules, Runner
 from tui.commands.sql_statements import Script, Statement
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.gate import refusal
+from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import (
     Column,
     Columns,
@@ -73,7 +74,9 @@ def test_what_sql_is_asked(asked: list[Any]) -> None:
     assert cli.main(["sql", "pg", "-f", "x.sql", "--single-transaction", "--tls", "require"]) == 0
     assert (asked[2][2].file, asked[2][2].single, asked[2][2].tls) == ("x.sql", True, "require")
     assert cli.main(["sql", "pg", "--status", "-o", "json"]) == 0
-    assert (asked[3][2].status, asked[3][2].format) == (True, "json")
+    assert (asked[3][2].status, asked[3][2].format, asked[3][2].sure) == (True, "json", False)
+    assert cli.main(["sql", "pg", "--yes", "-e", "DROP TABLE t"]) == 0
+    assert asked[4][2].sure
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,7 @@ def test_what_sql_is_asked(asked: list[Any]) -> None:
         (["x", "--status", "-e", "SELECT 1"], "not allowed with argument"),
         (["x", "--status", "-o", "csv"], "--status is told as table or json"),
         (["x", "--status", "--member", "1"], "--member: not allowed with argument --status"),
+        (["x", "--psql", "--yes"], "--yes: not allowed with argument --psql"),
         (["x", "--databse", "d"], "Did you mean --database?"),
     ],
 )
@@ -328,7 +332,7 @@ class FakeSession:
         self.cancelled = True
 
 
-async def run_all(tmp_path: Path, session: FakeSession, *given: str, **rules: bool) -> int:
+async def run_all(tmp_path: Path, session: FakeSession, *given: str, **rules: Any) -> int:
     output = Output("jsonl", str(tmp_path / "out"))
     runner = Runner(session, output, Narration(), Rules(**rules))
     return await runner.run(Script(Wire.POSTGRES, given, "-"))
@@ -380,6 +384,32 @@ async def test_a_protected_context_sends_no_change(tmp_path: Path, capsys: pytes
     assert await run_all(tmp_path, session, "SELECT 1", "DROP TABLE t", protected=True) == 1
     assert session.sent == ["SELECT 1"]
     assert "DROP changes something, and this session is read-only. It was not sent" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("hold", "sent"),
+    [
+        (Hold.ALL, ["UPDATE t SET a = 1 WHERE a = 2"]),
+        (Hold.UNCONDITIONAL, ["UPDATE t SET a = 1 WHERE a = 2", "DROP TABLE t"]),
+        (Hold.OFF, ["UPDATE t SET a = 1 WHERE a = 2", "DROP TABLE t", "TRUNCATE t", "DELETE FROM t"]),
+    ],
+)
+async def test_what_destroys_is_held_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], hold: Hold, sent: list[str]
+) -> None:
+    session = FakeSession()
+    given = ("UPDATE t SET a = 1 WHERE a = 2", "DROP TABLE t", "TRUNCATE t", "DELETE FROM t")
+    assert await run_all(tmp_path, session, *given, hold=hold, stop=False) == (hold is not Hold.OFF)
+    assert session.sent == sent
+    told = capsys.readouterr().err
+    assert ("deletes every row of t, so it was not sent; if that is meant, say --yes" in told) is (hold is not Hold.OFF)
+
+
+async def test_what_is_held_back_ends_a_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    session = FakeSession()
+    assert await run_all(tmp_path, session, "a", "DROP TABLE t", "b", hold=Hold.ALL) == 1
+    assert session.sent == ["a"]
+    assert "1 statement was done; nothing after it was sent" in capsys.readouterr().err
 
 
 async def test_an_open_transaction_at_the_end_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

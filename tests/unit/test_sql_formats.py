@@ -228,6 +228,22 @@ def test_parquet_says_which_cell_does_not_fit(monkeypatch: pytest.MonkeyPatch) -
         written("parquet", rows, (Column("d", "date", Look.TIME),))
 
 
+def test_parquet_reads_what_arrow_alone_does_not() -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    columns = (
+        Column("at", "timestamp with time zone", Look.TIME), Column("n", "int4", Look.NUMBER),
+        Column("late", "date", Look.TIME),
+    )  # fmt: skip
+    # Zones of times before 1900 have seconds; one such cell must not change what the others are.
+    rows = [("2026-11-27 10:00:00.5+05:30", "1", "2026-11-27"), ("1890-01-01 00:00:00-00:19:32", None, "infinity")]
+    table = pq.read_table(io.BytesIO(written("parquet", rows, columns)))
+    assert [str(field.type) for field in table.schema] == ["timestamp[us, tz=UTC]", "int32", "string"]
+    moments = [each.isoformat() for each in table.column("at").to_pylist()]
+    assert moments == ["2026-11-27T04:30:00.500000+00:00", "1890-01-01T00:19:32+00:00"]
+    assert table.column("n").to_pylist() == [1, None]
+    assert table.column("late").to_pylist() == ["2026-11-27", "infinity"]
+
+
 def test_parquet_without_pyarrow_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(FormatError, match=r"pip install 'statetui\[parquet\]'"):

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from sql_answers import DENIED, SYNTAX, FakeSession, report, stand_of, variables
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.model import (
-    Column,
-    Columns,
-    Done,
     Engine,
-    Event,
-    Facts,
-    Rows,
     ServerError,
-    Transaction,
     Wire,
 )
 from tui.services.sql.operations import cockroach, gathering, mysql, mysql_replication, postgres
@@ -38,56 +32,13 @@ from tui.services.sql.operations.model import (
     Activity,
     Check,
     Downstream,
-    Peer,
-    Report,
     Silence,
     Standing,
     Unknown,
     Upstream,
     Verdict,
 )
-from tui.services.sql.operations.mysql_health import galera as galera_checks
 from tui.services.sql.operations.topology import topology
-
-Answers = Mapping[str, Sequence[Mapping[str, str | None]] | ServerError]
-DENIED = ServerError("Access denied; you need (at least one of) the PROCESS privilege(s)", "42000/1227")
-SYNTAX = ServerError("You have an error in your SQL syntax", "42000/1064")
-
-
-class FakeSession:
-    """Answers statements by how they begin; what is not written down is refused as unknown to the version."""
-
-    def __init__(self, engine: Engine, number: tuple[int, ...], answers: Answers, member: str = "db-0") -> None:
-        mysql_like = engine in (Engine.MYSQL, Engine.MARIADB)
-        self.wire = Wire.MYSQL if mysql_like else Wire.POSTGRES
-        version = ".".join(map(str, number))
-        self.facts = Facts(engine, version, number, member, None, "", "off", "shop", "root", 99)
-        self.transaction = Transaction.NONE
-        self.sent: list[str] = []
-        self.closed = False
-        self._answers = answers
-
-    async def run(self, statement: str, *, batch: int = 1000) -> AsyncIterator[Event]:
-        self.sent.append(statement)
-        for start, answer in self._answers.items():
-            if statement.startswith(start):
-                if isinstance(answer, ServerError):
-                    raise answer
-                names = list(answer[0]) if answer else []
-                yield Columns(tuple(Column(name, "text") for name in names))
-                yield Rows([tuple(row.values()) for row in answer])
-                yield Done("SELECT", len(answer), 0.0)
-                return
-        raise SYNTAX if self.wire is Wire.MYSQL else ServerError("column does not exist", "42703")
-
-    async def cancel(self) -> None: ...
-
-    async def alive(self) -> bool:
-        return not self.closed
-
-    async def close(self) -> None:
-        self.closed = True
-
 
 # --- MySQL and MariaDB
 
@@ -125,85 +76,33 @@ def test_a_replica_that_receives_nothing_is_not_zero_seconds_behind() -> None:
     assert "SQL thread" in stopped.lag.because
 
 
-def variables(**values: str) -> list[dict[str, str | None]]:
-    return [{"Variable_name": name, "Value": value} for name, value in values.items()]
-
-
-async def stand(engine: Engine, number: tuple[int, ...], answers: Answers, member: str = "mysql-1") -> Standing:
-    session: Any = FakeSession(engine, number, {"SHOW PROCESSLIST": [], **answers}, member)
-    return await mysql_replication.standing(session, await mysql_replication.variables(session))
-
-
 async def test_old_servers_are_asked_in_old_words_and_new_ones_are_not() -> None:
     shown = variables(read_only="ON", super_read_only="ON", server_uuid="u-1", gtid_executed="u-0:1-5")
     old = FakeSession(Engine.MYSQL, (5, 7, 44), {
         "SHOW GLOBAL VARIABLES": shown, "SHOW SLAVE STATUS": [OLD_WORDS], "SHOW PROCESSLIST": []
     })  # fmt: skip
-    session: Any = old
-    found = await mysql_replication.standing(session, await mysql_replication.variables(session))
+    found = await stand_of(old)
     assert (found.replica, found.writes, found.refuses, found.identity) == (True, False, "super_read_only", "u-1")
     assert [one for one in old.sent if "STATUS" in one] == ["SHOW REPLICA STATUS", "SHOW SLAVE STATUS"]
     # From 8.4 on the old words are a syntax error, and are not needed.
     new = FakeSession(Engine.MYSQL, (8, 4, 3), {
         "SHOW GLOBAL VARIABLES": shown, "SHOW REPLICA STATUS": [NEW_WORDS], "SHOW PROCESSLIST": []
     })  # fmt: skip
-    session = new
-    assert (await mysql_replication.standing(session, await mysql_replication.variables(session))).replica
+    assert (await stand_of(new)).replica
     assert "SHOW SLAVE STATUS" not in new.sent
 
 
 async def test_a_right_that_is_missing_is_said_and_not_asked_for_in_older_words() -> None:
     denied = ServerError("Access denied; you need REPLICATION CLIENT", "42000/1227")
-    session: Any = FakeSession(Engine.MARIADB, (11, 8), {
+    session = FakeSession(Engine.MARIADB, (11, 8), {
         "SHOW GLOBAL VARIABLES": variables(read_only="OFF"), "SHOW ALL SLAVES STATUS": denied, "SHOW PROCESSLIST": []
     })  # fmt: skip
-    found = await mysql_replication.standing(session, await mysql_replication.variables(session))
+    found = await stand_of(session)
     assert found.upstreams == Unknown(
         "the right to see it is missing: Access denied; you need REPLICATION CLIENT (42000/1227)"
     )
     assert found.replica is None
     assert "SHOW SLAVE STATUS" not in session.sent
-
-
-GROUP = [
-    {"member_host": f"mysql-{n}.mysql", "member_port": "3306", "member_state": "ONLINE",
-     "member_role": "PRIMARY" if not n else "SECONDARY", "member_version": "8.4.3", "behind": str(n)}
-    for n in range(3)
-]  # fmt: skip
-
-
-async def test_group_replication() -> None:
-    answers: Answers = {
-        "SHOW GLOBAL VARIABLES": variables(read_only="ON", super_read_only="ON", group_replication_group_name="g"),
-        "SHOW REPLICA STATUS": [{**NEW_WORDS, "Channel_Name": "group_replication_applier"}],
-        "SELECT m.member_host": GROUP,
-    }
-    found = await stand(Engine.MYSQL, (8, 4, 3), answers)
-    assert found.upstreams == ()  # its own channel is no source
-    assert (found.replica, found.writes) == (True, False)
-    assert isinstance(found.peers, tuple)
-    assert found.peers[2] == Peer("mysql-2.mysql:3306", "ONLINE", "SECONDARY", "8.4.3", 2)
-    primary = {**answers, "SHOW GLOBAL VARIABLES": variables(read_only="OFF", group_replication_group_name="g")}
-    found = await stand(Engine.MYSQL, (8, 4, 3), primary, "mysql-0")
-    assert (found.replica, found.writes) == (False, True)
-
-
-WSREP = {
-    "wsrep_cluster_size": "3", "wsrep_cluster_status": "Primary", "wsrep_local_state_comment": "Synced",
-    "wsrep_ready": "ON", "wsrep_incoming_addresses": "10.0.0.1:3306,10.0.0.2:3306", "wsrep_local_index": "1",
-    "wsrep_local_recv_queue": "4", "wsrep_flow_control_paused": "0.25", "wsrep_provider_version": "26.4",
-}  # fmt: skip
-
-
-def test_galera() -> None:
-    assert mysql_replication.galera(WSREP) == (
-        Peer("10.0.0.1:3306", "in the cluster"), Peer("10.0.0.2:3306", "Synced", "", "26.4", 4)
-    )  # fmt: skip
-    quorum, paused = galera_checks(WSREP)
-    assert (quorum.verdict, paused.verdict, paused.value) == (Verdict.GOOD, Verdict.WARN, 25.0)
-    lost = {**WSREP, "wsrep_cluster_status": "non-Primary"}
-    assert galera_checks(lost)[0].verdict is Verdict.BAD
-    assert "takes no statements" in mysql_replication.galera(lost)[1].state
 
 
 LOCK_OLD = {
@@ -332,7 +231,9 @@ async def test_wraparound_slots_and_archiving() -> None:
     session: Any = FakeSession(Engine.POSTGRESQL, (17,), {
         postgres_health.CONNECTIONS: [{"used": "96", "active": "3", "idle_in_transaction": "2", "most": "100",
                                        "reserved": "3", "longest": "4000"}],
-        postgres_health.WRAPAROUND: [{"datname": "shop", "age": "1600000000", "multixact": "1", "freeze": "200000000"}],
+        postgres_health.WRAPAROUND: [{"datname": "shop", "age": "1600000000", "freeze": "200000000",
+                                      "multixact": "700000000", "multixact_in": "audit",
+                                      "multixact_freeze": "400000000"}],
         "SELECT slot_name": slots,
         postgres_health.ARCHIVER: [{"mode": "on", "archived_count": "9", "failed_count": "4", "last_failed_wal": "0A",
                                     "archived": "900", "failed": "5", "failing": "true"}],
@@ -341,6 +242,8 @@ async def test_wraparound_slots_and_archiving() -> None:
     assert found["connections"].verdict is Verdict.BAD
     assert found["longest-transaction"].verdict is Verdict.BAD
     assert found["wraparound"].verdict is Verdict.BAD
+    assert (found["multixact"].verdict, found["multixact"].value) == (Verdict.WARN, 700_000_000.0)
+    assert "audit" in found["multixact"].says
     assert [found[f"slot:{name}"].verdict for name in ("old", "gone", "used")] == [
         Verdict.WARN, Verdict.BAD, Verdict.GOOD
     ]  # fmt: skip
@@ -460,10 +363,6 @@ def test_a_queue_of_thousands_is_drawn() -> None:
     assert placed[0].blocks == 4999
 
 
-def report(member: str, standing: Standing, engine: Engine = Engine.MARIADB) -> Report:
-    return Report(member, engine, "1", "1", "off", standing, (), (), (), (), 0.0, 0.1)
-
-
 def follows(source: str, *, position: str = "", works: bool = True) -> Standing:
     lag: float | Unknown = 0.0 if works else Unknown("stopped")
     return Standing(True, False, "read_only", "", position, (Upstream(source, "", "Yes", "Yes", works, lag),))
@@ -483,6 +382,22 @@ def test_the_tree_of_servers() -> None:
     assert by_name["mysql-1"].missing == 2
     assert by_name["mysql-4"].verdict is Verdict.BAD
     assert by_name["mysql-3"].verdict is Verdict.BAD
+
+
+def test_cascading_standbys_are_a_tree() -> None:
+    found = [
+        report("pg-0", Standing(False, True), Engine.POSTGRESQL),
+        report("pg-1", follows("10.0.0.10:5432"), Engine.POSTGRESQL),
+        report("pg-2", follows("10.0.0.11:5432"), Engine.POSTGRESQL),
+        report("pg-3", follows("pg-2.pg.shop.svc:5432", works=False), Engine.POSTGRESQL),
+        report("pg-4", follows("pg-0.pg:5432"), Engine.POSTGRESQL),
+    ]
+    places = topology(found, {f"pg-{number}": f"10.0.0.1{number}" for number in range(5)})
+    assert [(one.name, one.depth, one.last) for one in places] == [
+        ("pg-0", 0, ()), ("pg-1", 1, (False,)), ("pg-2", 2, (False, True)), ("pg-3", 3, (False, True, True)),
+        ("pg-4", 1, (True,)),
+    ]  # fmt: skip
+    assert [one.verdict for one in places].count(Verdict.BAD) == 1
 
 
 def test_a_standby_behind_a_service_is_found_by_whom_its_source_names() -> None:

@@ -20,6 +20,7 @@ from tui.consoles.sql.selection import Range, TooLong, fits, formatted
 from tui.consoles.sql.view import RowView, Sort, filter_by, filter_of
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.cells import whole
+from tui.services.sql.gridded import shortened
 from tui.services.sql.model import Column, Columns, Done, Event, Look, Lost, Notice, Row, Rows, ServerError, Wire
 from tui.services.sql.plans.model import Plan, PlanNode
 from tui.services.sql.rows import Comparison, Filter, RowStore
@@ -393,3 +394,19 @@ def test_an_estimate_says_that_it_is_one() -> None:
     assert "not executed" in lines[0]
     assert "25%" in lines[2]
     assert "75%" in lines[3]
+
+
+async def test_no_file_gets_a_value_that_lost_its_end(tmp_path: Path) -> None:
+    async def events() -> AsyncIterator[Event]:
+        yield Columns(COLUMNS)
+        rows = [row(0)]
+        yield shortened(rows, 0, 1, 1 << 30)
+        yield Rows(rows)
+        yield Done("SELECT 1", 1, 0.1)
+
+    run = Run()
+    assert await run.take("select", events())
+    with pytest.raises(ProblemError, match="too long to be taken whole") as caught:
+        await Export(run.sets[0], tmp_path / "all.csv", "csv", wire=Wire.POSTGRES).run()
+    assert "Row 1, column 2: a value of 1,073,741,824 bytes" in caught.value.problem.evidence
+    assert "--psql" in caught.value.problem.remedy and not list(tmp_path.iterdir())

@@ -87,7 +87,14 @@ def test_memory_is_what_the_server_sent_and_little_more() -> None:
     try:
         for at in range(0, 50_000, 1000):
             batch = [
-                (str(n), f"user number {n}", f"user{n}@example.com", f"{n / 100}", "2026-11-27 10:00:00.123456+00", "t")
+                (
+                    str(n),
+                    f"user number {n}",
+                    f"user{n}@example.com",
+                    f"{n / 100}",
+                    f"2026-11-27 10:00:{n % 60:02}.123456+00",
+                    "tf"[n % 2],
+                )
                 for n in range(at, at + 1000)
             ]
             sent += sum(len(cell) for row in batch for cell in row)
@@ -98,6 +105,28 @@ def test_memory_is_what_the_server_sent_and_little_more() -> None:
         tracemalloc.stop()
     assert held < 1.35 * sent
     assert rows.used == pytest.approx(held, rel=0.2)
+
+
+def test_a_column_that_repeats_itself_takes_next_to_nothing() -> None:
+    rows = RowStore(COLUMNS[:4])
+    wanted: list[Row] = [(str(n), None, "2026-11-27 10:00:00.123456+00", b"\0" * 20) for n in range(50_000)]
+    wanted[30_000] = ("30000", "", "2026-11-27", b"")
+    for at in range(0, 50_000, 1000):
+        rows.append(wanted[at : at + 1000])
+    assert list(rows.rows()) == wanted
+    assert rows.row(29_999) == wanted[29_999] and rows.row(30_000) == wanted[30_000]
+    assert rows.used < 1.3 * sum(len(row[0] or "") for row in wanted) + 50_000
+
+
+def test_rows_that_are_let_go_are_gone() -> None:
+    rows = store(*["x"] * 3000)
+    assert rows.row(1000) == ("x",)
+    rows.clear()
+    assert (len(rows), rows.used, list(rows.rows())) == (0, 0, [])
+    with pytest.raises(IndexError):
+        rows.row(0)
+    rows.append([("y",)] * 600)
+    assert (len(rows), rows.row(0)) == (600, ("y",))
 
 
 def test_the_budget_is_told_and_not_enforced() -> None:

@@ -13,8 +13,8 @@ from tui.systems.model import Role
 from tui.systems.sqlroutes import WorkloadRouter, dns_name, role_of
 
 
-def workload(*roles):
-    return SimpleNamespace(members=[SimpleNamespace(role=role) for role in roles])
+def members(*roles):
+    return [SimpleNamespace(role=role) for role in roles]
 
 
 PRIMARY, REPLICA, NODE = Role("primary", True), Role("replica", False), Role("node")
@@ -34,7 +34,7 @@ PRIMARY, REPLICA, NODE = Role("primary", True), Role("replica", False), Role("no
     ],
 )
 def test_the_primary_is_any_member_only_where_all_are_alike(roles, wanted, looked_for):
-    assert role_of(workload(*roles), wanted) == looked_for
+    assert role_of(members(*roles), wanted) == looked_for
 
 
 @pytest.mark.parametrize(

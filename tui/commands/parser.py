@@ -28,12 +28,7 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"unrecognized arguments: {word}")
 
     def _options(self) -> set[str]:
-        return {option for parser in self._family() for action in parser._actions for option in action.option_strings}
-
-    def _family(self) -> list[argparse.ArgumentParser]:
-        """This parser and those of its commands."""
-        below = [action.choices for action in self._actions if isinstance(action, argparse._SubParsersAction)]
-        return [self, *(parser for choices in below for parser in choices.values())]
+        return {option for parser in _family(self) for action in parser._actions for option in action.option_strings}
 
     def _hint(self, message: str) -> str:
         if not (found := re.search(r"(unrecognized arguments|invalid choice): '?([^\s']+)", message)):
@@ -43,3 +38,9 @@ class Parser(argparse.ArgumentParser):
 
         near = nearest(found[2].partition("=")[0], self._options() if found[1].startswith("un") else choices)
         return f"\nDid you mean {near}?" if near else ""
+
+
+def _family(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """A parser and those of its commands, and of their verbs."""
+    below = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return [parser, *(one for choices in below for inner in choices.values() for one in _family(inner))]

@@ -24,6 +24,7 @@ from tui.kube.options import ConnectOptions
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.connect import open_session
 from tui.services.sql.formats import FormatError
+from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import Login, Lost, Options, ServerError, Session, TlsMode, Wire
 from tui.settings import Settings
 from tui.systems.catalogue import load_catalogue
@@ -59,6 +60,7 @@ class Request:
         timeout: seconds after which the server ends a statement, 0 for never.
         wait: seconds for the cluster and for a ready pod.
         status: whether all members are asked what an operator asks, in place of running statements.
+        sure: whether what the setting `sql.confirm` holds back is sent all the same.
     """
 
     workload: str
@@ -79,6 +81,7 @@ class Request:
     timeout: float = 0.0
     wait: float = 30.0
     status: bool = False
+    sure: bool = False
 
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Request:
@@ -88,7 +91,7 @@ class Request:
             arguments.client or "", tuple(arguments.program or ()), arguments.on_error == "stop",
             arguments.single_transaction, arguments.role or "", arguments.member or "", arguments.user or "",
             arguments.password_file, arguments.database or "", arguments.tls or "", arguments.output or "table",
-            arguments.out, arguments.timeout or 0.0, arguments.wait, arguments.status,
+            arguments.out, arguments.timeout or 0.0, arguments.wait, arguments.status, arguments.yes,
         )  # fmt: skip
 
 
@@ -190,8 +193,9 @@ class _Sql:
                         self._live, workload, router, session, login,
                         sql_client.Wanted(request.client, request.arguments, read_only), self._signals,
                     )  # fmt: skip
+                hold = Hold.OFF if request.sure else Hold(self._settings.sql.confirm)
                 rules = Rules(
-                    self._protected, follows, request.stop, request.single, long=request.execute is None
+                    self._protected, follows, request.stop, request.single, hold, long=request.execute is None
                 )  # fmt: skip
                 self._runner = Runner(session, self._output, self._narration, rules)
                 return await self._runner.run(Script(wire, request.execute, request.file))

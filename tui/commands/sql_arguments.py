@@ -27,6 +27,8 @@ what is refused:
   with --read-only, and in contexts that the settings protect, sessions are read-only on the server,
   and statements that would change something are not sent. Sessions with a member that is known to
   follow another one are read-only on the server, too: MySQL lets root write to a replica otherwise.
+  UPDATE and DELETE without WHERE, TRUNCATE and DROP are not sent without --yes: as many of them as
+  consoles ask about, which the setting sql.confirm says (all, unconditional, off).
 
 scripts:
   Statements are sent one after the other as they are read; each is its own transaction unless the
@@ -62,6 +64,9 @@ def add(commands: argparse._SubParsersAction[Any], common: argparse.ArgumentPars
         "--status", action="store_true", help="tell replication, sessions, locks, sizes and health of all members, once"
     )
     what.add_argument("--on-error", choices=("stop", "continue"), default="stop", help="after a refused statement")
+    what.add_argument(
+        "--yes", action="store_true", help="send also what drops something or changes all rows of a table"
+    )
     what.add_argument("--single-transaction", action="store_true", help="all or nothing")
     where = sql.add_argument_group("where, and as whom")
     member = where.add_mutually_exclusive_group()
@@ -91,6 +96,7 @@ def mistake(arguments: argparse.Namespace) -> str:
             ("--role", arguments.role), ("--member", arguments.member), ("--out", arguments.out),
             ("--single-transaction", arguments.single_transaction), ("--timeout", arguments.timeout),
             ("--on-error", arguments.on_error != "stop"),
+            ("--yes", arguments.yes),
         ):  # fmt: skip
             if given:
                 return f"argument {name}: not allowed with argument --status, which asks all members"
@@ -100,6 +106,7 @@ def mistake(arguments: argparse.Namespace) -> str:
         for name, given in (
             ("-o/--output", arguments.output), ("--out", arguments.out), ("--timeout", arguments.timeout),
             ("--single-transaction", arguments.single_transaction), ("--on-error", arguments.on_error != "stop"),
+            ("--yes", arguments.yes),
         ):  # fmt: skip
             if given:
                 return f"argument {name}: not allowed with argument {client}, which has options of its own"

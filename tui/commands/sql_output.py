@@ -56,6 +56,11 @@ class Output:
         """Whether a person reads the results as they come."""
         return self._terminal
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what is written is for programs, which must not take half a value for a whole one."""
+        return not self._terminal and self._name != "table"
+
     async def take(self, event: Event, statement: Statement) -> None:
         """The next part of a result.
 

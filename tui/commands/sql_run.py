@@ -13,7 +13,11 @@ from tui.commands.remarks import note
 from tui.commands.sql_output import Narration, Output
 from tui.commands.sql_statements import Script, Statement
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.sql.gate import refusal
+from tui.services.sql.formats import FormatError
+from tui.services.sql.gate import enforces, refusal
+from tui.services.sql.gridded import SHORTENED
+from tui.services.sql.language.classify import classify
+from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import (
     Columns,
     Done,
@@ -25,6 +29,7 @@ from tui.services.sql.model import (
     Transaction,
     Wire,
 )
+from tui.text import one_line
 
 #: Seconds for a cancellation to reach the server, when we are to end.
 CANCELLING = 5.0
@@ -39,6 +44,7 @@ class Rules:
         follows: whether the session is read-only because its member follows another one.
         stop: whether a refused statement ends it.
         single: whether all is one transaction.
+        hold: what is held back, as nobody is here to confirm it; it counts as refused.
         long: whether there may be so many statements that the first one's failure wants a word on the rest.
     """
 
@@ -46,6 +52,7 @@ class Rules:
     follows: bool = False
     stop: bool = True
     single: bool = False
+    hold: Hold = Hold.OFF
     long: bool = True
 
 
@@ -70,11 +77,9 @@ class Runner:
         if self._rules.single:
             await self._plain("BEGIN" if self._session.wire is Wire.POSTGRES else "START TRANSACTION")
         async for statement in script:
-            if self._rules.protected and (
-                why := refusal(statement.text, self._session.wire, enforced=bool(self._session.facts.read_only))
-            ):
+            if why := self._not_sent(statement):
                 await self._output.flush()
-                note(f"{statement.place}: {why}. It was not sent")
+                note(f"{statement.place}: {why}")
                 self._refused += 1
             elif not await self._one(statement):
                 self._refused += 1
@@ -83,6 +88,16 @@ class Runner:
             if self._refused and (self._rules.stop or self._rules.single):
                 break
         return await self._end()
+
+    def _not_sent(self, statement: Statement) -> str:
+        """Why a statement is not sent, for a person; empty when it is."""
+        wire = self._session.wire
+        if self._rules.protected and (why := refusal(statement.text, wire, enforced=enforces(self._session.facts))):
+            return f"{why}. It was not sent"
+        if self._rules.hold is not Hold.OFF and (dangers := classify(statement.text, wire).held(self._rules.hold)):
+            does = ", and ".join(one_line(one.sentence) for one in dangers)
+            return f"it {does}, so it was not sent; if that is meant, say --yes"
+        return ""
 
     async def _end(self) -> int:
         if not self._refused:
@@ -112,6 +127,7 @@ class Runner:
 
         Raises:
             ProblemError: the connection went.
+            FormatError: the format cannot hold the result, or a value is too long to be taken whole.
             BrokenPipeError: nobody reads the results any more.
         """
         rows = False
@@ -121,6 +137,9 @@ class Runner:
             async with contextlib.aclosing(events):
                 async for event in events:
                     if isinstance(event, Notice):
+                        if event.code == SHORTENED and self._output.keeps:
+                            await self._output.flush()
+                            raise FormatError(_too_long(event, statement))
                         self._narration.notice(event)
                         continue
                     await self._output.take(event, statement)
@@ -180,3 +199,9 @@ class Runner:
         """Tells how many statements were done, and what more is to say."""
         done = f"{self._done:,} statement{' was' if self._done == 1 else 's were'} done"
         note(f"{done}{'; ' if more else ''}{more}")
+
+
+def _too_long(notice: Notice, statement: Statement) -> str:
+    """Why a result is not written; `notice` names the value that would lose its end."""
+    said = notice.message.replace("is shown shortened", "would lose its end")
+    return f"{statement.place}: {said}, so the result is not written. {notice.detail} {notice.hint}"

@@ -55,7 +55,7 @@ def document(operations: Operations, answers: Sequence[Answer]) -> dict[str, Any
         "workload": workload.name if workload is not None else "",
         "namespace": workload.namespace if workload is not None else "",
         "topology": [
-            {"name": place.name, "depth": place.depth, "role": sqlwords.role(place.answer),
+            {"name": place.name, "depth": place.depth, "role": sqlwords.place_role(place),
              "verdict": place.verdict.value, "lag": plain(place.lag), "missingTransactions": place.missing,
              "errantTransactions": place.errant}
             for place in operations.places()
@@ -87,7 +87,7 @@ def lines(operations: Operations, answers: Sequence[Answer], signs: dict[Verdict
     yield "Topology"
     for place in operations.places():
         said = [
-            sqlwords.role(place.answer),
+            sqlwords.place_role(place),
             f"lag {lag}" if (lag := sqlwords.lag(place)) else "",
             sqlwords.stream(place),
         ]

@@ -24,11 +24,15 @@ class ConsolesApp(ForwardingApp):
         system = live.catalogue.systems.get(workload.system)
         return workload if system is not None and system.sql is not None else None
 
+    def has_console(self, key: str) -> bool:
+        """Whether there is a console for a workload."""
+        return self._console_for(key) is not None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The key for a console is there where it leads somewhere."""
-        if action in ("sql", "operations"):
-            screen = self.screen
-            return isinstance(screen, BaseScreen) and self._console_for(screen.reachable()[0]) is not None
+        if action in ("sql", "operations", "bucket"):
+            screen, of = self.screen, self._bucket_for if action == "bucket" else self._console_for
+            return isinstance(screen, BaseScreen) and of(screen.reachable()[0]) is not None
         return super().check_action(action, parameters)
 
     def action_sql(self) -> None:
@@ -53,7 +57,9 @@ class ConsolesApp(ForwardingApp):
         if workload is None or live is None:
             return
         role = next((member.role for member in workload.members if member.pod == pod), None)
-        way = Way(member=pod) if role is not None and role.writes is False else Way()
+        # A replica may be meant; a tablet or an orchestrator beside the servers is not.
+        served = live.reach is not None and any(one.pod == pod for one in live.reach.servers(workload))
+        way = Way(member=pod) if served and role is not None and role.writes is False else Way()
         access, settings = LiveAccess(live, key), self._me.settings
         locked = settings.read_only
         guard = Guard(Hold(settings.sql.confirm), settings.protects(access.context) and not locked, locked)
@@ -78,6 +84,38 @@ class ConsolesApp(ForwardingApp):
         if live is not None and self._console_for(key) is not None:
             self.push_screen(SqlOperations(live, key, login))
 
+    def _bucket_for(self, key: str) -> Workload | None:
+        """The workload, if it is an object store."""
+        live, workload = self._me.live, self._me.workloads.get(key)
+        if live is None or workload is None or live.forwards is None or not workload.members:
+            return None
+        system = live.catalogue.systems.get(workload.system)
+        return workload if system is not None and "s3" in system.ports else None
+
+    def action_bucket(self) -> None:
+        """The bucket console of the object store under the cursor."""
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            self.open_bucket(screen.reachable()[0])
+
+    def open_bucket(self, key: str) -> None:
+        """Opens the bucket console of a workload.
+
+        Args:
+            key: the workload's.
+        """
+        from tui.consoles.bucket.access import LiveAccess  # noqa: PLC0415  (not needed to start)
+        from tui.consoles.bucket.guard import Guard  # noqa: PLC0415
+        from tui.consoles.bucket.screen import BucketConsole  # noqa: PLC0415
+
+        workload, live = self._bucket_for(key), self._me.live
+        if workload is None or live is None:
+            return
+        access, settings = LiveAccess(live, key), self._me.settings
+        locked = settings.read_only
+        guard = Guard(settings.protects(access.context) and not locked, locked)
+        self.push_screen(BucketConsole(access, workload.name, guard))
+
     def console_choices(self) -> list[Choice]:
         """What the palette offers."""
         from tui.screens.chooser import Choice  # noqa: PLC0415  (not needed to start)
@@ -85,15 +123,22 @@ class ConsolesApp(ForwardingApp):
         return [
             Choice(f"{what} {key}", f"{name} of {workload.name}", f"{workload.title}  {workload.namespace}")
             for key, workload in self._me.workloads.items()
-            if self._console_for(key) is not None
-            for what, name in (("sql", "SQL console"), ("operations", "Operations"))
-        ]
+            for what, name, of in (
+                ("sql", "SQL console", self._console_for), ("operations", "Operations", self._console_for),
+                ("bucket", "Bucket console", self._bucket_for),
+            )
+            if of(key) is not None
+        ]  # fmt: skip
 
     async def action_quit(self) -> None:
         """Ends the program; what a console would lose by it is asked first, and `q` again is an answer."""
         from tui.screens.forwards.question import QuitQuestion  # noqa: PLC0415  (not needed to start)
 
-        lost = [lost for screen in self.screen_stack if (lost := str(getattr(screen, "unfinished", "")))]
+        lost = [
+            f"{getattr(screen, 'CALLED', 'SQL console')}: {lost}."
+            for screen in self.screen_stack
+            if (lost := str(getattr(screen, "unfinished", "")))
+        ]
         if not lost or isinstance(self.screen, QuitQuestion):
             await super().action_quit()
             return
@@ -102,5 +147,4 @@ class ConsolesApp(ForwardingApp):
             if yes:
                 self.exit()
 
-        told = [f"SQL console: {each}." for each in lost]
-        self.push_screen(QuitQuestion("Quit?", told, yes="quit", key="q"), answered)
+        self.push_screen(QuitQuestion("Quit?", lost, yes="quit", key="q"), answered)

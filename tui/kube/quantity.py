@@ -6,13 +6,16 @@ import re
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
+from tui.text import size as text
+
+__all__ = ["parse", "text"]
+
 _FACTORS = {
     **{unit: Decimal(1000) ** power for power, unit in enumerate(["n", "u", "m", "", *"kMGTPE"], -3)},
     **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
 }
 #: A number, then either a unit or a decimal exponent; `1E` is exa, `1E3` is a thousand.
 _QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d{1,3})|([numkMGTPE]|[KMGTPE]i)?)")
-_UNITS = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 
 
 @lru_cache(maxsize=4096)
@@ -32,22 +35,3 @@ def parse(text: str) -> int | None:
         return None
     whole = int(value)
     return whole + 1 if value > whole else whole
-
-
-def text(count: float) -> str:
-    """Writes bytes in the unit that people read best, at most six columns: `512B`, `9.8Gi`, `256Mi`, `1023Mi`.
-
-    One decimal below ten, none from there; a value that would round up to 1024 moves on to the next unit.
-    """
-    if count < 0:
-        return "-" + text(-count)
-    if round(count) < 1024:
-        return f"{round(count)}B"
-    value = float(count)
-    for unit in _UNITS:
-        value /= 1024
-        if round(value) < 1024 or unit == "Ei":
-            break
-    if value >= 9.95:
-        return f"{round(value)}{unit}"
-    return f"{value:.1f}".removesuffix(".0") + unit

@@ -76,7 +76,7 @@ class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp
     CSS_PATH: ClassVar[list[str | PurePath]] = [
         "app.tcss", "overview/overview.tcss", "chooser.tcss", "workload/workload.tcss",
         "../consoles/dialogs.tcss", "../consoles/prompts.tcss", "../consoles/sql/console.tcss",
-        "../consoles/sql/operations.tcss",
+        "../consoles/sql/operations.tcss", "../consoles/bucket/console.tcss",
     ]  # fmt: skip
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -373,6 +373,7 @@ class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp
 
 def _screens() -> None:
     """The modules of the screens that are pushed."""
+    from tui.consoles.bucket import screen as buckets  # noqa: PLC0415, F401
     from tui.consoles.sql import screen as console  # noqa: PLC0415, F401
     from tui.screens import help, switchers  # noqa: PLC0415, F401
     from tui.screens.forwards import desk, dialog, question  # noqa: PLC0415, F401

@@ -24,7 +24,28 @@ MARGIN = 0.001
 
 
 class PromptDriver(LinuxDriver):
-    """Reads keys; an escape that nothing follows is one after `ESCDELAY`."""
+    """Reads keys; an escape that nothing follows is one after `ESCDELAY`.
+
+    While another program has the terminal, nothing is written: the app goes on, and what it draws meanwhile would land
+    in that program's screen. (Textual's writer thread has ended by then; its queue would fill up and block the loop.)
+    """
+
+    _away = False
+
+    def start_application_mode(self) -> None:
+        """Takes the terminal, at first or back."""
+        self._away = False
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        """The terminal is somebody else's now, or nobody's."""
+        self._away = True
+        super().close()
+
+    def write(self, data: str) -> None:
+        """Writes, as long as the terminal is ours."""
+        if not self._away:
+            super().write(data)
 
     def run_input_thread(self) -> None:
         """Reads until the driver is to end, in a thread of its own."""

@@ -70,6 +70,8 @@ def palette(app: StatetuiApp) -> None:
             app.open_workload(rest)
         elif what == "sql":
             app.open_sql(rest)
+        elif what == "bucket":
+            app.open_bucket(rest)
         elif what == "operations":
             app.open_operations(rest)
         elif what == "fault":

@@ -73,7 +73,7 @@ class TeachingApp(App[None]):
 
         # Others make and end faults, too: what is offered next time is what goes on then.
         self.run_worker(self._learn(self._asked), exit_on_error=False)
-        namespace, member = self._selected_member()
+        namespace, members = self._selected_members()
         ends = [
             Choice(
                 f"mend {each.name} {each.target}".rstrip(), f"End fault: {each.name} {each.target}".rstrip(), each.said
@@ -83,23 +83,24 @@ class TeachingApp(App[None]):
         going = {(each.name, each.target) for each in self.faults.active}
         starts = []
         for sort in self.faults.possible:
-            target = _target(sort, namespace, member)
-            if target is not None and (sort.name, target) not in going:
+            for target in _targets(sort, namespace, members):
+                if (sort.name, target) in going:
+                    continue
                 shown = target.partition("/")[2] or target
                 starts.append(
                     Choice(f"fault {sort.name} {target}".rstrip(), f"Fault: {sort.name} {shown}".rstrip(), sort.summary)
                 )
         return [*ends, *starts]
 
-    def _selected_member(self) -> tuple[str, Member | None]:
-        """The namespace and the member under the cursor; of a workload the first that exists."""
+    def _selected_members(self) -> tuple[str, list[Member]]:
+        """The namespace and the members that exist of the workload under the cursor; the one under it first."""
         screen = self.screen
         key, pod = screen.reachable() if isinstance(screen, BaseScreen) else ("", "")
         workload = self._taught.workloads.get(key)
         if workload is None:
-            return "", None
-        there = [member for member in workload.members if member.uid and pod in ("", member.pod)]
-        return workload.namespace, there[0] if there else None
+            return "", []
+        there = [member for member in workload.members if member.uid]
+        return workload.namespace, sorted(there, key=lambda member: member.pod != pod)
 
     def make_fault(self, what: str) -> None:
         """Makes the fault of a choice's value: `NAME TARGET`; a line says what has happened."""
@@ -150,12 +151,12 @@ def writing(context: Context) -> Api:
     return api
 
 
-def _target(sort: Sort, namespace: str, member: Member | None) -> str | None:
-    """What a fault is offered for; None when nothing that is selected fits."""
+def _targets(sort: Sort, namespace: str, members: list[Member]) -> list[str]:
+    """What a fault is offered for; nothing when nothing that is selected fits."""
     if not sort.target:
-        return ""
+        return [""]
     if sort.target == "resource":
-        return RESOURCE
-    if member is None or (sort.target == "claim" and not member.claims):
-        return None
-    return f"{namespace}/{member.claims[0].name if sort.target == 'claim' else member.pod}"
+        return [RESOURCE]
+    if sort.target == "claim":
+        return [f"{namespace}/{member.claims[0].name}" for member in members if member.claims]
+    return [f"{namespace}/{member.pod}" for member in members]

@@ -48,7 +48,10 @@ class WayConnector(aiohttp.BaseConnector):
         self._name = name
 
     async def _create_connection(
-        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: ClientTimeout,  # noqa: ASYNC109 (aiohttp's)
     ) -> ResponseHandler:
         """A connection of aiohttp's over a new socket of the way."""
         async with asyncio.timeout(timeout.sock_connect):

@@ -170,7 +170,7 @@ def parse_system(system_id: str, data: object, file: str) -> System:
 _CUSTOM = ("group", "plural", "kind", "versions", "desired", "says")
 _MATCH = ("owner", "labels", "image", "containers", "port")
 _ROLE_RULE = ("label", "values", "ordinal", "lone", "every")
-_PACKAGING = ("id", "title", "operator", "custom", "match", "workload", "roles", "credentials")
+_PACKAGING = ("id", "title", "operator", "custom", "match", "workload", "roles", "credentials", "servers")
 
 
 def _packaging(block: Block, system: System) -> Packaging:
@@ -192,6 +192,7 @@ def _packaging(block: Block, system: System) -> Packaging:
         named_by=named_by,
         roles=tuple(_role_rule(rule) for rule in block.blocks("roles", _ROLE_RULE, ())),
         credentials=read_credentials(block.block("credentials", None)),
+        servers=tuple(_label(key, values) for key, values in block.block("servers", None).all_lists().items()),
     )
 
 

@@ -38,12 +38,17 @@ class From(StrEnum):
     VARIABLE = "variable"  # a variable of the pod's containers, wherever that takes it from, or its _FILE
     FILE = "file"  # a file in the pod's containers that a Secret or ConfigMap is mounted as
     VALUE = "value"  # always this
+    USERS = "users"  # the file of users that a flag of the containers names, in Vitess' form
     NONE = "none"  # always empty
+
+
+#: Where a value is seen in the cluster; the others say it themselves.
+_SEEN = {From.KEY, From.VARIABLE, From.FILE, From.USERS}
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One way to a field's value: `key mysql-root-password`, `variable MYSQL_USER`, `value root`, `none`.
+    """One way to a field's value: `key root-password`, `variable MYSQL_USER`, `users FLAG`, `value root`, `none`.
 
     Attributes:
         extract: what is taken out of that value (`key config.env export MINIO_ROOT_USER`); None for all of it.
@@ -110,7 +115,7 @@ class CredentialRule:
         who = {name for names in _NEEDED.values() for name in names}
         words = [word.source for name, words in self.fields.items() if name in who for word in words]
         certain = any(way.keys for way in self.tls)
-        return self.when is None and not certain and not ({From.KEY, From.VARIABLE, From.FILE} & set(words))
+        return self.when is None and not certain and not (_SEEN & set(words))
 
 
 def read_credentials(block: Block) -> dict[str, tuple[CredentialRule, ...]]:
@@ -141,10 +146,11 @@ def _rule(block: Block, fields: Sequence[str]) -> CredentialRule:
 def _word(block: Block, key: str, text: str) -> Word:
     kind, _, rest = text.partition(" ")
     if kind not in set(From):
-        valid = "key KEY, variable NAME, file PATH, value TEXT, none"
+        valid = "key KEY, variable NAME, file PATH, users FLAG, value TEXT, none"
         block.fail(key, f"{text!r} is not one of {valid}{nearest(kind, list(From))}")
     if (kind == From.NONE) is bool(rest.strip()):
-        block.fail(key, f"{text!r}: none stands alone, {From.KEY}, {From.VARIABLE} and {From.VALUE} with what is meant")
+        others = f"{From.KEY}, {From.VARIABLE}, {From.FILE}, {From.USERS} and {From.VALUE}"
+        block.fail(key, f"{text!r}: none stands alone, {others} with what is meant")
     found = _EXTRACT.search(rest) if kind in (From.KEY, From.VARIABLE, From.FILE) else None
     if found is None:
         _check(block, key, rest)

@@ -28,6 +28,8 @@ from tui.systems.extracts import extract
 from tui.systems.model import Member, Workload
 from tui.systems.places import Places
 from tui.systems.podvariables import Literal, PodVariables, Reference
+from tui.systems.reach import servers_among
+from tui.systems.staticusers import static_user
 
 #: Seconds for each Secret.
 TIMEOUT = 10.0
@@ -73,14 +75,15 @@ def missing(workload: str, looked: Iterable[Looked], ask: str, more: str = "") -
     """
     missed = [one for one in looked if one.outcome is not Outcome.FOUND]
     forbidden = [one for one in missed if one.outcome is Outcome.FORBIDDEN]
+    # What the API server says of the second is what it said of the first, but for the name.
+    quoted = [one for one in missed if one.says and one not in forbidden[1:]]
     evidence = "\n".join(
-        dict.fromkeys(f"{one.what}: {one.outcome}{f' ({one.says})' if one.says else ''}" for one in missed)
+        dict.fromkeys(f"{one.what}: {one.outcome}{f' ({one.says})' if one in quoted else ''}" for one in missed)
     )
     if forbidden:
-        rights = ", ".join(dict.fromkeys(one.right for one in forbidden))
         return Problem(
             Cause.FORBIDDEN, f"The credentials of {workload} may not be read", evidence,
-            f"{ask}, or ask for the right to {rights}.",
+            f"{ask}, or ask for the right to {_together(one.right for one in forbidden)}.",
         )  # fmt: skip
     if any(one.outcome is Outcome.UNREADABLE for one in missed):
         return Problem(Cause.UNREACHABLE, f"The credentials of {workload} could not be read", evidence, f"{ask}.")
@@ -88,6 +91,15 @@ def missing(workload: str, looked: Iterable[Looked], ask: str, more: str = "") -
         Cause.CREDENTIALS, f"No credentials of {workload} are known", evidence or "its packaging does not tell any",
         f"{ask}{more}.",
     )  # fmt: skip
+
+
+def _together(rights: Iterable[str]) -> str:
+    """`get secrets/a, secrets/b in namespace shop`."""
+    found: dict[str, dict[str, None]] = {}
+    for right in rights:
+        what, _, namespace = right.removeprefix("get ").partition(" in namespace ")
+        found.setdefault(namespace, {})[what] = None
+    return ", ".join(f"get {', '.join(names)} in namespace {namespace}" for namespace, names in found.items())
 
 
 async def search(
@@ -107,18 +119,19 @@ async def search(
     system = catalogue.systems.get(workload.system)
     packaging = system.packaging(workload.packaging_id) if system is not None else None
     rules = packaging.credentials.get(console, ()) if packaging is not None else ()
-    at = _member(workload, member)
+    servers = packaging.servers if packaging is not None else ()
+    at = _member(workload.members if member else servers_among(workload.members, store, servers), member)
     reader = _Reader(api, workload.namespace)
     variables = await reader.pod(at.pod) if at is not None and rules else PodVariables()
     custom = next((store.by_uid(one.resource, one.uid, CustomResource) for one in workload.objects
                    if "." in one.resource), None)  # fmt: skip
     places = Places(workload.name, workload.namespace, at.set_name if at is not None else "", user, variables.labels,
                     custom.spec if custom is not None else {})  # fmt: skip
-    return Search(reader, variables, places, PROOFS[console]), rules
+    return Search(reader, variables, places, PROOFS[console], user), rules
 
 
-def _member(workload: Workload, pod: str) -> Member | None:
-    there = [member for member in workload.members if member.uid and pod in ("", member.pod)]
+def _member(members: Iterable[Member], pod: str) -> Member | None:
+    there = [member for member in members if member.uid and pod in ("", member.pod)]
     writers = [member for member in there if member.role is not None and member.role.writes]
     return next(iter([*writers, *there]), None)
 
@@ -126,7 +139,7 @@ def _member(workload: Workload, pod: str) -> Member | None:
 class Search:
     """One search over a packaging's rules."""
 
-    def __init__(self, reader: _Reader, variables: PodVariables, places: Places, proof: str) -> None:
+    def __init__(self, reader: _Reader, variables: PodVariables, places: Places, proof: str, user: str) -> None:
         """Reads nothing yet.
 
         Args:
@@ -134,11 +147,13 @@ class Search:
             variables: of the pod.
             places: fills names in.
             proof: the field without which the others are worth nothing (`password`).
+            user: only a login of this user will do; empty for any.
         """
         self._reader = reader
         self._variables = variables
         self._places = places
         self._proof = proof
+        self._user = user
 
     @property
     def looked(self) -> tuple[Looked, ...]:
@@ -169,7 +184,7 @@ class Search:
             fields: dict[str, str] = {}
             sources: list[str] = []
             for name, words in rule.fields.items():
-                value = await self._value(words, secret)
+                value = await self._value(name, words, secret)
                 if value is not None:
                     fields[name] = value[0]
                     if name == self._proof and value[1]:
@@ -188,7 +203,7 @@ class Search:
             return ""
         return f"no password: {rule.when.argument or rule.when.variable} is set"
 
-    async def _value(self, words: Iterable[Word], secret: str) -> tuple[str, str] | None:
+    async def _value(self, field: str, words: Iterable[Word], secret: str) -> tuple[str, str] | None:
         """A field's value, and which object it is from (empty for one that stands in the rule)."""
         for word in words:
             text = self._places.fill(word.text)
@@ -201,6 +216,8 @@ class Search:
                 found = await self._first(references, word, "")
             elif word.source is From.FILE:
                 found = await self._first(self._variables.files(text), word, "")
+            elif word.source is From.USERS:
+                found = await self._of_users(field, text)
             else:
                 sources = list(self._variables.sources(text))
                 found = await self._first(sources, word, f"variable {text} of the pod")
@@ -209,6 +226,14 @@ class Search:
                     return None
             if found is not None:
                 return found
+        return None
+
+    async def _of_users(self, field: str, flag: str) -> tuple[str, str] | None:
+        """The user, or for the field `password` the password, of the static users that a flag names."""
+        for mounted in self._variables.file_of_flag(flag):
+            file = await self._reader.value(mounted)
+            if file is not None and (one := static_user(file, self._user)) is not None:
+                return one[field == "password"], self._reader.name(mounted)
         return None
 
     async def _first(

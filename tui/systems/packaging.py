@@ -140,6 +140,8 @@ class Packaging:
             share it are one workload.
         roles: the rules of roles, the first that tells one wins.
         credentials: the logins that it provides, by console (`sql`), the best first.
+        servers: labels of the pods that clients are led to where any member would do, and that are asked how the
+            system is; none where all members are servers. A proxy, an orchestrator or a repository is a member, too.
     """
 
     id: str
@@ -150,6 +152,7 @@ class Packaging:
     named_by: tuple[str, ...] = ("controller",)
     roles: tuple[RoleRule, ...] = ()
     credentials: Mapping[str, tuple[CredentialRule, ...]] = field(default_factory=dict)
+    servers: tuple[LabelTest, ...] = ()
 
     @property
     def owner(self) -> tuple[str, str] | None:

@@ -61,8 +61,9 @@ def of_controller(catalogue: Catalogue, controller: Controller, kind: str) -> Pl
     )
     found = _known(catalogue, facts, meta.namespace, (kind, meta.name))
     if found is not None:
+        # An operator may have resources of its own in between: a Vitess gateway's Deployment belongs to a VitessCell.
         owned = found.packaging.owner is not None and any(
-            found.packaging.owner == (owner_kind, group) for owner_kind, group, _ in facts.owners
+            found.packaging.owner[1] == group for _, group, _ in facts.owners
         )
         if kind == "StatefulSet" or facts.claims or owned:
             return found

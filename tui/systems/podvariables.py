@@ -99,6 +99,19 @@ class PodVariables:
         for container in self._containers:
             yield from self._of_file(container, path)
 
+    def file_of_flag(self, name: str) -> Iterator[Reference]:
+        """The keys that the file is made of which a container's command line names: `--NAME=FILE` or `--NAME FILE`.
+
+        Args:
+            name: of the flag, without its dashes; `_` and `-` in it are one.
+        """
+        for container in self._containers:
+            line = [str(word) for word in (*(container.get("command") or ()), *(container.get("args") or ()))]
+            for word, after in zip(line, [*line[1:], ""], strict=False):
+                flag, given, value = word.partition("=")
+                if flag.startswith("-") and flag.lstrip("-").replace("-", "_") == name.replace("-", "_"):
+                    yield from self._of_file(container, value if given else after)
+
     def _of_file(self, container: dict[str, Any], file: str) -> Iterator[Reference]:
         """The key that a file in a mounted Secret is made of."""
         path = PurePosixPath(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui.kube.forward.targets import PodPort, PodTarget, ServiceTarget, Target, Waiting, of_pods
@@ -12,6 +12,7 @@ from tui.kube.store import Store
 from tui.problem import Cause, Problem, ProblemError
 from tui.systems.catalogue import Catalogue
 from tui.systems.model import Member, Workload
+from tui.systems.packaging import LabelTest
 
 #: Words for the member that takes writes and for those that do not, whatever the system calls them.
 PRIMARY, REPLICA = "primary", "replica"
@@ -29,6 +30,8 @@ class WorkloadTarget:
         role: a role's name as the system uses it, or `primary` or `replica`; empty for any member.
         known_ports: the system's ports by name.
         unready: whether members that are not ready will do.
+        servers: labels of the pods that any member means.
+        strict: whether the other pods will not do even where their role is asked for.
     """
 
     workloads: Callable[[], Mapping[str, Workload]]
@@ -38,6 +41,8 @@ class WorkloadTarget:
     role: str = ""
     known_ports: Mapping[str, int] | None = None
     unready: bool = False
+    servers: tuple[LabelTest, ...] = ()
+    strict: bool = False
 
     @property
     def name(self) -> str:
@@ -65,6 +70,10 @@ class WorkloadTarget:
             if not told:
                 return self._no_member(workload, members)
             members = told
+        among = servers_among(members, self.store, self.servers)
+        members = among if among or self.strict or not self.role else members
+        if self.role and not members:
+            return self._no_member(workload, among)
         pods = [self.store.by_uid(PODS.key, member.uid, Pod) for member in members]
         found = of_pods([pod for pod in pods if pod is not None], self._port(), unready=self.unready)
         if isinstance(found, Waiting) and found.problem is None and len(members) != 1:
@@ -86,6 +95,18 @@ class WorkloadTarget:
             return Waiting(problem.what, problem)
         known = f"; there are: {', '.join(roles)}" if roles else ""
         return Waiting(f"{what}{known}")
+
+
+def servers_among(members: Sequence[Member], store: Store, labels: Sequence[LabelTest]) -> list[Member]:
+    """Those of them that are servers, by their pods' labels; all where no labels are told."""
+    if not labels:
+        return list(members)
+    found = []
+    for member in members:
+        pod = store.by_uid(PODS.key, member.uid, Pod) if member.uid else None
+        if pod is not None and all(test.accepts(pod.metadata.labels) for test in labels):
+            found.append(member)
+    return found
 
 
 def plays(member: Member, role: str) -> bool:
@@ -160,8 +181,17 @@ class Reach:
         """The ports of a workload, the likeliest first."""
         return ports_of(workload, self._store, self._catalogue)
 
-    def workload(self, workload: Workload, port: int | str = "", *, role: str = "", unready: bool = False) -> Target:
+    def workload(
+        self, workload: Workload, port: int | str = "", *, role: str = "", unready: bool = False, strict: bool = False
+    ) -> Target:
         """A workload, or the members of a role.
+
+        Args:
+            workload: which.
+            port: a number or a name; empty for the likeliest.
+            role: empty for any server.
+            unready: whether members that are not ready will do.
+            strict: whether only servers will do, and no proxy or orchestrator that has the role.
 
         Raises:
             ProblemError: no port is given and none is known.
@@ -169,8 +199,18 @@ class Reach:
         system = self._catalogue.systems.get(workload.system)
         return WorkloadTarget(
             self._workloads, self._store, workload.key, port or self._likeliest(workload), role,
-            system.ports if system is not None else None, unready,
+            system.ports if system is not None else None, unready, self._labels(workload),
+            strict,
         )  # fmt: skip
+
+    def servers(self, workload: Workload) -> list[Member]:
+        """The members that clients are led to where any would do, and that are asked how the system is."""
+        return servers_among(workload.members, self._store, self._labels(workload))
+
+    def _labels(self, workload: Workload) -> tuple[LabelTest, ...]:
+        system = self._catalogue.systems.get(workload.system)
+        packaging = system.packaging(workload.packaging_id) if system is not None else None
+        return packaging.servers if packaging is not None else ()
 
     def member(self, workload: Workload, pod: str, port: int | str = "", *, unready: bool = False) -> Target:
         """One member by its pod's name, whichever pod bears it.

@@ -103,6 +103,12 @@ class Operations:
 
         await self.gathering.rounds(wanted, told)
 
+    async def glance(self, member: str) -> None:
+        """Asks one member where it stands, and lets the workload know; one that does not answer says nothing."""
+        report = await self.gathering.glance(self._asked(member))
+        if report is not None:
+            self.observe((report,))
+
     def places(self) -> list[Place]:
         """Who follows whom."""
         workload = self.workload
@@ -116,11 +122,16 @@ class Operations:
             return
         uids = {member.pod: member.uid for member in workload.members if member.uid}
         places = {place.name: place for place in self.places()}
-        self._live.observed.put(
-            _observation(uids[answer.member], answer, places.get(answer.member))
-            for answer in answers
-            if isinstance(answer, Report) and answer.member in uids
-        )
+        asked = [answer for answer in answers if isinstance(answer, Report)]
+        told = [_observation(uids[one.member], one, places.get(one.member)) for one in asked if one.member in uids]
+        at = max((one.at for one in asked if one.standing.peers), default=None)
+        if at is not None:
+            told += [
+                _of_peer(uids[place.name], place, at)
+                for place in places.values()
+                if place.answer is None and place.peer is not None and place.peer.role and place.name in uids
+            ]
+        self._live.observed.put(told)
 
     async def end(self, member: str, activity: Activity, ending: Ending) -> None:
         """Cancels somebody's statement or terminates the session.
@@ -133,8 +144,8 @@ class Operations:
     # --- whom to ask, and as whom
 
     def _members(self) -> list[Asked | Silence]:
-        workload = self.workload
-        return [self._member(member) for member in workload.members] if workload is not None else []
+        workload, reach = self.workload, self._live.reach
+        return [self._member(member) for member in reach.servers(workload)] if workload is not None and reach else []
 
     def _member(self, member: Member) -> Asked | Silence:
         if not member.uid or member.health in _ABSENT:
@@ -184,13 +195,21 @@ class Operations:
 def _observation(uid: str, report: Report, place: Place | None) -> Observation:
     """What of an answer the workload's pane shows."""
     standing = report.standing
-    lag = trouble = ""
+    lag, trouble = "", standing.trouble
     if place is not None and place.upstream is not None:
         lag = behind(place)
         if not place.upstream.works:
             why = place.upstream.error or (place.lag.because if isinstance(place.lag, Unknown) else "")
             trouble = f"replication has stopped: {why}" if why else "replication has stopped"
     return Observation(uid, standing.replica, standing.writes, lag, trouble, report.at)
+
+
+def _of_peer(uid: str, place: Place, at: float) -> Observation:
+    """What others say of a member that cannot be asked itself: of a tablet of Vitess, its gateways."""
+    peer = place.peer
+    assert peer is not None  # noqa: S101 (asked before)
+    leads = peer.role.upper() in ("PRIMARY", "MASTER")
+    return Observation(uid, not leads, leads, behind(place), peer.trouble, at)
 
 
 def behind(place: Place) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
@@ -15,9 +16,11 @@ from tui.kube.resources import PODS
 from tui.kube.store import Store
 from tui.problem import Cause, Problem, ProblemError
 from tui.systems.live import Live
-from tui.systems.model import Workload
+from tui.systems.model import Member, Workload
 from tui.systems.reach import PRIMARY
 
+#: Seconds for what a client has said last to be on its way.
+LEAVE = 0.25
 #: What catalogues call the port of SQL.
 SQL = "sql"
 
@@ -50,7 +53,8 @@ class PodRoute:
         return self._pin.ended()
 
     async def close(self) -> None:
-        """Ends the connections, and the forward."""
+        """Ends the connections, and the forward; a client that has just closed its own has taken leave in order."""
+        await self._pin.settle(LEAVE)
         await self._stack.aclose()
         await self._forwards.remove(self._forward, drain=0.0)
 
@@ -115,13 +119,18 @@ class WorkloadRouter:
             port = self._known_port = found[0].number if found else self._known_port
         if self.member:
             return reach.member(workload, self.member, port)
-        return reach.workload(workload, port, role=role_of(workload, self.role))
+        return reach.workload(workload, port, role=role_of(reach.servers(workload), self.role), strict=True)
 
 
-def role_of(workload: Workload, wanted: str) -> str:
-    """The role to look for: none where all members are alike and the primary was asked for."""
-    alike = all(member.role is None or member.role.writes is None for member in workload.members)
-    named = any(member.role is not None and member.role.name == wanted for member in workload.members)
+def role_of(members: Sequence[Member], wanted: str) -> str:
+    """The role to look for: none where all members are alike and the primary was asked for.
+
+    Args:
+        members: the servers among the workload's members.
+        wanted: the role that was asked for.
+    """
+    alike = all(member.role is None or member.role.writes is None for member in members)
+    named = any(member.role is not None and member.role.name == wanted for member in members)
     return "" if wanted == PRIMARY and alike and not named else wanted
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.kube.quantity import text as size
+from tui.services.sql.model import Engine
 from tui.services.sql.operations.model import Answer, Check, Report, Silence, Unit, Unknown
 from tui.services.sql.operations.topology import Place
 
@@ -53,17 +54,28 @@ def role(answer: Answer | None) -> str:
     if not isinstance(answer, Report):
         return ""
     standing = answer.standing
-    if isinstance(standing.peers, tuple) and any(peer.role for peer in standing.peers) and not standing.upstreams:
-        return "primary" if standing.writes else "secondary"
+    mine = next((one for one in standing.peers if one.here), None) if isinstance(standing.peers, tuple) else None
+    if mine is not None and mine.role:
+        return mine.role.lower()
+    if answer.engine is Engine.VITESS:
+        return "gateway"
     if standing.replica is None:
         return "node" if standing.writes else ""
     return "replica" if standing.replica else "primary" if standing.writes else "read-only"
 
 
+def place_role(place: Place) -> str:
+    """What a server is: as it says, else as its group says."""
+    if isinstance(place.answer, Report) or place.peer is None:
+        return role(place.answer)
+    return place.peer.role.lower()
+
+
 def lag(place: Place) -> str:
-    """`0 s`, `12 s, 3.4Mi, 15 transactions`, or `unknown`; empty for one that follows nobody."""
+    """`0 s`, `12 s, 3.4Mi, 15 transactions`, `4 to apply` or `unknown`; empty for one that follows nobody."""
     if place.lag is None:
-        return ""
+        waiting = place.peer.behind if place.peer is not None else None
+        return f"{waiting:,} to apply" if waiting else ""
     parts = ["unknown" if isinstance(place.lag, Unknown) else lasts(place.lag)]
     held = place.downstream.lag_bytes if place.downstream is not None else None
     if isinstance(held, int) and held > 0:
@@ -75,11 +87,15 @@ def lag(place: Place) -> str:
 
 def stream(place: Place) -> str:
     """How its replication goes: the words of both halves."""
-    answer = place.answer
+    answer, peer = place.answer, place.peer
     if isinstance(answer, Silence):
-        return "does not answer"
+        return f"does not answer; its group says {peer.state}" if peer is not None else "does not answer"
     if answer is None:
-        return "no member of this workload"
+        if peer is None:
+            return "no member of this workload"
+        return ", ".join(part for part in (peer.part, peer.state, peer.trouble) if part)
+    if answer.standing.trouble:
+        return answer.standing.trouble
     upstream = place.upstream
     if upstream is None:
         held = answer.standing.upstreams
@@ -110,7 +126,10 @@ def facts(place: Place) -> list[tuple[str, str]]:
     """All that is known of a place in the tree, as titles and texts."""
     answer, told = place.answer, []
     if isinstance(answer, Silence):
-        return [("does not answer", str(answer.problem))]
+        said = [("its group says", place.peer.state)] if place.peer is not None else []
+        return [("does not answer", str(answer.problem)), *said]
+    if answer is None and place.peer is not None:
+        return _peer(place)
     if place.upstream is not None:
         up = place.upstream
         told.append(("follows", f"{up.source or 'unknown'}{f', channel {up.channel}' if up.channel else ''}"))
@@ -125,12 +144,28 @@ def facts(place: Place) -> list[tuple[str, str]]:
         told.append(("errant", f"{place.errant:,} transactions that its source has not: they were written here"))
     if answer is not None:
         standing = answer.standing
+        if standing.trouble:
+            told.append(("trouble", standing.trouble))
         told.append(("takes writes", "yes" if standing.writes else f"no: {standing.refuses or 'it did not say'}"))
         told += _group(answer)
         told.append(("server", f"{answer.engine} {answer.version}, TLS {answer.tls}, answered in {lasts(answer.took)}"))
         if standing.position:
             told.append(("position", standing.position))
     return told
+
+
+def _peer(place: Place) -> list[tuple[str, str]]:
+    """A member of a group that was not asked itself."""
+    peer = place.peer
+    assert peer is not None  # noqa: S101 (asked before)
+    told = [("called", f"{peer.name}{f' at {peer.address}' if peer.address else ''}"), ("holds", peer.part),
+            ("state", peer.state), ("role", peer.role.lower()), ("follows", peer.source), ("says", peer.trouble),
+            ("version", peer.version)]  # fmt: skip
+    if isinstance(place.lag, Unknown):
+        told.append(("lag", f"unknown, because {place.lag.because}"))
+    elif place.lag is not None:
+        told.append(("lag", f"{lag(place)} behind"))
+    return [(title, text) for title, text in told if text]
 
 
 def _group(answer: Report) -> list[tuple[str, str]]:
@@ -147,7 +182,8 @@ def _group(answer: Report) -> list[tuple[str, str]]:
     if isinstance(standing.peers, tuple):
         told += [
             ("peer", ", ".join(part for part in (
-                one.name, one.state, one.role, one.version, f"{one.behind} to apply" if one.behind is not None else ""
+                one.part, one.name, one.state, one.role, one.version,
+                f"{one.behind} to apply" if one.behind is not None else "", one.trouble,
             ) if part))
             for one in standing.peers
         ]  # fmt: skip

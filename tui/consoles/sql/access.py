@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -74,6 +76,11 @@ class Access(Protocol):
         ...
 
     @property
+    def members(self) -> Sequence[Member]:
+        """The members that can be connected to."""
+        ...
+
+    @property
     def wire(self) -> Wire:
         """What its servers speak."""
         ...
@@ -84,6 +91,10 @@ class Access(Protocol):
 
     def session(self, way: Way, login: Login, options: Options) -> Renewing:
         """A session that is not opened yet."""
+        ...
+
+    async def watch(self, member: str, login: Login) -> None:
+        """Asks a member where it stands now: its role and lag come with the workload."""
         ...
 
 
@@ -111,6 +122,12 @@ class LiveAccess:
         return self._live.workloads.get(self._key)
 
     @property
+    def members(self) -> Sequence[Member]:
+        """The members that can be connected to: servers, no orchestrators."""
+        workload, reach = self.workload, self._live.reach
+        return reach.servers(workload) if workload is not None and reach is not None else ()
+
+    @property
     def wire(self) -> Wire:
         """What its servers speak."""
         wire = wire_of(self._live, self.workload)
@@ -136,6 +153,17 @@ class LiveAccess:
         router = TellingRouter(WorkloadRouter(self._live, self._key, way.role, way.member))
         return Renewing(router, self.wire, login, options)
 
+    async def watch(self, member: str, login: Login) -> None:
+        """Asks a member where it stands now: its role and lag come with the workload.
+
+        It is a session of its own: in the console's a question of ours would take the place of what SHOW WARNINGS and
+        ROW_COUNT() tell of the user's last statement, and fail in a failed transaction.
+        """
+        from tui.systems.sqloperations import Operations  # noqa: PLC0415  (not needed to start)
+
+        with contextlib.suppress(ProblemError):  # the workload is gone
+            await Operations(self._live, self._key, login).glance(member)
+
 
 def wire_of(live: Live, workload: Workload | None) -> Wire | None:
     """What a workload's servers speak; None when it is no database of SQL."""
@@ -155,9 +183,11 @@ def follows(workload: Workload | None, way: Way) -> bool:
     return False
 
 
-def offers(workload: Workload) -> list[Offer]:
+def offers(members: Sequence[Member]) -> list[Offer]:
     """The ways to a workload: the primary, any replica, and each member."""
-    roles = [member.role for member in workload.members if member.role is not None]
+    if not members:
+        return []
+    roles = [member.role for member in members if member.role is not None]
     found = []
     if any(role.writes for role in roles):
         found.append(Offer(Way(), "primary", "whoever takes writes, at each connection anew"))
@@ -165,7 +195,7 @@ def offers(workload: Workload) -> list[Offer]:
         found.append(Offer(Way(), "any member", "all are alike"))
     if any(role.writes is False for role in roles):
         found.append(Offer(Way(REPLICA), "any replica", "read-only"))
-    return [*found, *(Offer(Way(member=each.pod), each.pod, _told(each)) for each in workload.members if each.uid)]
+    return [*found, *(Offer(Way(member=each.pod), each.pod, _told(each)) for each in members if each.uid)]
 
 
 def _told(member: Member) -> str:

@@ -110,7 +110,7 @@ class ConnectedScreen(BaseScreen):
         self._unless_lost("Leave this session?", lambda: self._open(way, as_other=as_other), "leave it")
 
     def _unless_lost(self, title: str, then: Callable[[], object], yes: str) -> None:
-        lost = self.desk.unfinished
+        lost = self.unfinished
         if not lost:
             then()
             return

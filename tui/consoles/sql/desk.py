@@ -18,6 +18,7 @@ from tui.consoles.sql.guard import Guard, Held
 from tui.consoles.sql.resultset import FIRST, Message, Run, State
 from tui.consoles.sql.running import Outcome, Running, Statement
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.sql.gate import enforces
 from tui.services.sql.history import History, Status
 from tui.services.sql.language.classify import classify
 from tui.services.sql.language.facts import Control, Sort
@@ -113,9 +114,15 @@ class Desk:
         lost = []
         if self.busy:
             lost.append("the running statement is cancelled")
-        if self.connection.transaction in (Transaction.OPEN, Transaction.FAILED):
-            lost.append("the open transaction is rolled back")
+        if transaction := self.unfinished_transaction:
+            lost.append(transaction)
         return " and ".join(lost)
+
+    @property
+    def unfinished_transaction(self) -> str:
+        """What leaving would do to the transaction, in words; empty when there is none."""
+        is_open = self.connection.transaction in (Transaction.OPEN, Transaction.FAILED)
+        return "the open transaction is rolled back" if is_open else ""
 
     # --- running
 
@@ -223,7 +230,7 @@ class Desk:
             client = "psql" if self.wire is Wire.POSTGRES else "mysql"
             return f"only {client} itself understands {statement.text.split()[0]}: statetui sql WORKLOAD --{client}"
         options, known = self.connection.options, self.connection.facts
-        enforced = known is None or bool(known.read_only)
+        enforced = known is None or enforces(known)
         return self.guard.refusal(statement.text, self.wire, read_only=options.read_only, enforced=enforced)
 
     async def _meant(self, held: Held) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +15,7 @@ from textual.widgets import Input
 
 from tui.consoles.sql.export import ENDINGS, Export, Taken
 from tui.consoles.sql.files import path_of
-from tui.consoles.sql.resultset import ResultSet, seconds
+from tui.consoles.sql.resultset import ResultSet
 from tui.problem import ProblemError
 from tui.screens.chooser import LOW, NARROW, Choice, ChoiceList
 from tui.services.sql.model import Wire
@@ -32,21 +31,10 @@ _FORMATS = (
     Choice("markdown", "Markdown", "a table"),
     Choice("insert", "INSERT", "statements"),
 )
-#: Seconds between two looks at how far it is.
-OFTEN = 0.25
 
 
-def size_text(count: float) -> str:
-    """Bytes for a person, in units of 1000 as disks and files have them: `12.3 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
-        count /= 1000
-    return f"{count:,.1f} TB"
-
-
-class ExportDialog(ModalScreen[Path | None]):
-    """Yields the path of the file that was written, or None.
+class ExportDialog(ModalScreen[Export | None]):
+    """Yields an export whose file is open, for somebody to run; or None.
 
     Args:
         result: what is exported.
@@ -58,7 +46,8 @@ class ExportDialog(ModalScreen[Path | None]):
     HELP: ClassVar[str] = """Export
 Writes all rows of the result to a file, in the order in which the server sent them, also those that are filtered out
 or hidden. A result that is not wholly read is read on to its end, through its open cursor; the statement is never run
-again. The file takes its place when it is whole; cancelled, nothing of it stays."""
+again. It goes on by itself while you work; ctrl+c cancels it. The file takes its place when it is whole; cancelled,
+nothing of it stays."""
     DEFAULT_CSS: ClassVar[str] = """
     ExportDialog { background: transparent; align: center top; overflow: hidden; }
     ExportDialog #export {
@@ -74,10 +63,9 @@ again. The file takes its place when it is whole; cancelled, nothing of it stays
         width: 100%; max-width: 100%; height: 100%; max-height: 100%; margin-top: 0; border: none;
     }
     ExportDialog.-low ChoiceList { margin: 0; }
-    ExportDialog.-begun ChoiceList { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Cancel", id="export.leave", priority=True),
+        Binding("escape", "leave", "Back", id="export.leave", priority=True),
         Binding("enter", "begin", "Export", id="export.begin", priority=True),
         Binding("up,ctrl+k", "move(-1)", "Up", show=False, id="export.up", priority=True),
         Binding("down,ctrl+n", "move(1)", "Down", show=False, id="export.down", priority=True),
@@ -87,11 +75,7 @@ again. The file takes its place when it is whole; cancelled, nothing of it stays
         super().__init__()
         self._result, self._wire, self._table = result, wire, table
         self._folder = Path.cwd()
-        self._export: Export | None = None
-        self._writing: asyncio.Task[None] | None = None
-        self._path: Path | None = None
         self._replace: Path | None = None
-        self._done = False
 
     def compose(self) -> ComposeResult:
         """File, formats, words."""
@@ -113,7 +97,6 @@ again. The file takes its place when it is whole; cancelled, nothing of it stays
         self.set_focus(entry)
         self.on_resize()
         self._tell()
-        self.set_interval(OFTEN, self._look)
 
     def on_resize(self) -> None:
         """On a small screen it takes all of it."""
@@ -141,8 +124,6 @@ again. The file takes its place when it is whole; cancelled, nothing of it stays
 
     def action_move(self, by: int) -> None:
         """Chooses another format; the name's ending follows."""
-        if self._writing is not None:
-            return
         listed = self.query_one(ChoiceList)
         before = ENDINGS[self.form]
         listed.put(listed.choices, max(0, listed.at + by))
@@ -169,68 +150,28 @@ again. The file takes its place when it is whole; cancelled, nothing of it stays
     # --- doing it
 
     def action_begin(self) -> None:
-        """Begins; when a file is in the way, asks first. At the end, closes."""
-        if self._done:
-            self.dismiss(self._path)
-            return
-        if self._writing is not None:
-            return
+        """Opens the file and leaves; when one is in the way, asks first. What cannot work is said here."""
         try:
             path = path_of(self.query_one(Input).value)
+            if path.exists() and path != self._replace:
+                self._replace = path
+                self._tell((f"{path.name} exists: enter once more replaces it", "warn"))
+                return
+            replace = path == self._replace
+            export = Export(self._result, path, self.form, replace=replace, wire=self._wire, table=self._table)
+            export.begin()
         except Taken as error:
-            self._tell((str(error), "failing"))
-            return
-        if path.exists() and path != self._replace:
-            self._replace = path
-            self._tell((f"{path.name} exists: enter once more replaces it", "warn"))
-            return
-        self._export = Export(
-            self._result, path, self.form, replace=path == self._replace, wire=self._wire, table=self._table
-        )
-        self._path = path
-        self.query_one(Input).disabled = True
-        self.add_class("-begun")
-        self._writing = asyncio.create_task(self._run(self._export))
-        self._look()
-
-    async def _run(self, export: Export) -> None:
-        try:
-            await export.run()
-        except asyncio.CancelledError:
-            raise
-        except Taken as error:
-            self._again(str(error), "", "")
+            self._failed(str(error), "", "")
         except ProblemError as error:
-            self._again(error.problem.what, error.problem.evidence, error.problem.remedy)
+            self._failed(error.problem.what, error.problem.evidence, error.problem.remedy)
         else:
-            self._done = True
-            took = export.seconds
-            rate = f", {export.rows / took:,.0f} rows/s" if took > 0.5 else ""
-            self._tell(
-                (f"{export.rows:,} rows, {size_text(export.size)} in {seconds(took)}{rate}", "ready"),
-                (str(self._path), ""),
-            )
+            self.dismiss(export)
 
-    def _again(self, *words: str) -> None:
-        """It did not work: everything typed stays."""
-        self._writing = self._export = None
+    def _failed(self, *words: str) -> None:
+        """It does not work: everything typed stays."""
         self._replace = None
-        self.query_one(Input).disabled = False
-        self.remove_class("-begun")
-        self.query_one(Input).focus()
         inks = ("failing", "", "strong")
         self._tell(*((text, ink) for text, ink in zip(words, inks, strict=True) if text))
-
-    def _look(self) -> None:
-        export = self._export
-        if export is None or self._done or self._writing is None:
-            return
-        took = max(export.seconds, 0.001)
-        of = f" of {len(self._result.store):,}" if not self._result.open else ""
-        self._tell(
-            (f"{export.rows:,}{of} rows · {size_text(export.size)} · {export.rows / took:,.0f} rows/s", "accent"),
-            ("reading on to the end through the open cursor" if self._result.open else "writing", "dim"),
-        )
 
     def _tell(self, *words: Piece) -> None:
         """Words, or what would be done; and the keys."""
@@ -240,27 +181,12 @@ again. The file takes its place when it is whole; cancelled, nothing of it stays
             if not self._result.open and self._result.done is None:
                 told = f"{rows}: the result was not read to its end"
             words = ((told, ""), (f"into {self._folder}" if self._here else "", "dim"))
-        keys: tuple[Piece, ...]
-        if self._done:
-            keys = (("⏎", "key"), (" close", "dim"))
-        elif self._writing is not None:
-            keys = (("esc", "key"), (" cancel; nothing stays", "dim"))
-        else:
-            keys = (
-                ("⏎", "key"), (" export   ", "dim"), ("↑↓", "key"), (" format   ", "dim"),
-                ("esc", "key"), (" back", "dim"),
-            )  # fmt: skip
+        keys: tuple[Piece, ...] = (
+            ("⏎", "key"), (" export   ", "dim"), ("↑↓", "key"), (" format   ", "dim"),
+            ("esc", "key"), (" back", "dim"),
+        )  # fmt: skip
         self.query_one(Words).set_lines([*(Line((word,), hang=2) for word in words), Line(keys)])
 
-    async def action_leave(self) -> None:
-        """Leaves; what is being written is given up."""
-        if self._writing is not None and not self._done:
-            self._writing.cancel()
-            await asyncio.wait([self._writing])
-        self.dismiss(self._path if self._done else None)
-
-    async def on_unmount(self) -> None:
-        """The app ends: nothing half written stays."""
-        if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.wait([self._writing])
+    def action_leave(self) -> None:
+        """Exports nothing."""
+        self.dismiss(None)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from tui.consoles.headparts import Part, laid, pieces_width
 from tui.consoles.sql.connecting import Connection, Phase
 from tui.consoles.sql.desk import Desk
+from tui.consoles.sql.exports import Exports
 from tui.consoles.sql.resultset import State, seconds
 from tui.consoles.sql.running import Outcome
 from tui.kube.times import clock
 from tui.services.sql.history import Status
 from tui.services.sql.model import Lost, ServerError, Transaction
-from tui.systems.model import Workload
+from tui.systems.model import Member, Workload
+from tui.systems.observed import SOURCE, short_lag
 from tui.text import one_line
 from tui.widgets.columns import fit
 from tui.widgets.ink import Piece
@@ -54,7 +56,7 @@ def headline(desk: Desk, workload: Workload | None, name: str, width: int) -> li
         title.append((f" · {workload.title}" if workload is not None else "", ""))
         parts.append(Part(((f"   {connection.way.text}", ""),), ((f"  {connection.way.text}", ""),), 2))
     parts.append(_transaction(desk))
-    if why := read_only(connection):
+    if why := read_only(connection, workload):
         parts.append(Part(((f"   read-only: {why}", "warn"),), (("  read-only", "warn"),), 0))
     if desk.guard.protected:
         parts.append(Part((("   protected context", "warn"),), (("  protected", "warn"),), 1))
@@ -64,14 +66,22 @@ def headline(desk: Desk, workload: Workload | None, name: str, width: int) -> li
 def _place(member: str, replica: bool | None, name: str, workload: Workload | None) -> list[Part]:
     role, ink = {True: ("replica", ""), False: ("primary ▲", ""), None: ("", "")}[replica]
     known = next((each for each in workload.members if each.pod == member), None) if workload is not None else None
-    if replica is None and known is not None and known.role is not None:
-        role = known.role.name
-    lag = f", {known.note}" if known is not None and "behind" in known.note else ""
+    if known is not None and known.role is not None and (replica is None or known.role.source == SOURCE):
+        # What the server said not long ago goes before what it said when the session began.
+        role = f"{known.role.name}{' ▲' if known.role.writes else ''}"
+    lag = f", {one_line(known.lag)}" if known is not None and known.lag else ""
+    ink = "warn" if "unknown" in lag else ink
     short = member.removeprefix(f"{name}-") if not member.removeprefix(f"{name}-").isdigit() else member
     return [
         Part((("   on ", "dim"), (one_line(member), "strong"), (f" {role}{lag}".rstrip(), ink)),
-              (("  ", ""), (one_line(short), "strong"), (f" {role.removesuffix(' ▲')}", ink)), 0)
+              (("  ", ""), (one_line(short), "strong"), (f" {role.removesuffix(' ▲')}{_short_lag(known)}", ink)), 0)
     ]  # fmt: skip
+
+
+def _short_lag(known: Member | None) -> str:
+    """`, 3 s`: a member's lag where there is little room."""
+    said = short_lag(known) if known is not None and known.lag else ""
+    return f", {said}" if said else ""
 
 
 def _transaction(desk: Desk) -> Part:
@@ -87,23 +97,33 @@ def _transaction(desk: Desk) -> Part:
     return Part(((f"   {word}", ""),), ((f"  {word.removesuffix(' commit')}", ""),), 2)
 
 
-def read_only(connection: Connection) -> str:
+def read_only(connection: Connection, workload: Workload | None = None) -> str:
     """Why the session takes no writes; empty when it does."""
     facts = connection.facts
     if facts is not None and facts.read_only:
         return one_line(facts.read_only)
+    known = next((one for one in workload.members if facts and one.pod == facts.member), None) if workload else None
+    if known is not None and known.role is not None and known.role.source == SOURCE and known.role.writes is False:
+        return "the server takes no writes now"  # it did when the session began: somebody has turned it
     return "asked for" if connection.options.read_only else ""
 
 
-def activity(desk: Desk, now: float, width: int) -> list[Piece]:
+def activity(desk: Desk, now: float, width: int, exports: Exports) -> list[Piece]:
     """What runs and for how long, or what came of the last run; and the key for what can be done about it.
 
     Args:
         desk: what it is about.
         now: seconds of the desk's clock.
         width: cells.
+        exports: what is being written to a file.
     """
-    left, keys = _running(desk, now) if desk.running is not None else _rested(desk)
+    export = exports.current
+    if export is not None and (desk.running is None or export.reads(desk.results.current)):
+        left, keys = list(exports.progress), [("ctrl+c", "key"), (" cancel", "dim")]
+    elif exports.said and not desk.busy:  # how much of the result is here stands below its grid as well
+        left, keys = list(exports.said), _KEYS
+    else:
+        left, keys = _running(desk, now) if desk.running is not None else _rested(desk)
     # What went wrong is worth more than keys that help tells as well.
     if keys is _KEYS and pieces_width(left) + pieces_width(keys) + 4 > width:
         keys = []

@@ -25,8 +25,8 @@ _LEVELS = {
 
 def connection(console: SqlConsole) -> None:
     """The member or the role, and how the session is to be."""
-    desk, workload = console.desk, console.access.workload
-    found: list[Offer] = offers(workload) if workload is not None else []
+    desk = console.desk
+    found: list[Offer] = offers(console.access.members)
     way, facts, link = desk.connection.way, desk.connection.facts, desk.connection
 
     def told(offer: Offer) -> str:

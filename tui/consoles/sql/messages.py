@@ -11,8 +11,10 @@ from tui.text import one_line, safe
 from tui.widgets.ink import Piece
 from tui.widgets.lines import Line, Lines
 
-#: Cells of a statement's beginning, and characters on either side of an error's place.
-HEAD, AROUND = 70, 60
+#: Cells of a statement's beginning.
+HEAD = 70
+#: Characters before and behind an error's place: the line must not wrap at 80 columns, or the mark stands elsewhere.
+BEFORE, BEHIND = 36, 24
 
 
 class Messages(Lines):
@@ -91,8 +93,9 @@ def pointed(statement: str, position: int) -> Iterator[Line]:
     end = statement.find("\n", position)
     line = statement[start : len(statement) if end < 0 else end]
     number, at = statement.count("\n", 0, position) + 1, position - start
-    begin = max(0, at - AROUND)
-    shown = safe(line[begin : at + AROUND].replace("\t", " "))
+    begin = max(0, at - BEFORE)
+    shown = safe(line[begin : at + BEHIND].replace("\t", " "))
+    tail = "…" if at + BEHIND < len(line) else ""
     lead = f"  line {number}: " + ("…" if begin else "")
-    yield Line(((lead, "dim"), (shown, "")))
+    yield Line(((lead, "dim"), (shown, ""), (tail, "dim")))
     yield Line(((" " * (len(lead) + width_of(shown[: at - begin])), ""), ("▲ here", "failing")))

@@ -156,7 +156,7 @@ def topology(scene: Scene) -> list[Entry]:
 def _place(place: Place) -> Entry:
     answer = place.answer
     sign = SIGNS[place.verdict]
-    role = sqlwords.role(answer)
+    role = sqlwords.place_role(place)
     lag = sqlwords.lag(place)
     late = place.verdict in (Verdict.WARN, Verdict.BAD)
     sessions = version = ""

@@ -11,6 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 
 from tui.consoles.sql import operation_rows as rows
+from tui.consoles.sql.asking import HeldQuestion
+from tui.consoles.sql.guard import Held
 from tui.consoles.sql.operation_parts import (
     HealthList,
     LockList,
@@ -24,7 +26,7 @@ from tui.problem import ProblemError
 from tui.screens.base import BaseScreen
 from tui.screens.forwards.question import Question
 from tui.screens.workload.headline import Sheet, Sides, TabLine
-from tui.services.sql.operations.control import Ending
+from tui.services.sql.operations.control import Ending, statement
 from tui.services.sql.operations.model import Answer, Report, Unknown
 from tui.systems import sqlwords
 from tui.systems.sqloperations import Operations
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 WIDE, LOW = 130, 18
 #: Seconds between two looks at whether this context is still the open one.
 LOOK = 1.0
+#: Characters of a session's id that a person is asked to type; CockroachDB's have 32, and then it is the member's name.
+TYPABLE = 12
 TABS = ("Topology", "Sessions", "Locks", "Sizes", "Health")
 _ROWS: tuple[Callable[[rows.Scene], list[rows.Entry]], ...] = (
     rows.topology, rows.sessions, rows.locks, rows.sizes, rows.health,
@@ -68,7 +72,8 @@ class SqlOperations(BaseScreen):
     HELP: ClassVar[str] = """What an operator asks
 All members are asked every few seconds while this is looked at, each over a short read-only session of its own; p holds
 that. Keys 1 to 5, tab and shift+tab turn the tabs; enter goes to the details; x cancels a statement and X terminates a
-session, after a question. What a server says of its role and lag is shown in the workload's pane for a while, too."""
+session, after a question; in a protected context its id must be typed, and with read_only nobody's is ended. What a
+server says of its role and lag is shown in the workload's pane for a while, too."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="operations.back"),
         Binding("x", "end('cancel')", "Cancel", id="operations.cancel"),
@@ -262,11 +267,14 @@ session, after a question. What a server says of its role and lag is shown in th
         context = self._live.context
         if entry is None or entry.activity is None or context is None:
             return
-        if self._host.settings.protects(context.name):
-            said = f"Context {context.name} is protected or read-only: nobody's session is ended from here."
+        if self._host.settings.read_only:
+            said = "This program is read-only (--read-only, or read_only in the settings): it ends nobody's session."
             self._host.notify(said, severity="warning", markup=False)
             return
         member, activity, ending = entry.member, entry.activity, Ending(how)
+        if self._host.settings.protects(context.name):
+            self._ask_for_name(context.name, member, activity, ending)
+            return
         cancel = ending is Ending.CANCEL
         title = f"{'Cancel the statement of' if cancel else 'Terminate'} session {activity.id} of {member}?"
 
@@ -276,6 +284,29 @@ session, after a question. What a server says of its role and lag is shown in th
 
         yes = "cancel the statement" if cancel else "terminate the session"
         self._host.push_screen(Question(title, _consequences(activity, ending), yes=yes), answered)
+
+    def _ask_for_name(self, context: str, member: str, activity: Activity, ending: Ending) -> None:
+        """In a protected context: shows what would be sent, and wants to have typed whose session it is."""
+        report = next((one for one in self._operations.answers if one.member == member), None)
+        if not isinstance(report, Report):
+            return  # it has fallen silent: there is nothing to end any more
+        try:
+            sent = statement(report.engine, activity, ending)
+        except ProblemError as error:
+            self._host.notify(one_line(str(error.problem)), severity="warning", markup=False)
+            return
+        does = "cancels the statement of" if ending is Ending.CANCEL else "terminates"
+        held = Held(
+            f"{sent}\n{' '.join(_consequences(activity, ending))}",
+            (f"{does} session {activity.id} in a protected context",),
+            activity.id if len(activity.id) <= TYPABLE else member,
+        )
+
+        def answered(yes: object) -> None:
+            if yes is True:
+                self.run_worker(self._end(member, activity, ending), group="ending", exit_on_error=False)
+
+        self._host.push_screen(HeldQuestion(held, f"{member} in context {context}"), answered)
 
     async def _end(self, member: str, activity: Activity, ending: Ending) -> None:
         try:

@@ -9,12 +9,15 @@ from weakref import WeakKeyDictionary
 
 from textual import on, work
 from textual.binding import Binding, BindingType
+from textual.message import Message as TextualMessage
 from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.consoles.sql.arranging import ArrangedPane
 from tui.consoles.sql.cellview import CellView
+from tui.consoles.sql.export import Export
 from tui.consoles.sql.exporting import ExportDialog
+from tui.consoles.sql.exports import Exports
 from tui.consoles.sql.grid import ResultGrid
 from tui.consoles.sql.layout import GAP, ColumnLayout
 from tui.consoles.sql.record import Record
@@ -46,7 +49,11 @@ class ResultPane(ArrangedPane):
     Attributes:
         result: what is shown.
         wire: the dialect of INSERT.
+        exports: what is being written to a file.
     """
+
+    class Exporting(TextualMessage):
+        """An export began or ended."""
 
     DEFAULT_CSS: ClassVar[str] = """
     ResultPane { height: 1fr; layout: vertical; }
@@ -69,6 +76,7 @@ class ResultPane(ArrangedPane):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.wire = Wire.POSTGRES
+        self.exports = Exports(self._exported)
         self._kept: WeakKeyDictionary[ResultSet, tuple[RowView, tuple[ColumnLayout, int, int]]] = WeakKeyDictionary()
         self._to_end = False
         self._extending = False
@@ -297,5 +305,23 @@ class ResultPane(ArrangedPane):
 
     def action_export(self) -> None:
         """Asks where to and as what, and writes all rows to a file."""
-        if self.result is not None:
-            self.app.push_screen(ExportDialog(self.result, wire=self.wire, table=table_of(self.result.statement)))
+        if self.exports.current is not None:
+            self.foot.tell("an export is under way: ctrl+c cancels it", ink="warn")
+        elif self.result is not None:
+            dialog = ExportDialog(self.result, wire=self.wire, table=table_of(self.result.statement))
+            self.app.push_screen(dialog, self._export)
+
+    def _export(self, export: Export | None) -> None:
+        if export is not None:
+            self.exports.start(export)
+            self.post_message(self.Exporting())
+
+    def _exported(self) -> None:
+        """Whatever is looked at by now, its end is told."""
+        if self.is_mounted:
+            self.foot.tell("".join(text for text, _ in self.exports.said), ink=self.exports.said[0][1])
+            self.post_message(self.Exporting())
+
+    async def on_unmount(self) -> None:
+        """Nothing half written stays."""
+        await self.exports.cancel()

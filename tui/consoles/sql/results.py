@@ -36,10 +36,10 @@ _SIGNS = {
 def title_of(result: ResultSet) -> tuple[Piece, ...]:
     """What a result's tab says: number, rows, state."""
     sign, ink = _SIGNS[result.state]
-    what = (
-        "plan" if result.plan is not None else f"{len(result.store):,}{'+' if result.state is not State.ENDED else ''}"
-    )
-    return ((f"#{result.number}", ""), (f" {what}", "dim"), (f" {sign}" if sign else "", ink))
+    more = "+" if result.state is not State.ENDED else ""
+    count = f"{len(result.store):,}{more} row{'' if len(result.store) == 1 and not more else 's'}"
+    what = "plan" if result.plan is not None else count
+    return ((f"result {result.number}", ""), (f" · {what}", "dim"), (f" {sign}" if sign else "", ink))
 
 
 class ResultTabs(Widget):
@@ -142,6 +142,7 @@ its state. [ and ] go from tab to tab."""
         self._by_hand = False
         self._last = 0.0
         self._coming = False
+        self._awaited = True  # no rows of this run have been seen yet
 
     def compose(self) -> ComposeResult:
         """Tabs, and what they lead to."""
@@ -172,11 +173,19 @@ its state. [ and ] go from tab to tab."""
         if self.run is not None:
             self.run.follow(lambda: None)
             self.run.stop()
+            self.pane.show(None)
+            self.run.forget()
         self.run = run
         self.pane.wire = wire
-        self._chosen, self._by_hand = 0, False
+        self._chosen, self._by_hand, self._awaited = 0, False, True
         run.follow(self._changed)
         self._show()
+
+    def on_unmount(self) -> None:
+        """Screens are garbage in a cycle once they are left, which may never be collected: the rows go now."""
+        if self.run is not None:
+            self.run.follow(lambda: None)
+            self.run.forget()
 
     def put_plan(self, result: ResultSet, plan: Plan) -> None:
         """Has the tab of a result show the plan that its rows are."""
@@ -184,8 +193,13 @@ its state. [ and ] go from tab to tab."""
         self._show()
 
     def _changed(self) -> None:
-        """Something is new: shown at once when the last look is a while ago, else in a while."""
-        if self._coming or not self.is_mounted:
+        """Something is new: the first rows are shown at once, all else when the last look is a while ago."""
+        if not self.is_mounted:
+            return
+        if self._awaited and self.run is not None and self.run.sets and self.run.sets[0].read:
+            self._awaited, self._coming = False, True
+            self.call_later(self._show)
+        if self._coming:
             return
         self._coming = True
         wait = OFTEN - (time.monotonic() - self._last)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias, cast
 
+from tui.services.sql.gridded import SHORTENED
 from tui.services.sql.model import Column, Columns, Done, Event, Lost, Notice, Row, Rows, ServerError
 from tui.services.sql.plans.model import Plan
 from tui.services.sql.rows import BUDGET, RowStore
@@ -63,6 +64,7 @@ class ResultSet:
         error: why reading ended early.
         passed: rows that were read for an export only, when there was no memory left for them.
         wanted: rows that were asked for so far, None for all.
+        cut: the server's value that lost its end, in a sentence; empty when all are whole.
         plan: the tree, when this is the answer to EXPLAIN.
     """
 
@@ -74,6 +76,7 @@ class ResultSet:
     error: ServerError | Lost | None = None
     passed: int = 0
     wanted: int | None = FIRST
+    cut: str = ""
     plan: Plan | None = None
     began: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
@@ -223,6 +226,11 @@ class Run:
         if (current := self.current) is not None:
             current._more.set()
 
+    def forget(self) -> None:
+        """Lets the rows go: nobody looks at them any more, though a dialog that was closed may hold on to a result."""
+        for each in self.sets:
+            each.store.clear()
+
     async def take(self, statement: str, events: AsyncIterator[Event]) -> bool:
         """Reads what one statement brings, as far as it is asked for.
 
@@ -256,8 +264,10 @@ class Run:
         if isinstance(event, Rows):
             if (current := self.current) is not None:
                 await current._take(event.rows)
+            self._changed()
             await asyncio.sleep(0)  # keys and frames have their turn even when the next rows are here already
-        elif isinstance(event, Columns):
+            return
+        if isinstance(event, Columns):
             self._close(State.ENDED)
             store = RowStore(event.columns, budget=self._budget())
             self.sets.append(ResultSet(len(self.sets) + 1, statement, store, wanted=self._first))
@@ -268,6 +278,8 @@ class Run:
                 self._close(State.ENDED)
             self.messages.append(Message(statement, event, number))
         else:
+            if event.code == SHORTENED and (current := self.current) is not None:
+                current.cut = current.cut or event.message
             self.messages.append(Message(statement, event))
         self._changed()
 

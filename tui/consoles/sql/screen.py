@@ -31,6 +31,7 @@ from tui.services.sql.explain import explaining, read_plan
 from tui.services.sql.history import History, Status
 from tui.services.sql.model import ServerError
 from tui.services.sql.plans.model import NotAPlan
+from tui.widgets.ink import Piece
 from tui.widgets.keyline import KeyLine
 from tui.widgets.notice import Notice, Text
 from tui.widgets.oneline import OneLine
@@ -39,6 +40,10 @@ from tui.widgets.oneline import OneLine
 WIDE = 110
 #: Seconds between two looks at what runs, and looks between two at whether the connection stands.
 LOOK, SELDOM = 0.25, 4
+#: Looks between two questions to the member for its role and lag; half of what they are believed for.
+WATCH = 80
+#: Seconds within which a second escape leaves the console with its results.
+AGAIN = 5.0
 
 
 class SqlConsole(ConnectedScreen):
@@ -59,8 +64,9 @@ class SqlConsole(ConnectedScreen):
 The first line says where you are: workload, version, member and role, TLS, database, transaction, read-only. f5 runs
 the statement at the cursor or what is selected; ctrl+c cancels it on the server. f2 chooses the member and has
 read-only, time-out and login; f8 the catalogue, f9 begins, commits and rolls back, f10 the plan, f11 what an operator
-asks; f12 goes to the next pane, escape to the editor, and from there out. When the connection goes, the next statement
-opens a new one; nothing is ever sent twice. What destroys is held back until you say yes (setting sql.confirm)."""
+asks; f12 goes to the next pane. Escape closes what is open, then goes to the editor, and from there out: twice where
+results would go. When the connection goes, the next statement opens a new one; nothing is ever sent twice. What
+destroys is held back until you say yes (setting sql.confirm)."""
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the editor's own: there it would only move the focus.
         Binding("escape", "back", "Back", id="sql.back", priority=True),
@@ -82,6 +88,7 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
         self._looks = 0
         self._dirty = False
         self._told: object = None
+        self._warned = -AGAIN  # when escape was pressed last where it would leave
 
     # --- what it is made of
 
@@ -94,7 +101,7 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
                 yield Workbench(self.access.wire, self._store(), self.desk.history, clock=self._clock, id="editor")
                 yield Results(id="results")
                 yield Notice(Text("◌", "starting", "Connecting…"), id="words")
-        yield OneLine(lambda width: activity(self.desk, self._clock(), width), id="activity")
+        yield OneLine(self._activity, id="activity")
         yield KeyLine()
 
     def _store(self) -> BufferStore:
@@ -161,6 +168,15 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
         if self._looks % SELDOM == 0 and self.desk.running is None:
             await self.desk.connection.look()
             await self._follow()
+        if self._looks % WATCH == SELDOM * 2:  # the first one soon
+            self._watch()
+
+    def _watch(self) -> None:
+        """Asks the member where it stands, while somebody looks; what it says comes with the workload."""
+        connection = self.desk.connection
+        facts, login = connection.facts, connection.login
+        if self.is_current and connection.phase is Phase.OPEN and facts is not None and login is not None:
+            self.run_worker(self.access.watch(facts.member, login), group="watch", exclusive=True, exit_on_error=False)
 
     async def _follow(self) -> None:
         """Brings the catalogue to where the session is."""
@@ -171,6 +187,24 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
     def _names_changed(self) -> None:
         if self.is_mounted:
             self.workbench.completions.names_changed()
+
+    def _activity(self, width: int) -> list[Piece]:
+        exports = self.results.pane.exports
+        return activity(self.desk, self._clock(), width, exports)
+
+    @property
+    def unfinished(self) -> str:
+        """What would be lost by leaving, in words; empty when nothing would."""
+        exports = self.results.pane.exports
+        current = exports.current
+        reading = current is not None and current.reads(self.desk.results.current)
+        lost = [self.desk.unfinished_transaction if reading else self.desk.unfinished, exports.unfinished]
+        return " and ".join(each for each in lost if each)
+
+    @on(ResultPane.Exporting)
+    def _exporting(self, message: ResultPane.Exporting) -> None:
+        message.stop()
+        self.look()
 
     # --- running
 
@@ -188,6 +222,7 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
         return "A statement is running: ctrl+c cancels it"
 
     def _begun(self, run: Run) -> None:
+        self.results.pane.exports.hush()
         self.results.show(run, wire=self.access.wire)
 
     def _ended(self) -> None:
@@ -239,7 +274,13 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
     async def action_cancel(self) -> None:
         """Cancels what runs; while connecting, gives that up."""
         if self.desk.running is not None:
-            await self.desk.cancel()
+            export = self.results.pane.exports.current
+            if export is not None and export.reads(self.desk.results.current):
+                await self.results.pane.exports.cancel()  # the result stays, paused where it is
+            else:
+                await self.desk.cancel()
+        elif self.results.pane.exports.current is not None:
+            await self.results.pane.exports.cancel()
         elif self._opening is not None:
             self._opening.cancel()
 
@@ -281,7 +322,9 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Escape is that of whoever has something to close; cancelling needs something that runs."""
         if action == "cancel":
-            return self.desk.running is not None or self.desk.connection.phase in (Phase.LOOKING, Phase.CONNECTING)
+            exporting = self.is_mounted and self.results.pane.exports.current is not None
+            opening = self.desk.connection.phase in (Phase.LOOKING, Phase.CONNECTING)
+            return exporting or self.desk.running is not None or opening
         if action == "back":
             focused = self.focused
             helper = getattr(focused, "helper", None)
@@ -303,7 +346,17 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
         elif self.desk.connection.phase in (Phase.LOOKING, Phase.CONNECTING) and self._opening is not None:
             self._opening.cancel()
         else:
-            self._unless_lost("Leave the console?", self.dismiss, "leave")
+            self._leave()
+
+    def _leave(self) -> None:
+        """Leaves; results that nobody exported do not go by a single key that was meant for something else."""
+        count, now = len(self.desk.results.sets), self._clock()
+        if count and not self.unfinished and now - self._warned > AGAIN:
+            self._warned = now
+            what = "the result goes" if count == 1 else f"{count:,} results go"
+            self.tell(f"esc again leaves: {what} with it; what you wrote and the history stay", "warn")
+            return
+        self._unless_lost("Leave the console?", self.dismiss, "leave")
 
     def action_pane(self) -> None:
         """Goes to the next pane: editor, results, catalogue."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
@@ -33,6 +34,7 @@ class Pin:
         self._forward = forward
         self._last: Tunnel | None = None
         self._closed = False
+        self._idle = asyncio.Event()
 
     async def connect(self) -> socket.socket:
         """One end of a socket pair whose other end leads to the pod; whoever takes it closes it.
@@ -68,6 +70,18 @@ class Pin:
         if last is None or (last.clean and last.problem is None):
             return None
         return last.problem or Problem(Cause.UNREACHABLE, last.why[:1].upper() + last.why[1:])
+
+    async def settle(self, patience: float) -> None:
+        """Waits until the connections that their programs have closed are over, so that last words arrive; not long.
+
+        Args:
+            patience: seconds after which it goes on all the same.
+        """
+        if self.tunnels:
+            self._idle.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._idle.wait()
 
     def close(self) -> None:
         """Ends its connections; none can be opened any more."""
@@ -124,4 +138,6 @@ class Pin:
         if tunnel in self.tunnels:
             self.tunnels.remove(tunnel)
             self._last = tunnel
+            if not self.tunnels:
+                self._idle.set()
         self._forward.closed(tunnel)

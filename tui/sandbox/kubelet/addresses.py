@@ -37,7 +37,8 @@ class Address:
     shared: bool = False
     mapped: dict[int, int] = field(default_factory=dict)
     refused: str = ""
-    _keep: Callable[[], None] = field(default=lambda: None)
+    _free: Callable[[str], int] = field(kw_only=True)
+    _keep: Callable[[], None] = field(kw_only=True)
 
     def port(self, port: int) -> int:
         """The port on which a server listens that would listen on this one if that were the pod's alone."""
@@ -48,9 +49,7 @@ class Address:
 
     def map(self, port: int) -> None:
         """Lets a free port stand in for one."""
-        with socket.socket() as probe:
-            probe.bind((self.ip, 0))
-            self.mapped[port] = probe.getsockname()[1]
+        self.mapped[port] = self._free(self.ip)
         self._keep()
 
 
@@ -105,7 +104,7 @@ class Addresses:
         self._known.setdefault(name, ip)
         self._save()
         taken = _taken(ip, ports)
-        made = Address(ip, mapped=self._before(name, ip, taken), refused=refused, _keep=self._save_ports)
+        made = self._address(ip, self._before(name, ip, taken), refused=refused)
         for port in taken:
             if port not in made.mapped:
                 made.map(port)
@@ -113,7 +112,7 @@ class Addresses:
 
     def _shared(self, name: str) -> Address:
         mapped = self._before(name, _LOOPBACK, self._mapped.get(name, {}))
-        return Address(_LOOPBACK, shared=True, mapped=mapped, _keep=self._save_ports)
+        return self._address(_LOOPBACK, mapped)
 
     def _before(self, name: str, ip: str, ports: Collection[int]) -> dict[int, int]:
         """What stood in for some ports of a name, as far as it is free: peers remember it."""
@@ -125,7 +124,20 @@ class Addresses:
         """Where a name's server listens that should listen on a port."""
         mapped = self._mapped.setdefault(name, {})
         ip = _LOOPBACK if self.shared else self._known.get(name, _LOOPBACK)
-        return Address(ip, self.shared, mapped, _keep=self._save_ports).port(port)
+        return self._address(ip, mapped).port(port)
+
+    def _address(self, ip: str, mapped: dict[int, int], refused: str = "") -> Address:
+        return Address(ip, self.shared, mapped, refused, _free=self._free, _keep=self._save_ports)
+
+    def _free(self, ip: str) -> int:
+        """A port where nobody listens, and which stands in for no other: that one's server may start later."""
+        promised = {real for ports in self._mapped.values() for real in ports.values()}
+        while True:
+            with socket.socket() as probe:
+                probe.bind((ip, 0))
+                port = int(probe.getsockname()[1])
+            if port not in promised:
+                return port
 
     def busy(self, name: str) -> bool:
         """Whether the name's address is in use: by the pod that had the name before, whose containers still end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Final
 
 from rich.style import Style
@@ -43,6 +43,7 @@ class GridView(ScrollView, can_focus=True):
 
     Attributes:
         badges: what stands on the lower edge of a pane, by workload; shown with the next workloads.
+        console: whether there is a console for a workload, by its key.
     """
 
     ALLOW_SELECT = False
@@ -95,6 +96,7 @@ class GridView(ScrollView, can_focus=True):
         self._shape: Shape | None = None
         self._letters: Mapping[str, str] = {}
         self.badges: Mapping[str, tuple[Piece, ...]] = {}
+        self.console: Callable[[str], bool] = lambda _: False
         self._panes: dict[str, tuple[tuple[pane.Look, float, Workload], tuple[tuple[Piece, ...], ...]]] = {}
         self._drawn: dict[int, tuple[Piece, ...]] = {}
 
@@ -279,6 +281,7 @@ class GridView(ScrollView, can_focus=True):
             height,
             self._shape,
             self.badges.get(key, ()),
+            self.console(key),
         )
         known = self._panes.get(key)
         if known is not None:

@@ -34,6 +34,7 @@ class Look:
         height: lines in all when it must be as tall as its neighbours, 0 for as many as it needs.
         shape: the columns of the members, None for those that suit this workload best.
         badge: of the forwards that lead to it.
+        console: whether the keys `s` and `S` lead to a console and to what an operator asks.
     """
 
     width: int
@@ -43,6 +44,7 @@ class Look:
     height: int = 0
     shape: Shape | None = None
     badge: tuple[Piece, ...] = ()
+    console: bool = False
 
 
 def height(workload: Workload, width: int) -> int:
@@ -189,12 +191,21 @@ def _second(workload: Workload, width: int) -> list[Piece]:
     return [*fit(text, room, ink="dim"), ("  ", ""), right]
 
 
+def _keys(look: Look, room: int) -> str:
+    """The keys of the selected pane: those of its console where nothing else has to give way for them."""
+    said = " ⏎ open "
+    if look.console:
+        said = next((keys for keys in (" s SQL  S facts  ⏎ open ", " s SQL  ⏎ open ") if len(keys) <= room), said)
+    return said
+
+
 def _bottom(edge: tuple[Piece, ...], look: Look, frame: str, ink: str) -> tuple[Piece, ...]:
     end: list[Piece] = [(" ", ""), *look.badge, (" ", "")] if look.badge else []
     end += [(frame[1], ink)] if look.badge and look.selected else []
-    end += [(" ⏎ open ", "dim")] if look.selected else []
-    room = max(0, look.width - 4 - sum(width_of(part) for part, _ in end))
     said = ((" ", ""), *edge, (" ", "")) if edge else ()
+    taken = sum(width_of(part) for part, _ in (*said, *end))
+    end += [(_keys(look, look.width - 4 - taken), "dim")] if look.selected else []
+    room = max(0, look.width - 4 - sum(width_of(part) for part, _ in end))
     text = fit(said, min(sum(width_of(part) for part, _ in said), room)) if said else []
     rule = room - sum(width_of(part) for part, _ in text)
     return ((frame[4] + frame[1], ink), *text, (frame[1] * rule, ink), *end, (frame[1] + frame[5], ink))

@@ -57,6 +57,7 @@ class OverviewScreen(BaseScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "app.sql", "SQL", id="app.sql"),
+        Binding("b", "app.bucket", "Buckets", id="app.bucket"),
         Binding("S", "app.operations", "Operations", show=False, id="app.operations"),
         Binding("f", "app.forward", "Forward", id="app.forward"),
         Binding("slash", "filter", "Filter", id="overview.filter"),
@@ -186,7 +187,7 @@ class OverviewScreen(BaseScreen):
         else:
             self._display("grid")
             grid = self.query_one(GridView)
-            grid.badges = self.host.badges
+            grid.badges, grid.console = self.host.badges, self.host.has_console
             if [workload.key for workload in self._shown] == [workload.key for workload in grid.order]:
                 grid.update(self._shown, self._now, stale=stale)
             else:

@@ -59,6 +59,7 @@ cursor as YAML; esc goes back. Everything is live; when the workload is deleted,
             for index, name in enumerate(TABS)
         ),
         Binding("s", "app.sql", "SQL", id="app.sql"),
+        Binding("b", "app.bucket", "Buckets", id="app.bucket"),
         Binding("S", "app.operations", "Operations", show=False, id="app.operations"),
         Binding("f", "app.forward", "Forward", id="app.forward"),
         Binding("y", "yaml", "YAML", id="workload.show-yaml"),

@@ -212,6 +212,64 @@ class Detail:
     unknown: tuple[str, ...] = ()
 
 
+class Anonymous(StrEnum):
+    """What everybody may do with a bucket without any key."""
+
+    NONE = "private"
+    READ = "anyone may read"
+    WRITE = "anyone may write"
+    BOTH = "anyone may read and write"
+    CUSTOM = "policy of its own"  # somebody without a key may do something, but not all of a whole word
+    UNKNOWN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """What lies below a bucket or a prefix.
+
+    Attributes:
+        objects: current ones.
+        size: bytes of the current ones.
+        versions: older versions and delete markers; None where they were not looked for.
+        old_size: bytes of those.
+        uploads: incomplete multipart uploads; None where they were not looked for.
+    """
+
+    objects: int = 0
+    size: int = 0
+    versions: int | None = None
+    old_size: int = 0
+    uploads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A fact for the dashboard.
+
+    Attributes:
+        group: under which it stands (`Store`, `Servers`, `Drives`).
+        name: what it is.
+        value: in words; empty when it is not known.
+        unknown: why it is not.
+        ink: `ready`, `warn`, `failing` or empty.
+    """
+
+    group: str
+    name: str
+    value: str
+    unknown: str = ""
+    ink: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that was not done with one key, in the store's words."""
+
+    key: str
+    version: str
+    said: str
+
+
 #: What is asked of a person or shown while something long runs: (done, total or None).
 Progress: TypeAlias = Callable[[int, int | None], None]
 
@@ -259,7 +317,7 @@ class Exchange(Protocol):
 
         Raises:
             StoreError: the server refused it.
-            Lost: no (whole) answer came. Nothing is sent twice.
+            Lost: no (whole) answer came. Nothing that changes something is sent twice.
         """
         ...
 

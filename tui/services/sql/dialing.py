@@ -168,6 +168,21 @@ def refused_tls(route: Route, tls: Tls) -> Problem:
     )  # fmt: skip
 
 
+def part(transport: asyncio.Transport | None, last_words: bytes) -> None:
+    """Sends a protocol's last words and closes, without waiting for the server to close as well.
+
+    Through a pod's port forward that is heard of a second late: containerd gives the other direction that long
+    (`sandbox_portforward_linux.go`). Servers need no more than the words: they have nothing left to say.
+
+    Args:
+        transport: the connection's; None and a closed one are left alone.
+        last_words: Terminate or COM_QUIT, without which servers note a client that broke off.
+    """
+    if transport is not None and not transport.is_closing():
+        transport.write(last_words)
+        transport.abort()  # `close` would wait for the server's end of TLS
+
+
 def lost(route: Route, words: str = "") -> Problem:
     """The end of a connection: the way's reason when it knows one, with the server's or the driver's words."""
     why = route.ended()

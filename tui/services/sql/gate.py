@@ -11,13 +11,21 @@ import re
 
 from tui.services.sql.language.classify import classify
 from tui.services.sql.language.facts import Control, Sort
-from tui.services.sql.model import Wire
+from tui.services.sql.model import Engine, Facts, Wire
 
 #: The settings that make a session read-only, and the words that undo it.
 _UNLOCKS = re.compile(
     r"\bread\s+write\b|\b(?:default_)?transaction_read_only\b|\btx_read_only\b|\b(?:super_)?read_only\b", re.IGNORECASE
 )
 _SETS = (Sort.SETTING, Sort.TRANSACTION)
+
+
+def enforces(facts: Facts) -> bool:
+    """Whether the server itself refuses changes in this session.
+
+    Vitess' gateways take `SET SESSION TRANSACTION READ ONLY` and do nothing about it (vitessio/vitess issue 4127).
+    """
+    return bool(facts.read_only) and facts.engine is not Engine.VITESS
 
 
 def refusal(statement: str, wire: Wire, *, enforced: bool) -> str:

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 
 from tui.services.sql.model import Facts, Notice, Row, ServerError
 
+#: The code of the notice that says that a cell lost its end.
+SHORTENED = "shortened"
+
 
 class Clock:
     """The time since it was made, without that in which nobody asked for rows."""
@@ -48,8 +51,11 @@ def shortened(rows: list[Row], row: int, column: int, size: int, before: int = 0
             cells[column] = f"{cell}… [{size:,} bytes, shortened]"
             rows[row] = tuple(cells)
     return Notice(
-        "WARNING", f"Row {before + row + 1}, column {column + 1}: a value of {size:,} bytes is shown shortened", "",
-        "Rows of more than 16 MiB are not taken whole.", "Read it in parts: substr(column, 1, 1000000).",
+        "WARNING", f"Row {before + row + 1}, column {column + 1}: a value of {size:,} bytes is shown shortened",
+        SHORTENED,
+        "Rows of more than 16 MiB are not taken whole.",
+        "Read it in parts: substr(column, 1, 1000000). The ordinary client takes it whole: "
+        "statetui sql WORKLOAD --psql, or --mysql.",
     )  # fmt: skip
 
 

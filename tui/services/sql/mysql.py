@@ -22,14 +22,12 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql import dialing, mysql_login, words
 from tui.services.sql.gridded import Clock, shortened, with_way_out
 from tui.services.sql.model import (
-    Column,
     Columns,
     Done,
     Engine,
     Event,
     Facts,
     Login,
-    Look,
     Lost,
     Notice,
     Options,
@@ -40,20 +38,26 @@ from tui.services.sql.model import (
     Transaction,
     Wire,
 )
-from tui.services.sql.mysql_driver import BYTES, IN_TRANSACTION, TEXT
+from tui.services.sql.mysql_columns import columns_of, tag_of
+from tui.services.sql.mysql_driver import IN_TRANSACTION
 from tui.services.sql.mysql_driver import Wire as Connection
 from tui.services.sql.mysql_errors import GONE, cancelled_by_us, server_error
-from tui.services.sql.mysql_rows import kind
 from tui.services.sql.postgres_login import numbers
 
 log = logging.getLogger(__name__)
 
 #: Seconds that the rest of a result is read for before the server is told to send no more.
 PATIENCE = 0.05
+# The session's: of those that a server alone has it tells the global value.
 _VARIABLES = (
-    "SHOW GLOBAL VARIABLES WHERE Variable_name IN "
+    "SHOW SESSION VARIABLES WHERE Variable_name IN "
     "('version_comment', 'read_only', 'super_read_only', 'transaction_read_only', 'tx_read_only')"
 )
+#: First words of statements after which a server may take writes or not, and follow another one or not.
+_TURNS = frozenset(("set", "start", "stop", "reset", "change"))
+#: Refusals that say that it does not take writes, which it may have done before: read_only, super_read_only or a
+#: read-only transaction.
+_REFUSES_WRITES = frozenset((1290, 1792, 1836))
 
 
 async def open_mysql(route: Route, login: Login, options: Options) -> MySqlSession:
@@ -91,10 +95,10 @@ class MySqlSession:
     async def begin(self) -> None:
         """Asks who the server is, and makes the session as it was asked for."""
         version, database, user = (await self._whole("SELECT VERSION(), DATABASE(), CURRENT_USER()"))[0]
-        variables = {str(row[0]).lower(): str(row[1]) for row in await self._whole(_VARIABLES)}
+        variables = await self._variables()
         engine, number = mysql_login.engine_of(str(version), variables.get("version_comment", ""))
         self._facts = Facts(
-            engine, number, numbers(number), self._route.member, None, self._reason(variables),
+            engine, number, numbers(number), self._route.member, None, self._reason(variables, engine),
             dialing.tls_text(self._connection.driver._transport, self._login.tls), str(database or ""), str(user or ""),
             int(self._connection.driver.server_thread_id[0]),
         )  # fmt: skip
@@ -104,9 +108,28 @@ class MySqlSession:
         if seconds := self._options.statement_timeout:
             await self._limit(seconds)
 
-    def _reason(self, variables: dict[str, str]) -> str:
+    async def _variables(self) -> dict[str, str]:
+        return {str(row[0]).lower(): str(row[1]) for row in await self._whole(_VARIABLES)}
+
+    async def _look_again(self) -> None:
+        """Takes note of whether the server takes writes, and follows another one, now.
+
+        Only where there is a reason to: each question of ours takes the place of what SHOW WARNINGS and ROW_COUNT()
+        would have told of the user's last statement.
+        """
+        try:
+            reason = self._reason(await self._variables(), self.facts.engine)
+            self._facts = replace(self.facts, read_only=reason, replica=await self._is_replica())
+        except mysql_login.FAILURES as error:
+            if self._connection.broken:
+                raise
+            log.debug("no word of whether it takes writes: %s", error)
+
+    def _reason(self, variables: dict[str, str], engine: Engine) -> str:
         if self._options.read_only:
             return "asked for"
+        if engine is Engine.VITESS:
+            return ""  # a gateway answers with the variables of one tablet
         for name in ("super_read_only", "transaction_read_only", "tx_read_only"):
             if variables.get(name, "OFF").upper() in ("ON", "1"):
                 return name
@@ -176,7 +199,10 @@ class MySqlSession:
             async for event in self._run(statement, batch, before):
                 yield event
         except mysql_login.FAILURES as error:
-            raise self._failed(error, statement, before) from error
+            failure = self._failed(error, statement, before)
+            if mysql_login.number_of(error) in _REFUSES_WRITES and not self._connection.broken:
+                await self._look_again()
+            raise failure from error
         finally:
             try:
                 async with self._ending:
@@ -196,19 +222,21 @@ class MySqlSession:
                 async for event in self._read(answer, batch, clock):
                     yield event
             else:
-                yield Done(_tag(answer.message), answer.affected_rows, clock.seconds)
+                yield Done(tag_of(answer.message), answer.affected_rows, clock.seconds)
             warnings += connection.warnings
         self._unsure = False
         found = words.words(statement, Wire.MYSQL)
         if warnings and found[:1] != ["show"]:
             for level, code, message in await self._whole("SHOW WARNINGS"):
                 yield Notice(str(level).upper(), str(message), str(code))
+        if found and found[0] in _TURNS:
+            await self._look_again()
         if found[:1] == ["use"]:
             ((database,),) = await self._whole("SELECT DATABASE()")
             self._facts = replace(self.facts, database=str(database or ""))
 
     async def _read(self, fields: list[Any], batch: int, clock: Clock) -> AsyncIterator[Event]:
-        columns, decoders = _columns(fields)
+        columns, decoders = columns_of(fields)
         yield Columns(columns)
         total = 0
         while (rows := await self._ask(self._connection.rows(decoders))) is not None:
@@ -243,7 +271,7 @@ class MySqlSession:
             answer = await self._connection.first()
             found: list[Row] = []
             if isinstance(answer, list):
-                _, decoders = _columns(answer)
+                _, decoders = columns_of(answer)
                 while (rows := await self._connection.rows(decoders)) is not None:
                     found += rows
             return found
@@ -342,30 +370,5 @@ class MySqlSession:
 
     async def close(self) -> None:
         """Ends the session and its way."""
-        try:
-            async with asyncio.timeout(2):
-                await self._connection.driver.ensure_closed()
-        except Exception as error:
-            log.debug("a session ended with %s", error)
-            self.drop()
-        finally:
-            await self._route.close()
-
-
-def _columns(fields: list[Any]) -> tuple[tuple[Column, ...], list[tuple[Any, ...]]]:
-    """The columns of a result, and how their cells are decoded."""
-    columns, decoders = [], []
-    for field in fields:
-        name, look = kind(field.type_code, field.flags, field.charsetnr)
-        columns.append(Column(field.name, name, look))
-        decoders.append(BYTES if look is Look.BINARY else TEXT)
-    return tuple(columns), decoders
-
-
-def _tag(message: bytes) -> str:
-    """`Query OK`, with what the server says of it (`Rows matched: 1  Changed: 1  Warnings: 0`)."""
-    said = message.decode("utf-8", "replace")
-    said = said[
-        next((index for index, char in enumerate(said) if char.isalpha()), len(said)) :
-    ]  # its length comes first
-    return f"Query OK, {said}" if said else "Query OK"
+        self._connection.close()
+        await self._route.close()

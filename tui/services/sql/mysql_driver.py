@@ -24,6 +24,8 @@ from tui.services.sql.mysql_rows import WHOLE, LongRow
 
 #: Status flags of the server (mysql_com.h).
 IN_TRANSACTION, MORE_RESULTS = 1, 8
+#: COM_QUIT, whole: three bytes of length, the packet's number, the command.
+_QUIT = b"\1\0\0\0\1"
 #: Plugins that hand the password over as it is.
 _CLEAR = frozenset((b"mysql_clear_password", b"dialog", b"mysql_old_password"))
 _lenient = functools.partial(str, encoding="utf-8", errors="replace")
@@ -225,6 +227,11 @@ class Wire:
                 left -= taken
         self.cut = [(0, column, length) for column, length in row.cut]
         return tuple(_decoded(cell, how) for cell, how in zip(row.cells, decoders, strict=True))
+
+    def close(self) -> None:
+        """Takes leave of the server, and closes."""
+        dialing.part(self.driver._transport, _QUIT)
+        self.driver.close()
 
     # --- waiting
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from tui.services.sql.model import (
     Facts,
     Login,
     Lost,
+    Notice,
     Options,
     Route,
     Rows,
@@ -80,7 +81,8 @@ class PostgresSession:
         self._running = self._paused = self._unsure = False
         self._portals = 0
         self._portal: tuple[str, bool] | None = None  # its name, and whether its transaction is ours
-        self._ahead: asyncio.Future[Portion] | None = None  # rows that are fetched while the last ones are looked at
+        #: What is under way: a statement, or rows that are fetched while the last ones are looked at.
+        self._step: asyncio.Future[Portion] | None = None
 
     async def begin(self) -> None:
         """Makes the session as it was asked for, and asks who the server is."""
@@ -141,6 +143,10 @@ class PostgresSession:
         assert self._facts is not None  # noqa: S101 (begun)
         facts, standby = self._facts, self._hot_standby
         replica = facts.replica if standby is None else standby
+        # PostgreSQL 14 and later report this by themselves, too: SET, or ALTER SYSTEM by somebody else.
+        default = self._exchange.setting("default_transaction_read_only")
+        if default is not None and facts.read_only != "asked for":
+            facts = replace(facts, read_only="default_transaction_read_only" if default == "on" else "")
         if replica and facts.read_only != "asked for":
             return replace(facts, replica=True, read_only="the server is in recovery")
         return replace(facts, replica=replica)
@@ -198,7 +204,9 @@ class PostgresSession:
                 yield event
             return
         self._unsure = exchange.state is Transaction.NONE or words.may_commit(statement, Wire.POSTGRES)
-        portion = await exchange.execute(state)
+        async for notice in self._begin(exchange.execute(state)):  # a long block says what it is at
+            yield notice
+        portion = self._stepped()
         self._unsure = False
         for notice in exchange.told():
             yield notice
@@ -222,7 +230,9 @@ class PostgresSession:
         if ours:
             await exchange.simple("BEGIN")
         wanted, total = min(FIRST, batch), 0
-        portion = await exchange.open_portal(state, name, wanted)
+        async for notice in self._begin(exchange.open_portal(state, name, wanted)):
+            yield notice
+        portion = self._stepped()
         yield Columns(columns)
         while True:
             rows = portion.rows
@@ -231,7 +241,7 @@ class PostgresSession:
             if ours and not portion.last:
                 # The server works at the next ones while these are looked at. Not so in the user's transaction: ended
                 # early, that would be failed.
-                self._ahead = asyncio.ensure_future(exchange.fetch(state, name, wanted))
+                self._step = asyncio.ensure_future(exchange.fetch(state, name, wanted))
             notices = [shortened(rows, one.row, one.column, one.size, total) for one in portion.cut]
             for notice in (*exchange.told(), *notices):
                 yield notice
@@ -243,8 +253,9 @@ class PostgresSession:
                 self._paused = False
             if portion.last:
                 break
-            ahead, self._ahead = self._ahead, None
-            portion = await (ahead if ahead is not None else exchange.fetch(state, name, wanted))
+            async for notice in self._begin(None if self._step else exchange.fetch(state, name, wanted)):
+                yield notice
+            portion = self._stepped()
         if ours:
             self._unsure = True
             await exchange.simple("COMMIT")
@@ -255,6 +266,21 @@ class PostgresSession:
         for notice in exchange.told():
             yield notice
         yield Done(f"SELECT {total}", total, clock.seconds)
+
+    async def _begin(self, step: Coroutine[Any, Any, Portion] | None) -> AsyncIterator[Notice]:
+        """Begins a step, unless one is under way, and tells what the server says until it is over."""
+        under_way = self._step
+        if step is not None:
+            under_way = self._step = asyncio.ensure_future(step)
+        while under_way is not None and not await self._exchange.heard(under_way):
+            for notice in self._exchange.told():
+                yield notice
+
+    def _stepped(self) -> Portion:
+        """What the step that is over has brought."""
+        step, self._step = self._step, None
+        assert step is not None  # noqa: S101 (it was waited for)
+        return step.result()
 
     # --- ending
 
@@ -276,12 +302,12 @@ class PostgresSession:
     async def _give_up(self) -> None:
         """Ends on the server what is left of a query, so that the next statement finds the session as it was."""
         portal, self._portal = self._portal, None
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            ahead.cancel()
-            await asyncio.wait({ahead})
-            if not ahead.cancelled():
-                ahead.exception()  # nobody is interested any more
+        step, self._step = self._step, None
+        if step is not None:
+            step.cancel()
+            await asyncio.wait({step})
+            if not step.cancelled():
+                step.exception()  # nobody is interested any more
         if portal is None or self._exchange.closed:
             return
         name, ours = portal
@@ -324,11 +350,5 @@ class PostgresSession:
 
     async def close(self) -> None:
         """Ends the session and its way."""
-        try:
-            async with asyncio.timeout(2):
-                await self._exchange.close()
-        except Exception as error:
-            log.debug("a session ended with %s", error)
-            self.drop()
-        finally:
-            await self._route.close()
+        self._exchange.close()
+        await self._route.close()

@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 import asyncpg
 from asyncpg import connect_utils
 
-from tui.services.sql import postgres_errors
+from tui.services.sql import dialing, postgres_errors
 from tui.services.sql.model import Column, Notice, Row, Transaction
 from tui.services.sql.postgres_types import LOOK_UP, Types, revive
 from tui.services.sql.postgres_wire import Guard, Shortened
 
+_TERMINATE = b"X\0\0\0\4"
 _T = TypeVar("_T")
 _STATES = {"I": Transaction.NONE, "T": Transaction.OPEN, "E": Transaction.FAILED}
 
@@ -63,7 +64,8 @@ class Exchange:
         self._guard = Guard(connection._protocol)
         connection._transport.set_protocol(self._guard)
         self._notices: list[Any] = []
-        connection.add_log_listener(lambda _, message: self._notices.append(message))
+        self._news = asyncio.Event()
+        connection.add_log_listener(lambda _, message: self._notice(message))
         self._lock = asyncio.Lock()
 
     # --- what is known
@@ -92,8 +94,23 @@ class Exchange:
         """What the server reports by itself."""
         return getattr(self.connection.get_settings(), name, None)
 
+    def _notice(self, message: Any) -> None:  # noqa: ANN401
+        self._notices.append(message)
+        self._news.set()
+
+    async def heard(self, step: asyncio.Future[Any]) -> bool:
+        """Waits for the end of a step, or for a notice before it; whether it is the end."""
+        if not step.done() and not self._notices:
+            news = asyncio.ensure_future(self._news.wait())
+            try:
+                await asyncio.wait({step, news}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                news.cancel()
+        return step.done()
+
     def told(self) -> list[Notice]:
         """Notices since it was last asked."""
+        self._news.clear()
         told, self._notices = self._notices, []
         return [postgres_errors.notice_of(message) for message in told]
 
@@ -202,10 +219,7 @@ class Exchange:
         """Closes without a word."""
         self.connection.terminate()
 
-    async def close(self) -> None:
-        """Closes.
-
-        Raises:
-            Exception: whatever kept that from being orderly.
-        """
-        await self.connection.close()
+    def close(self) -> None:
+        """Takes leave of the server, and closes."""
+        dialing.part(self.connection._transport, _TERMINATE)
+        self.connection.terminate()

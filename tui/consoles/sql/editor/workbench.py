@@ -76,6 +76,7 @@ class Workbench(Vertical):
         self._unkept: dict[str, float] = {}
         self._keeping: Timer | None = None
         self._told = False
+        self._outside = False  # whether the person's own editor has the terminal
         self._filing = Filing(self)
         self._shelf = Shelf(self)
 
@@ -338,7 +339,10 @@ class Workbench(Vertical):
     @on(SqlEditor.NothingToRun)
     def _nothing(self, message: SqlEditor.NothingToRun) -> None:
         message.stop()
-        self.app.notify("There is no statement at the cursor", markup=False)
+        # A line, no toast: at 80 columns that would cover what one looks at, and stay when the console is left.
+        tell = getattr(self.screen, "tell", None)
+        if tell is not None:
+            tell("There is no statement at the cursor", "warn")
 
     def action_find(self) -> None:
         """Opens the line for finding."""
@@ -364,13 +368,21 @@ class Workbench(Vertical):
 
     def action_outside(self) -> None:
         """Hands the buffer to the person's own editor."""
-        self.keep_all()
+        if not self._outside:  # a second key may have been on its way when the terminal was handed over
+            self._outside = True
+            self.keep_all()
+            self.run_worker(self._edit_outside(self.editor), exit_on_error=False)
+
+    async def _edit_outside(self, editor: SqlEditor) -> None:
         try:
-            changed = outside.edit(self.app, self.editor.text)
+            changed = await outside.edit(self.app, editor.text)
         except ProblemError as error:
             self.fail(error.problem)
             return
-        self.editor.take_over(changed)
+        finally:
+            self._outside = False
+        if editor.is_mounted:
+            editor.take_over(changed)
 
 
 def _ended(text: str, wire: Wire) -> str:

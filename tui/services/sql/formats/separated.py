@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from io import StringIO
 
 from tui.services.sql.formats.base import texts
 from tui.services.sql.model import Column, Row
 
+#: What a cell is put between quotes for.
+_SPECIAL = ',"\r\n'
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -18,44 +18,38 @@ class CsvWriter:
     Names stand as the server gave them, empty and duplicate ones too; numbers keep all their digits.
     """
 
-    def __init__(self) -> None:
-        self._buffer = StringIO(newline="")
-        self._plain = csv.writer(self._buffer)
-
     def start(self, columns: Sequence[Column]) -> bytes:
         """The line of names."""
-        return self._lines([tuple(column.name for column in columns)])
+        nothing = None if len(columns) > 1 else ""  # an empty line would be no line of one name
+        names = ",".join(_quoted(column.name or nothing) for column in columns)
+        return f"{names}\r\n".encode("utf-8", "replace")
 
     def rows(self, rows: Sequence[Row]) -> bytes:
         """The next lines."""
         if not rows:
             return b""
-        columns = [texts(column) for column in zip(*rows, strict=True)]
-        if not columns:
+        if not rows[0]:
             return b"\r\n" * len(rows)
-        # The csv module writes nothing for both, NULL and an empty text.
-        if any("" in column for column in columns) or len(columns) == 1:
-            return "".join(f"{','.join(map(_quoted, row))}\r\n" for row in zip(*columns, strict=True)).encode(
-                "utf-8", "replace"
-            )
-        return self._lines(zip(*columns, strict=True) if columns is not rows else rows)
+        columns: list[Sequence[str]] = []
+        for cells in zip(*rows, strict=True):
+            column = texts(cells)
+            together = "".join(filter(None, column))
+            if None in column or "" in column or any(char in together for char in _SPECIAL):
+                columns.append([_quoted(cell) for cell in column])
+            else:
+                columns.append(column)  # type: ignore[arg-type]
+        # The csv module, cell by cell, takes three times as long.
+        return ("\r\n".join(map(",".join, zip(*columns, strict=True))) + "\r\n").encode("utf-8", "replace")
 
     def finish(self) -> bytes:
         """Nothing."""
         return b""
 
-    def _lines(self, rows: object) -> bytes:
-        self._plain.writerows(rows)  # type: ignore[arg-type]
-        text = self._buffer.getvalue()
-        self._buffer.seek(0)
-        self._buffer.truncate()
-        return text.encode("utf-8", "replace")
-
 
 def _quoted(cell: str | None) -> str:
     if cell is None:
         return ""
-    if not cell or any(char in cell for char in ',"\r\n'):
+    if not cell or any(char in cell for char in _SPECIAL):
         return '"' + cell.replace('"', '""') + '"'
     return cell
 

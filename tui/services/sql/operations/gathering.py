@@ -14,7 +14,7 @@ from tui.services.sql.connect import open_session
 from tui.services.sql.model import Login, Lost, Options, Router, ServerError, Session, Wire
 from tui.services.sql.operations.cockroach import of_metrics
 from tui.services.sql.operations.control import Ending, end
-from tui.services.sql.operations.looking import look
+from tui.services.sql.operations.looking import glance, look
 from tui.services.sql.operations.metrics import Metrics
 from tui.services.sql.operations.model import Activity, Answer, Report, Silence, Size, Unknown
 
@@ -106,6 +106,27 @@ class Gathering:
             began = time.monotonic()
             await self.once(tell)
             await asyncio.sleep(max(every, min(60.0, time.monotonic() - began)))
+
+    async def glance(self, asked: Asked) -> Report | None:
+        """Where one member stands, over a short session; None when it does not say. It counts among the answers."""
+        not_asked = Unknown("only where it stands was asked")
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                session = await open_session(asked.router, self.wire, await asked.login(), _options(read_only=True))
+                try:
+                    standing, facts = await glance(session), session.facts
+                finally:
+                    await _close(session)
+        except (ProblemError, Lost, ServerError, TimeoutError) as error:
+            log.debug("%s does not say where it stands: %s", asked.name, error)
+            return None
+        report = Report(
+            asked.name, facts.engine, facts.version, str(facts.session), facts.tls, standing, not_asked, not_asked,
+            not_asked, (), time.time(), time.monotonic() - began,
+        )  # fmt: skip
+        self.answers = (*(one for one in self.answers if one.member != asked.name), report)
+        return report
 
     async def end(self, asked: Asked, activity: Activity, ending: Ending) -> None:
         """Ends somebody's statement or session, over a session of its own.

@@ -6,6 +6,8 @@ from tui.services.sql.operations.model import Check, Standing, Unit, Unknown, Ve
 
 #: Seconds of a transaction that make it a long one, and a very long one: vacuum and purge cannot pass it.
 LONG, VERY_LONG = 300.0, 3600.0
+#: Seconds behind from which a replica is worth a look.
+LATE = 30.0
 
 
 def of_limit(used: float, limit: float | None) -> Verdict:

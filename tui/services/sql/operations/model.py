@@ -84,7 +84,8 @@ class Downstream:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A member of a group of equals (group replication, Galera, CockroachDB) as the asked server sees it.
+    """A member of a group (group replication, Galera, CockroachDB, YugabyteDB, Vitess' tablets) as the asked server
+    sees it.
 
     Attributes:
         name: host and port, or the node's number.
@@ -92,6 +93,12 @@ class Peer:
         role: in the server's words; empty where members are alike.
         version: empty when it is not told.
         behind: transactions that wait to be applied there.
+        here: whether it is the asked server itself.
+        part: of the data that it holds (`commerce/-80`); empty where each has all, or parts of everything.
+        source: the name of the peer that it follows; empty for one that follows none.
+        lag: seconds behind its source; None where there is no such thing, or only the peer itself knows.
+        address: its host, by which it may be a member of the workload; empty when it is not told.
+        trouble: what is wrong with it, in a sentence; empty for nothing.
     """
 
     name: str
@@ -99,6 +106,12 @@ class Peer:
     role: str = ""
     version: str = ""
     behind: int | None = None
+    here: bool = False
+    part: str = ""
+    source: str = ""
+    lag: float | Unknown | None = None
+    address: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,8 @@ class Standing:
         refuses: why it does not ("in recovery", "super_read_only"); empty when it does.
         identity: MySQL's server_uuid, MariaDB's server_id, PostgreSQL's system identifier; empty when it is not told.
         position: GTIDs or the log position, for comparing members; empty when there are none.
+        origin: under which identity the source's own transactions stand in positions: the group's where there is one.
+        trouble: what is wrong with its place in its group, in a sentence; empty for nothing.
     """
 
     replica: bool | None
@@ -121,6 +136,8 @@ class Standing:
     upstreams: tuple[Upstream, ...] | Unknown = ()
     downstreams: tuple[Downstream, ...] | Unknown = ()
     peers: tuple[Peer, ...] | Unknown = ()
+    origin: str = ""
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

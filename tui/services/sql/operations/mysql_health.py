@@ -8,7 +8,7 @@ from tui.services.sql.model import Engine, Session
 from tui.services.sql.operations.asking import number, text, try_ask
 from tui.services.sql.operations.limits import of_limit, replication, transaction
 from tui.services.sql.operations.model import Check, Standing, Unit, Unknown, Verdict
-from tui.services.sql.operations.mysql_replication import WSREP
+from tui.services.sql.operations.mysql_groups import OFF, Group, checks_of_galera, checks_of_replication
 
 STATUS = """\
 SHOW GLOBAL STATUS WHERE Variable_name IN ('Threads_connected', 'Threads_running', 'Max_used_connections',
@@ -23,7 +23,9 @@ HISTORY_MARIADB = "SHOW GLOBAL STATUS LIKE 'Innodb_history_list_length'"
 HISTORY_LONG = 1_000_000
 
 
-async def checks(session: Session, variables: Mapping[str, str] | Unknown, standing: Standing) -> tuple[Check, ...]:
+async def checks(
+    session: Session, variables: Mapping[str, str] | Unknown, standing: Standing, group: Group
+) -> tuple[Check, ...]:
     """All of them.
 
     Raises:
@@ -42,8 +44,10 @@ async def checks(session: Session, variables: Mapping[str, str] | Unknown, stand
     told.append(await _history(session))
     told.append(_binary_log(values))
     told[:0] = replication(standing)
-    if values.get("wsrep_on", "OFF") in ("ON", "1"):
-        told += await _galera(session)
+    if values.get("wsrep_on", "OFF") not in OFF:
+        told += await checks_of_galera(session)
+    else:
+        told += checks_of_replication(group)
     return tuple(told)
 
 
@@ -96,32 +100,3 @@ def _binary_log(values: Mapping[str, str]) -> Check:
     says = f"gtid_mode {gtid}" if gtid else ""
     return Check("binary-log", "Binary log", logs.lower() if logs in ("ON", "OFF") else logs,
                  verdict=Verdict.GOOD if logs in ("ON", "1") else Verdict.NOTE, says=says)  # fmt: skip
-
-
-async def _galera(session: Session) -> list[Check]:
-    found = await try_ask(session, WSREP)
-    if isinstance(found, Unknown):
-        return [Check("galera", "Galera", found)]
-    return galera({text(one, "variable_name").lower(): text(one, "value") for one in found})
-
-
-def galera(status: Mapping[str, str]) -> list[Check]:
-    """Quorum, state, and how often the cluster waited for this node."""
-    view, own, ready = (status.get(f"wsrep_{key}", "") for key in ("cluster_status", "local_state_comment", "ready"))
-    size = status.get("wsrep_cluster_size", "?")
-    well = view == "Primary" and own == "Synced" and ready in ("ON", "")
-    says = f"{own or 'state not told'}, {size} nodes, ready {ready or 'not told'}"
-    told = [Check("galera", "Galera", view or "not told", verdict=Verdict.GOOD if well else Verdict.BAD, says=says)]
-    paused = status.get("wsrep_flow_control_paused", "")
-    try:
-        share = 100 * float(paused)
-    except ValueError:
-        told.append(
-            Check("flow-control", "Paused by flow control", Unknown("the server did not tell it"), Unit.PERCENT)
-        )
-    else:
-        told.append(
-            Check("flow-control", "Paused by flow control", share, Unit.PERCENT,
-                  verdict=Verdict.WARN if share > 10 else Verdict.GOOD, says="of the time since the last reset")
-        )  # fmt: skip
-    return told

@@ -1,30 +1,23 @@
-"""Where a MySQL or MariaDB server stands: replicas in both vocabularies, group replication, Galera, GTIDs."""
+"""Where a MySQL or MariaDB server stands: replicas in both vocabularies, GTIDs; its group is `mysql_groups`'."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from tui.services.sql.model import Engine, Session
-from tui.services.sql.operations.asking import Record, first_of, number, text, try_ask, whole
-from tui.services.sql.operations.model import Downstream, Peer, Standing, Unknown, Upstream
+from tui.services.sql.operations.asking import Record, first_of, number, text, try_ask
+from tui.services.sql.operations.model import Downstream, Standing, Unknown, Upstream
+from tui.services.sql.operations.mysql_groups import OFF, Group
 
 #: Read without any right, each only where it exists: asking for one that does not is no error this way.
 VARIABLES = """\
 SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'super_read_only', 'server_uuid', 'server_id',
  'max_connections', 'gtid_executed', 'gtid_mode', 'gtid_slave_pos', 'gtid_binlog_pos', 'gtid_current_pos', 'log_bin',
  'wsrep_on', 'group_replication_group_name', 'innodb_buffer_pool_size')"""
-WSREP = "SHOW GLOBAL STATUS LIKE 'wsrep\\_%'"
 # MySQL has the newer words from 8.0.22 on and from 8.4 on only these; MariaDB tells all its sources with ALL.
 STATUS_MYSQL = ("SHOW REPLICA STATUS", "SHOW SLAVE STATUS")
 STATUS_MARIADB = ("SHOW ALL SLAVES STATUS", "SHOW ALL REPLICAS STATUS", "SHOW SLAVE STATUS")
 DUMPS = "SHOW PROCESSLIST"
-GROUP = """\
-SELECT m.member_host, m.member_port, m.member_state, {role} AS member_role, {version} AS member_version,
- s.{queue} AS behind
-FROM performance_schema.replication_group_members m
-LEFT JOIN performance_schema.replication_group_member_stats s ON s.member_id = m.member_id"""
-
-_OFF = frozenset(("", "0", "OFF", "off"))
 
 
 async def variables(session: Session) -> Mapping[str, str] | Unknown:
@@ -39,12 +32,13 @@ async def variables(session: Session) -> Mapping[str, str] | Unknown:
     return {text(one, "variable_name").lower(): text(one, "value") for one in found}
 
 
-async def standing(session: Session, found: Mapping[str, str] | Unknown) -> Standing:
+async def standing(session: Session, found: Mapping[str, str] | Unknown, group: Group) -> Standing:
     """Where the server stands.
 
     Args:
         session: asks.
         found: its `variables`.
+        group: the group that it is in.
 
     Raises:
         Lost: the connection went.
@@ -58,25 +52,27 @@ async def standing(session: Session, found: Mapping[str, str] | Unknown) -> Stan
         if not text(one, "channel_name", "connection_name").startswith("group_replication_")
     )  # fmt: skip
     refuses = ""
-    if values.get("super_read_only", "") not in _OFF:
+    if values.get("super_read_only", "") not in OFF:
         refuses = "super_read_only"
-    elif values.get("read_only", "") not in _OFF:
+    elif values.get("read_only", "") not in OFF:
         refuses = "read_only (an administrator may write all the same)"
-    peers = await _peers(session, values)
     writes: bool | None = not refuses if not isinstance(found, Unknown) else None
-    if isinstance(peers, tuple):
-        mine = [peer for peer in peers if peer.role and peer.name.split(".")[0].split(":")[0] == session.facts.member]
-        if mine and mine[0].role == "SECONDARY":
-            writes, refuses = False, refuses or "it is a secondary of its group"
+    if group.refuses:
+        writes, refuses = False, refuses or group.refuses
+    if not upstreams and group.upstream is not None:
+        upstreams = (group.upstream,)
     replica = None if isinstance(upstreams, Unknown) else bool(upstreams)
-    if isinstance(peers, tuple) and peers and not replica:
-        replica = False if writes else None
-        if any(peer.role == "PRIMARY" for peer in peers):
-            replica = not writes
+    peers = group.peers
+    if not replica and isinstance(peers, tuple) and peers:
+        # In a group of equals nobody follows anybody; where one has a role, it is that. MySQL 5.7 tells none: there the
+        # one that takes writes is the primary.
+        leads = any(peer.here and peer.role == "PRIMARY" for peer in peers)
+        unsaid = bool(group.name) and not any(peer.role for peer in peers)
+        replica = False if leads or (unsaid and writes) else None
     return Standing(
         replica, writes, refuses,
         values.get("server_uuid") or values.get("server_id", ""),
-        _position(values, bool(replica)), upstreams, await _downstreams(session), peers,
+        _position(values, bool(replica)), upstreams, await _downstreams(session), peers, group.name, group.trouble,
     )  # fmt: skip
 
 
@@ -131,43 +127,3 @@ async def _downstreams(session: Session) -> tuple[Downstream, ...] | Unknown:
         for one in found
         if text(one, "command").startswith("Binlog Dump")
     )
-
-
-async def _peers(session: Session, values: Mapping[str, str]) -> tuple[Peer, ...] | Unknown:
-    if values.get("wsrep_on", "") not in _OFF:
-        found = await try_ask(session, WSREP)
-        return found if isinstance(found, Unknown) else galera(
-            {text(one, "variable_name").lower(): text(one, "value") for one in found}
-        )  # fmt: skip
-    if values.get("group_replication_group_name", "") == "":
-        return ()
-    # Role and version came with 8.0.2, the applier's queue at the same time.
-    modern = session.facts.number >= (8, 0, 2)
-    columns = ("m.member_role", "m.member_version", "count_transactions_remote_in_applier_queue")
-    role, version, queue = columns if modern else ("''", "''", "count_transactions_in_queue")
-    members = await try_ask(session, GROUP.format(role=role, version=version, queue=queue))
-    if isinstance(members, Unknown):
-        return members
-    return tuple(
-        Peer(f"{text(one, 'member_host')}:{text(one, 'member_port')}", text(one, "member_state"),
-             text(one, "member_role"), text(one, "member_version"), whole(one, "behind"))
-        for one in members
-    )  # fmt: skip
-
-
-def galera(status: Mapping[str, str]) -> tuple[Peer, ...]:
-    """The nodes of a Galera cluster as one of them names them; only of itself it tells the state."""
-    own = status.get("wsrep_local_state_comment", "")
-    view = status.get("wsrep_cluster_status", "")
-    state = own if view in ("", "Primary") else f"{own}, cluster {view}: it takes no statements"
-    addresses = [one.strip() for one in status.get("wsrep_incoming_addresses", "").split(",") if one.strip()]
-    index = status.get("wsrep_local_index", "")
-    queue = status.get("wsrep_local_recv_queue", "")
-    told = []
-    for at, address in enumerate(addresses):
-        if index.isdecimal() and int(index) == at:
-            behind = int(queue) if queue.isdecimal() else None
-            told.append(Peer(address, state, "", status.get("wsrep_provider_version", ""), behind))
-        else:
-            told.append(Peer(address, "in the cluster"))
-    return tuple(told) or (Peer("this node", state, "", status.get("wsrep_provider_version", "")),)

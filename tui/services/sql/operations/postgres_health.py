@@ -23,8 +23,10 @@ FROM pg_stat_activity WHERE pid <> pg_backend_pid()"""
 PREPARED = """\
 SELECT count(*)::text AS many, extract(epoch FROM max(now() - prepared))::text AS oldest FROM pg_prepared_xacts"""
 WRAPAROUND = """\
-SELECT datname, age(datfrozenxid)::text AS age, mxid_age(datminmxid)::text AS multixact,
- current_setting('autovacuum_freeze_max_age') AS freeze FROM pg_database ORDER BY age(datfrozenxid) DESC LIMIT 1"""
+SELECT datname, age(datfrozenxid)::text AS age, current_setting('autovacuum_freeze_max_age') AS freeze,
+ m.multixact::text, m.multixact_in, current_setting('autovacuum_multixact_freeze_max_age') AS multixact_freeze
+FROM pg_database, (SELECT mxid_age(datminmxid) AS multixact, datname AS multixact_in FROM pg_database
+ ORDER BY mxid_age(datminmxid) DESC LIMIT 1) AS m ORDER BY age(datfrozenxid) DESC LIMIT 1"""
 SLOTS = """\
 SELECT slot_name, slot_type, active::text, {wal_status} AS wal_status,
  pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END,
@@ -101,7 +103,14 @@ async def _wraparound(session: Session) -> list[Check]:
     age, freeze = number(record, "age") or 0.0, number(record, "freeze") or 200_000_000.0
     verdict = Verdict.BAD if age > 1.5e9 else Verdict.WARN if age > 1.5 * freeze else Verdict.GOOD
     says = f"transactions of {IDS:,} used in {text(record, 'datname')}; autovacuum acts at {freeze:,.0f}"
-    return [Check("wraparound", "Wraparound", age, limit=float(IDS), verdict=verdict, says=says)]
+    told = [Check("wraparound", "Wraparound", age, limit=float(IDS), verdict=verdict, says=says)]
+    multixact = number(record, "multixact")
+    if multixact is not None:  # rows that several transactions lock at a time use up ids of their own
+        limit = number(record, "multixact_freeze") or 400_000_000.0
+        worse = Verdict.BAD if multixact > 1.5e9 else Verdict.WARN if multixact > 1.5 * limit else Verdict.GOOD
+        says = f"multixact ids used in {text(record, 'multixact_in')}; autovacuum acts at {limit:,.0f}"
+        told.append(Check("multixact", "Multixact wraparound", multixact, limit=float(IDS), verdict=worse, says=says))
+    return told
 
 
 async def _slots(session: Session, version: tuple[int, ...]) -> list[Check]:

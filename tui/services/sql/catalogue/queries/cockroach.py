@@ -22,8 +22,9 @@ from tui.services.sql.catalogue.model import (
     Schema,
     Sequence,
 )
-from tui.services.sql.catalogue.queries.query import Query, Rows, optional, text, whole
-from tui.services.sql.language.quoting import identifier, literal, qualified
+from tui.services.sql.catalogue.queries.postgres import value
+from tui.services.sql.catalogue.queries.query import KEYS, Query, Rows, firsts, optional, shown, text, whole
+from tui.services.sql.language.quoting import identifier, qualified
 from tui.services.sql.model import Wire
 
 _KINDS = {
@@ -31,17 +32,7 @@ _KINDS = {
     "view": RelationKind.VIEW,
     "materialized view": RelationKind.MATERIALIZED,
 }
-_KEYS = {
-    "PRIMARY KEY": KeyKind.PRIMARY,
-    "UNIQUE": KeyKind.UNIQUE,
-    "FOREIGN KEY": KeyKind.FOREIGN,
-    "CHECK": KeyKind.CHECK,
-}
 _SYSTEM = ("crdb_internal", "information_schema", "pg_catalog", "pg_extension")
-
-
-def _value(name: str) -> str:
-    return literal(name, Wire.POSTGRES)
 
 
 class CockroachQueries:
@@ -49,7 +40,7 @@ class CockroachQueries:
 
     def path(self) -> Query[tuple[str, ...]]:
         """As PostgreSQL has it."""
-        return Query("SELECT unnest(current_schemas(true))", lambda rows: tuple(text(row[0]) for row in rows))
+        return Query("SELECT unnest(current_schemas(true))", firsts)
 
     def databases(self) -> Query[tuple[Database, ...]]:
         """`system` is the cluster's own."""
@@ -76,7 +67,7 @@ class CockroachQueries:
         """With the row counts of the table statistics."""
         statement = (
             f"SELECT table_name, type, estimated_row_count FROM [SHOW TABLES FROM {identifier(schema, Wire.POSTGRES)}]"
-            f" WHERE type <> 'sequence' AND table_name > {_value(after)} ORDER BY table_name LIMIT {limit}"
+            f" WHERE type <> 'sequence' AND table_name > {value(after)} ORDER BY table_name LIMIT {limit}"
         )
         return Query(
             statement,
@@ -117,8 +108,8 @@ class CockroachQueries:
 
     def sequences(self, schema: str) -> Query[tuple[Sequence, ...]] | None:
         """Names only: what a sequence stands at is told by reading it."""
-        statement = f"SELECT sequence_name FROM [SHOW SEQUENCES] WHERE sequence_schema = {_value(schema)} ORDER BY 1"
-        return Query(statement, lambda rows: tuple(Sequence(schema, text(row[0])) for row in rows))
+        statement = f"SELECT sequence_name FROM [SHOW SEQUENCES] WHERE sequence_schema = {value(schema)} ORDER BY 1"
+        return Query(statement, lambda rows: tuple(Sequence(schema, name) for name in firsts(rows)))
 
     def functions(self, schema: str) -> Query[tuple[Function, ...]]:
         """Of users; built-in ones have no schema of theirs."""
@@ -145,7 +136,7 @@ class CockroachQueries:
     def definition(self, relation: Relation) -> Query[str]:
         """In the server's words; SHOW CREATE takes tables, views and sequences."""
         statement = f"SHOW CREATE {qualified(relation.schema, relation.name, Wire.POSTGRES)}"
-        return Query(statement, lambda rows: f"{text(rows[0][1])};\n" if rows else "")
+        return Query(statement, shown)
 
 
 def _list(cell: str) -> tuple[str, ...]:
@@ -182,7 +173,7 @@ def _indexes(relation: str, rows: Rows) -> tuple[Index, ...]:
 
 
 def _key(name: str, kind: str, details: str) -> Key:
-    sort = _KEYS.get(kind, KeyKind.CHECK)
+    sort = KEYS.get(kind, KeyKind.CHECK)
     inner = details[details.find("(") + 1 : details.find(")")] if "(" in details and sort is not KeyKind.CHECK else ""
     columns = tuple(
         part.strip().removesuffix(" ASC").removesuffix(" DESC") for part in inner.split(",") if part.strip()

@@ -22,7 +22,7 @@ from tui.services.sql.catalogue.model import (
     Schema,
     Sequence,
 )
-from tui.services.sql.catalogue.queries.query import Query, Rows, optional, text, whole
+from tui.services.sql.catalogue.queries.query import KEYS, Query, Rows, firsts, optional, shown, sizes, text, whole
 from tui.services.sql.language.quoting import identifier_if_needed, literal, qualified
 from tui.services.sql.model import Engine, Row, Wire
 
@@ -33,17 +33,16 @@ _KINDS = {
     "VIEW": RelationKind.VIEW,
     "SYSTEM VIEW": RelationKind.SYSTEM_VIEW,
 }
-_KEYS = {
-    "PRIMARY KEY": KeyKind.PRIMARY,
-    "UNIQUE": KeyKind.UNIQUE,
-    "FOREIGN KEY": KeyKind.FOREIGN,
-    "CHECK": KeyKind.CHECK,
-}
 
 
 def value(name: str) -> str:
     """A name as a value."""
     return literal(name, Wire.MYSQL)
+
+
+def _of(schema: str, relation: str, table: str = "") -> str:
+    """The condition for what belongs to a relation; `table` is an alias with its dot."""
+    return f"{table}TABLE_SCHEMA = {value(schema)} AND {table}TABLE_NAME = {value(relation)}"
 
 
 class MysqlQueries:
@@ -59,7 +58,7 @@ class MysqlQueries:
 
     def path(self) -> Query[tuple[str, ...]]:
         """The current database, if one was chosen."""
-        return Query("SELECT DATABASE()", lambda rows: tuple(text(row[0]) for row in rows if row[0]))
+        return Query("SELECT DATABASE()", firsts)
 
     def databases(self) -> Query[tuple[Database, ...]]:
         """Those that one has a right in."""
@@ -78,7 +77,7 @@ class MysqlQueries:
             "SELECT TABLE_SCHEMA, SUM(COALESCE(DATA_LENGTH, 0) + COALESCE(INDEX_LENGTH, 0))"
             " FROM information_schema.TABLES GROUP BY 1"
         )
-        return Query(statement, lambda rows: {text(name): whole(size) or 0 for name, size in rows})
+        return Query(statement, sizes)
 
     def schemas(self) -> Query[tuple[Schema, ...]]:
         """Databases are what other servers call schemas."""
@@ -120,7 +119,7 @@ class MysqlQueries:
         statement = (
             f"SELECT COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT, EXTRA, {generated}, COLUMN_KEY,"
             " COLUMN_COMMENT, COLLATION_NAME FROM information_schema.COLUMNS"
-            f" WHERE TABLE_SCHEMA = {value(schema)} AND TABLE_NAME = {value(relation)} ORDER BY ORDINAL_POSITION"
+            f" WHERE {_of(schema, relation)} ORDER BY ORDINAL_POSITION"
         )
         return Query(statement, self._columns)
 
@@ -150,14 +149,13 @@ class MysqlQueries:
             visible = "IF(IGNORED = 'YES', 'NO', 'YES')" if self._mariadb else "IS_VISIBLE"
         statement = (
             f"SELECT INDEX_NAME, NON_UNIQUE, INDEX_TYPE, {visible}, {column}, SUB_PART"
-            f" FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {value(schema)}"
-            f" AND TABLE_NAME = {value(relation)} ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"
+            f" FROM information_schema.STATISTICS WHERE {_of(schema, relation)}"
+            " ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"
         )
         return Query(statement, _indexes)
 
     def keys(self, schema: str, relation: str) -> Query[tuple[Key, ...]]:
         """Constraints; a foreign key's columns and what they point to, one row for each pair."""
-        where = f"c.TABLE_SCHEMA = {value(schema)} AND c.TABLE_NAME = {value(relation)}"
         check = (
             "(SELECT MAX(k.CHECK_CLAUSE) FROM information_schema.CHECK_CONSTRAINTS k"
             " WHERE k.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND k.CONSTRAINT_NAME = c.CONSTRAINT_NAME"
@@ -171,7 +169,8 @@ class MysqlQueries:
             " FROM information_schema.TABLE_CONSTRAINTS c LEFT JOIN information_schema.KEY_COLUMN_USAGE u"
             " ON u.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND u.TABLE_SCHEMA = c.TABLE_SCHEMA"
             " AND u.TABLE_NAME = c.TABLE_NAME AND u.CONSTRAINT_NAME = c.CONSTRAINT_NAME"
-            f" WHERE {where} ORDER BY c.CONSTRAINT_TYPE <> 'PRIMARY KEY', c.CONSTRAINT_NAME, u.ORDINAL_POSITION"
+            f" WHERE {_of(schema, relation, 'c.')}"
+            " ORDER BY c.CONSTRAINT_TYPE <> 'PRIMARY KEY', c.CONSTRAINT_NAME, u.ORDINAL_POSITION"
         )
         return Query(statement, _keys)
 
@@ -183,7 +182,7 @@ class MysqlQueries:
             "SELECT TABLE_NAME FROM information_schema.TABLES"
             f" WHERE TABLE_SCHEMA = {value(schema)} AND TABLE_TYPE = 'SEQUENCE' ORDER BY 1"
         )
-        return Query(statement, lambda rows: tuple(Sequence(schema, text(row[0])) for row in rows))
+        return Query(statement, lambda rows: tuple(Sequence(schema, name) for name in firsts(rows)))
 
     def functions(self, schema: str) -> Query[tuple[Function, ...]]:
         """Functions and procedures with their parameters."""
@@ -221,7 +220,7 @@ class MysqlQueries:
         """In the server's own words."""
         what = "VIEW" if relation.kind in (RelationKind.VIEW, RelationKind.SYSTEM_VIEW) else "TABLE"
         statement = f"SHOW CREATE {what} {qualified(relation.schema, relation.name, Wire.MYSQL)}"
-        return Query(statement, lambda rows: f"{text(rows[0][1])};\n" if rows else "")
+        return Query(statement, shown)
 
 
 def _indexes(rows: Rows) -> tuple[Index, ...]:
@@ -246,7 +245,7 @@ def _key(name: str, kind: str, rows: list[Row]) -> Key:
     def listed(at: int) -> str:
         return ", ".join(identifier_if_needed(text(row[at]), Wire.MYSQL) for row in rows if row[at])
 
-    sort, columns, references = _KEYS.get(kind, KeyKind.CHECK), tuple(text(row[2]) for row in rows if row[2]), ""
+    sort, columns, references = KEYS.get(kind, KeyKind.CHECK), tuple(text(row[2]) for row in rows if row[2]), ""
     definition = f"{kind} ({listed(2)})"
     if sort is KeyKind.FOREIGN:
         references = ".".join(identifier_if_needed(text(rows[0][at]), Wire.MYSQL) for at in (3, 4))

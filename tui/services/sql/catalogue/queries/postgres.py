@@ -18,7 +18,7 @@ from tui.services.sql.catalogue.model import (
     Sequence,
 )
 from tui.services.sql.catalogue.queries import postgres_ddl
-from tui.services.sql.catalogue.queries.query import Query, Rows, optional, parts, text, whole
+from tui.services.sql.catalogue.queries.query import Query, Rows, firsts, optional, parts, sizes, text, whole
 from tui.services.sql.language.quoting import literal
 from tui.services.sql.model import Wire
 
@@ -53,6 +53,11 @@ def oid(schema: str, relation: str) -> str:
     )
 
 
+def _namespace(schema: str) -> str:
+    """An expression for a schema's oid; NULL when there is none."""
+    return f"(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = {value(schema)})"
+
+
 class PostgresQueries:
     """PostgreSQL's statements; `generated` tells whether the server has generated columns (from 12 on)."""
 
@@ -61,7 +66,7 @@ class PostgresQueries:
 
     def path(self) -> Query[tuple[str, ...]]:
         """`pg_catalog` is in it, as the server looks there too."""
-        return Query("SELECT pg_catalog.unnest(pg_catalog.current_schemas(true))", _firsts)
+        return Query("SELECT pg_catalog.unnest(pg_catalog.current_schemas(true))", firsts)
 
     def databases(self) -> Query[tuple[Database, ...]]:
         """Without templates."""
@@ -80,7 +85,7 @@ class PostgresQueries:
             "SELECT datname, pg_catalog.pg_database_size(oid) FROM pg_catalog.pg_database"
             " WHERE NOT datistemplate AND pg_catalog.has_database_privilege(oid, 'CONNECT')"
         )
-        return Query(statement, lambda rows: {text(name): whole(size) or 0 for name, size in rows})
+        return Query(statement, sizes)
 
     def schemas(self) -> Query[tuple[Schema, ...]]:
         """Without those of TOAST and of other sessions' temporary tables."""
@@ -96,7 +101,7 @@ class PostgresQueries:
             "SELECT c.relname, c.relkind, CASE WHEN c.relispartition THEN 1 ELSE 0 END, c.reltuples::bigint,"
             " c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint,"
             " pg_catalog.obj_description(c.oid, 'pg_class') FROM pg_catalog.pg_class c"
-            f" WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = {value(schema)})"
+            f" WHERE c.relnamespace = {_namespace(schema)}"
             f" AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relname > {value(after)}"
             f" ORDER BY c.relname LIMIT {limit}"
         )
@@ -115,11 +120,7 @@ class PostgresQueries:
             f" {generated}, CASE WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = a.attrelid"
             " AND i.indisprimary AND a.attnum = ANY (i.indkey)) THEN 1 ELSE 0 END,"
             " pg_catalog.col_description(a.attrelid, a.attnum),"
-            " (SELECT pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname)"
-            " FROM pg_catalog.pg_collation co JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace"
-            " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
-            " WHERE co.oid = a.attcollation AND a.attcollation <> t.typcollation)"
-            " FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d"
+            f" {postgres_ddl.COLLATION} FROM pg_catalog.pg_attribute a LEFT JOIN pg_catalog.pg_attrdef d"
             " ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
             f" WHERE a.attrelid = {oid(schema, relation)} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
         )
@@ -172,8 +173,8 @@ class PostgresQueries:
         statement = (
             "SELECT p.proname, p.prokind, pg_catalog.pg_get_function_identity_arguments(p.oid),"
             " pg_catalog.pg_get_function_result(p.oid), l.lanname FROM pg_catalog.pg_proc p"
-            " JOIN pg_catalog.pg_language l ON l.oid = p.prolang WHERE p.pronamespace ="
-            f" (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = {value(schema)}) ORDER BY 1, 3"
+            " JOIN pg_catalog.pg_language l ON l.oid = p.prolang"
+            f" WHERE p.pronamespace = {_namespace(schema)} ORDER BY 1, 3"
         )
         return Query(statement, lambda rows: tuple(_function(schema, *row) for row in rows))
 
@@ -204,10 +205,6 @@ class PostgresQueries:
             postgres_ddl.statement(relation, oid(relation.schema, relation.name), generated=self._generated),
             postgres_ddl.read,
         )
-
-
-def _firsts(rows: Rows) -> tuple[str, ...]:
-    return tuple(text(row[0]) for row in rows)
 
 
 def _schemas(rows: Rows) -> tuple[Schema, ...]:

@@ -13,6 +13,7 @@ from tui.services.sql.catalogue.model import (
     Function,
     Index,
     Key,
+    KeyKind,
     Relation,
     Role,
     Schema,
@@ -23,6 +24,13 @@ from tui.services.sql.model import Cell, Row
 T = TypeVar("T")
 Rows: TypeAlias = Sequence[Row]
 
+#: The kinds of constraints, in the words of the SQL standard's information_schema.
+KEYS = {
+    "PRIMARY KEY": KeyKind.PRIMARY,
+    "UNIQUE": KeyKind.UNIQUE,
+    "FOREIGN KEY": KeyKind.FOREIGN,
+    "CHECK": KeyKind.CHECK,
+}
 #: Between the parts of a list in one cell: a control character, which no name has for good reasons.
 UNIT = "\x1f"
 
@@ -109,6 +117,21 @@ def whole(cell: Cell) -> int | None:
         return int(text(cell))
     except ValueError:
         return None
+
+
+def firsts(rows: Rows) -> tuple[str, ...]:
+    """The first cells as texts, without those that are NULL."""
+    return tuple(text(row[0]) for row in rows if row[0] is not None)
+
+
+def sizes(rows: Rows) -> dict[str, int]:
+    """Rows of a name and a number of bytes; NULL counts as none."""
+    return {text(name): whole(size) or 0 for name, size in rows}
+
+
+def shown(rows: Rows) -> str:
+    """What SHOW CREATE answers, as a statement: the second cell of its only row; empty when there is none."""
+    return f"{text(rows[0][1])};\n" if rows else ""
 
 
 def parts(cell: Cell) -> tuple[str, ...]:

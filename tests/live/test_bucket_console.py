@@ -1,0 +1,192 @@
+"""The chapter's object store by keyboard alone, in front of the MinIO tenant of the real cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.contract.clusters import KUBECONFIG
+from tests.live.real import mc
+
+sys.path.append(str(Path(__file__).parents[1] / "tui"))
+from process import Program
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+
+TENANT, NAMESPACE = "my-tenant", "stateful"
+WIDE, SMALL = (140, 40), (80, 24)
+F2, F3, F6 = "\x1bOQ", "\x1bOR", "\x1b[17~"
+ENTER, ESCAPE = "\r", "\x1b"
+MASK = "••••••••"
+SECRET = "chapter-secret-key-0123456789"
+MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_THEME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LC_ALL", "C.UTF-8")):
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def bucket() -> Iterator[str]:
+    """A name that nothing has; whatever has it afterwards is removed."""
+    name = f"my-bucket-{secrets.token_hex(3)}"
+    yield name
+    with contextlib.suppress(AssertionError):
+        mc("rb", "--force", f"tt/{name}")
+
+
+@asynccontextmanager
+async def console(
+    size: tuple[int, int] = WIDE, kubeconfig: str = KUBECONFIG, until: str = r"● (connected since )?\d\d:\d\d:\d\d"
+) -> AsyncIterator[Program]:
+    """A console, opened from the overview by its keys."""
+    async with Program("-n", NAMESPACE, "--layout", "table", kubeconfig=kubeconfig, size=size) as program:
+        await program.until(r"● live")
+        program.type("/")
+        await program.until("/ words, all of them")
+        program.type(TENANT)
+        await program.until(lambda text: re.search(rf"● +{TENANT} ", text.splitlines()[2]))
+        program.type(ENTER)
+        await program.until(r"b Buckets")
+        program.type("b")
+        await program.until(until)
+        yield program
+
+
+async def make(program: Program, bucket: str) -> None:
+    """Makes a bucket, which the cursor is on then."""
+    program.type("n")
+    await program.until("New bucket")
+    program.type(bucket)
+    await program.until(rf"name +{bucket}")
+    program.type(ENTER)
+    await program.until(rf"Bucket {bucket} made")
+    await program.until(rf"▌{bucket[:12]}(?s:.*)nothing here: u uploads")
+
+
+async def upload(program: Program, path: Path, bucket: str) -> None:
+    """Begins an upload."""
+    program.type("u")
+    await program.until(f"Upload to {bucket}")
+    program.type(str(path))
+    # The field shows the end of what is longer than itself.
+    await program.until(lambda text: re.search(rf"from +\S*{path.name}", text))
+    program.type(ENTER)
+    await program.until(lambda text: f"Upload to {bucket}" not in text)
+
+
+async def back(program: Program, until: str) -> None:
+    program.type(ESCAPE)
+    await asyncio.sleep(0.3)  # the next key would make a sequence of it
+    await program.until(until)
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL], ids=["140x40", "80x24"])
+async def test_the_chapters_steps_by_keyboard_alone(size: tuple[int, int], bucket: str, tmp_path: Path) -> None:
+    (tmp_path / "test.txt").write_text("Hello from the chapter.\n")
+    async with console(size) as program:
+        assert "as CHAPTERACCESSKEY" in program.text
+
+        program.type(F2)
+        await program.until("Show the credentials")
+        program.type("show")
+        await program.until("│ show")
+        program.type(ENTER)
+        await program.until(rf"secret key +{MASK}")
+        assert SECRET not in program.raw.decode(), "it was shown before anybody had asked"
+        program.type("d")
+        await program.until(rf"access key +CHAPTERACCESSKEY\n +secret key +{SECRET}")
+        await program.until(r"access key +console-user\n +secret key +console-secret")
+        program.type("d")
+        await program.until(rf"secret key +{MASK}")
+        await back(program, "BUCKET")
+
+        await make(program, bucket)
+        await upload(program, tmp_path / "test.txt", bucket)
+        await program.until(r"✓ upload test\.txt to my-buck\S+ done, 24B")
+        await program.until(r"▌ +test\.txt +24B")
+        assert mc("cat", f"tt/{bucket}/test.txt") == "Hello from the chapter.\n"
+
+        program.type(F3)
+        await program.until(lambda text: re.search(rf"Buckets +{buckets()}\n", text))
+        await program.until(r"● writes have their quorum(?s:.*)Write quorum +3 drives")
+        await program.until(r"my-tenant-zone-0-[01] +● online, up (?s:.*)4 online, 0 offline, 0 healing")
+        await back(program, r"▌ +test\.txt")
+
+        await program.until("n New bucket")  # the buckets have the focus
+        program.type("D")
+        await program.until(rf"{bucket}(?s:.*)1 object")
+        program.type(bucket + ENTER)
+        await program.until(lambda text: f"▌{bucket[:12]}" not in text)
+    assert bucket not in mc("ls", "tt")
+    assert SECRET not in "".join(path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file())
+
+
+def buckets() -> int:
+    """How many there are; others make some and remove them."""
+    return len(mc("ls", "tt").splitlines())
+
+
+async def test_a_large_upload_shows_how_far_it_is_rests_and_goes_on(bucket: str, tmp_path: Path) -> None:
+    path = tmp_path / "big.bin"
+    path.write_bytes(os.urandom(192 * MIB))
+    async with console(SMALL) as program:
+        await make(program, bucket)
+        await upload(program, path, bucket)
+        await program.until(r"◐ upload big\.bin.* ▕█[█ ]+▏ \d+% .*Mi/s .* left P pause X cancel f6 all")
+        program.type("P")
+        await program.until(r"upload big\.bin(?s:.*)paused|paused(?s:.*)upload big\.bin")
+        assert mc("ls", f"tt/{bucket}") == "", "it has its name before it is whole"
+        program.type(F6)
+        await program.until(r"paused +upload big\.bin")
+        program.type("p")
+        await program.until(r"✓ done +upload big\.bin", 120)
+        await back(program, r"big\.bin +192Mi")
+    assert mc("ls", "--incomplete", f"tt/{bucket}") == ""
+    listed = mc("stat", "--json", f"tt/{bucket}/big.bin")
+    assert f'"size":{192 * MIB}' in listed.replace(" ", "")
+
+
+async def test_a_name_that_cannot_be_and_one_that_is_taken(bucket: str) -> None:
+    mc("mb", f"tt/{bucket}")
+    async with console(SMALL) as program:
+        program.type("n")
+        await program.until("New bucket")
+        program.type("My_Bucket")
+        await program.until("My_Bucket")
+        program.type(ENTER)
+        await program.until("“My_Bucket” is no name for a bucket")
+        program.type("\x7f" * 9)
+        await program.until(lambda text: "My_Bucket" not in text)
+        program.type(bucket)
+        await program.until(rf"name +{bucket}")
+        program.type(ENTER)
+        await program.until("BucketAlreadyOwnedByYou")
+
+
+async def test_one_may_not_read_the_secret_and_is_told_which_and_which_right() -> None:
+    viewer = Path(KUBECONFIG).with_name("viewer.conf")
+    if not viewer.exists():
+        pytest.skip("this cluster has no user viewer")
+    async with console(SMALL, str(viewer), until=r"Keys for my-tenant") as program:
+        await program.until(r"│  access key .*│\n.*│  secret key .*│(?s:.*)esc back")
+        told = " ".join(program.text.replace("│", " ").split())
+        assert "Secret stateful/my-tenant-creds-secret, key accesskey: forbidden" in told
+        assert re.search(r"get secrets/[^.]*secrets/my-tenant-creds-secret[^.]* in namespace stateful\.", told)
+        program.type("who" + ENTER)
+        await program.until(lambda text: "Keys for" not in text and "portforward" in text)

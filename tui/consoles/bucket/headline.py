@@ -1,0 +1,149 @@
+"""The first line of the console, where one is, and the line above the keys, what moves. Pieces only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui.consoles.bucket.client import Stage, Transfer
+from tui.consoles.bucket.connecting import Connection, Phase
+from tui.consoles.bucket.guard import Guard
+from tui.consoles.bucket.words import duration, rate, size
+from tui.consoles.headparts import Part, laid, pieces_width
+from tui.kube.times import clock
+from tui.services.bucket.model import Facts
+from tui.systems.model import Workload
+from tui.text import one_line
+from tui.widgets.columns import fit
+from tui.widgets.ink import Piece
+
+_SIGNS = {
+    Phase.LOOKING: ("◌", "starting"), Phase.ASKING: ("?", "warn"), Phase.CONNECTING: ("◌", "starting"),
+    Phase.OPEN: ("●", "ready"), Phase.FAILED: ("✗", "failing"), Phase.CLOSED: ("○", "dim"),
+}  # fmt: skip
+STAGES = {
+    Stage.WAITING: ("○", "waiting"), Stage.RUNNING: ("◐", "running"), Stage.PAUSED: ("‖", "warn"),
+    Stage.DONE: ("✓", "ready"), Stage.FAILED: ("✗", "failing"), Stage.CANCELLED: ("■", "stopped"),
+}  # fmt: skip
+#: Seconds by which a server's clock may differ before it is told; S3 refuses from 900 on.
+SKEWED = 60
+#: Cells of a transfer's bar, of one where there is little room, and of what it is called at least.
+BAR, SHORT_BAR, TITLE = 10, 5, 14
+
+
+def headline(connection: Connection, guard: Guard, workload: Workload | None, name: str, width: int) -> list[Piece]:
+    """Workload, product and version, TLS, who one is, read-only; at the right since when it stands."""
+    sign, ink = _SIGNS[connection.phase]
+    since = clock(connection.since)
+    word = "connected since " if connection.phase is Phase.OPEN else f"{connection.phase} since "
+    tone = "" if ink == "ready" else ink
+    right_long: list[Piece] = [(f"{sign} ", ink), (f"{word}{since} ", tone)]
+    right_short: list[Piece] = [(f"{sign} ", ink), (f"{since} ", tone)]
+    if connection.phase is not Phase.OPEN:
+        right_short = [(f"{sign} ", ink), (f"{connection.phase} ", ink)]
+    title: list[Piece] = [(f" {one_line(name)}", "title")]
+    parts: list[Part] = []
+    facts = connection.opened.client.facts if connection.opened is not None else None
+    if facts is not None:
+        parts += _of_store(facts)
+    elif workload is not None:
+        title.append((f" · {workload.title}", ""))
+    if guard.read_only:
+        parts.append(Part(((f"   read-only: {guard.read_only}", "warn"),), (("  read-only", "warn"),), 0))
+    elif guard.protected:
+        parts.append(Part((("   protected context, open for changes", "warn"),), (("  protected", "warn"),), 1))
+    return laid(title, parts, right_long, right_short, width)
+
+
+def _of_store(facts: Facts) -> list[Part]:
+    version = one_line(facts.version)
+    parts = [Part(((f" · {facts.product} {version}".rstrip(), ""),), ((f" · {facts.product}", ""),), 3)]
+    plain = facts.tls == "off"
+    tls = f"   {facts.tls}" if not plain else "   no TLS"
+    short = "  no TLS" if plain else ("  TLS" if "not" not in facts.tls else "  TLS unverified")
+    parts.append(Part(((tls, "warn" if plain or "not" in facts.tls else ""),), ((short, "dim"),), 4))
+    who = one_line(facts.access)
+    parts.append(Part((("   as ", "dim"), (who, "strong")), ((f"  {who}", ""),), 2))
+    if abs(facts.skew) >= SKEWED:
+        ahead = "ahead" if facts.skew > 0 else "behind"
+        skew = f"   ⚠ its clock is {duration(abs(facts.skew))} {ahead}"
+        parts.append(Part(((skew, "warn"),), (("  ⚠ clock", "warn"),), 1))
+    return parts
+
+
+def bar(done: int, total: int | None, cells: int = BAR) -> str:
+    """`▕███▏    ▏`; of an unknown whole dots."""
+    if total is None:
+        return f"▕{'·' * cells}▏"
+    full = cells if not total else min(cells, done * cells // total)
+    return f"▕{'█' * full}{' ' * (cells - full)}▏"
+
+
+def share(transfer: Transfer) -> str:
+    """`43%`, or what is done of what is not known."""
+    if transfer.total is None:
+        return size(transfer.done)
+    return "100%" if not transfer.total else f"{min(100, transfer.done * 100 // transfer.total)}%"
+
+
+def progress(transfer: Transfer, room: int) -> list[Piece]:
+    """One transfer as it goes on. What it is gives way to how far it is, where both do not fit.
+
+    Args:
+        transfer: the transfer.
+        room: cells.
+    """
+    sign, ink = STAGES[transfer.stage]
+    told: list[Piece] = []
+    if transfer.stage in (Stage.RUNNING, Stage.PAUSED, Stage.WAITING):
+        told = next((one for one in _ways(transfer) if pieces_width(one) <= room - 2 - TITLE), _ways(transfer)[-1])
+    elif transfer.stage is Stage.FAILED and transfer.problem is not None:
+        told.append((f": {one_line(transfer.problem.what)}", "failing"))
+    else:
+        done, files = transfer.files
+        many = f", {done:,} files" if (files or 0) > 1 else ""
+        told.append((f": {transfer.stage}, {size(transfer.done)}{many}", ""))
+    title: list[Piece] = [(one_line(transfer.title), "")]
+    if pieces_width(title) > (left_over := max(TITLE, room - 2 - pieces_width(told))):
+        title = fit(tuple(title), left_over)
+    return [(f"{sign} ", ink), *title, *told]
+
+
+def _ways(transfer: Transfer) -> list[list[Piece]]:
+    """How far it is, in ever fewer words."""
+    part: Piece = (f" {share(transfer)}", "strong")
+    bars = [(f" {bar(transfer.done, transfer.total, cells)}", "bar") for cells in (BAR, SHORT_BAR)]
+    if transfer.stage is not Stage.RUNNING:
+        state: Piece = (f" {transfer.stage}", "warn")
+        return [[bars[0], part, state], [bars[1], part, state], [part, state]]
+    speed: Piece = (f" {rate(transfer.rate)}", "")
+    left: Piece = (f" {duration(transfer.remaining)} left" if transfer.remaining is not None else "", "")
+    return [[bars[0], part, speed, left], [bars[1], part, speed, left], [bars[1], part, left], [part, left]]
+
+
+def activity(transfers: Sequence[Transfer], said: list[Piece], width: int) -> list[Piece]:
+    """What moves, or what came of what moved last; with the keys for it.
+
+    Args:
+        transfers: all of them.
+        said: what is told where nothing ever moved.
+        width: cells.
+    """
+    going = [one for one in transfers if one.stage in (Stage.RUNNING, Stage.PAUSED, Stage.WAITING)]
+    keys: list[Piece] = []
+    many: list[Piece] = []
+    shown: Transfer | None = None
+    if going:
+        shown = next((one for one in going if one.stage is Stage.RUNNING), going[0])
+        if len(going) > 1:
+            many = [(f"{len(going)} transfers  ", "strong")]
+        pause = " go on " if shown.stage is Stage.PAUSED else " pause "
+        keys = [("P", "key"), (pause, "dim"), ("X", "key"), (" cancel ", "dim"), ("f6", "key"), (" all", "dim")]
+    elif transfers:
+        failed = next((one for one in reversed(transfers) if one.stage is Stage.FAILED), None)
+        shown = failed or transfers[-1]
+        keys = [("f6", "key"), (" transfers", "dim")]
+        if failed is not None:
+            keys = [("Y", "key"), (" retry  ", "dim"), *keys]
+    room = max(0, width - pieces_width(keys) - 2)
+    left = said if shown is None else [*many, *progress(shown, room - pieces_width(many) - 1)]
+    return fit(((" ", ""), *fit(tuple(left), room), *keys, (" ", "")), width)

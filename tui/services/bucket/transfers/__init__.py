@@ -1,0 +1,1 @@
+"""Moves objects: up, down, between buckets and between stores, verified and resumable."""
