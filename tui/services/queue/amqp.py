@@ -53,10 +53,10 @@ class _Connection(Connection):
 
     blocked: str = ""
 
-    async def _Connection__handle_connection_blocked(self, frame: commands.Connection.Blocked) -> None:  # noqa: N802
+    async def _Connection__handle_connection_blocked(self, frame: commands.Connection.Blocked) -> None:
         self.blocked = frame.reason or "the broker does not say why"
 
-    async def _Connection__handle_connection_unblocked(self, _: commands.Connection.Unblocked) -> None:  # noqa: N802
+    async def _Connection__handle_connection_unblocked(self, _: commands.Connection.Unblocked) -> None:
         self.blocked = ""
 
 

@@ -156,7 +156,7 @@ class Lane(Channel):
         key = (exchange, routing_key, id(properties), mandatory)
         made = self._made.get(key)
         if made is None:
-            if len(self._made) > 256:  # noqa: PLR2004 (messages with properties of their own)
+            if len(self._made) > 256:
                 self._made.clear()
                 self._kept.clear()
             publish = commands.Basic.Publish(exchange=exchange, routing_key=routing_key, mandatory=mandatory)

@@ -84,7 +84,7 @@ class Management:
                 target = target.update_query(query)
             async with session.request(method, target, data=given, headers=headers, allow_redirects=False) as answer:
                 content = await answer.read()
-                if answer.status < 300 or answer.status == 503:  # noqa: PLR2004 (health checks fail with 503 and say why)
+                if answer.status < 300 or answer.status == 503:
                     return content
                 raise self._refused(answer.status, answer.headers.get("Content-Type", ""), content, path)
         except ProblemError:
@@ -121,7 +121,7 @@ class Management:
                 told = msgspec.json.decode(content)
                 said = str(told.get("reason") or told.get("error") or text) if isinstance(told, dict) else text
         said = said[:_SHOWN]
-        if status == 401:  # noqa: PLR2004
+        if status == 401:
             return ProblemError(Problem(
                 Cause.CREDENTIALS, f"The management API does not let {self.login.user} in", said,
                 f"The password came from {self.login.source or 'nowhere'}; the user also needs the tag `management`.",
@@ -131,7 +131,7 @@ class Management:
                 Cause.PROTOCOL, f"The answer to {path} is not the management API's (HTTP {status})", said,
                 "Something else listens at this port, or the plugin rabbitmq_management is not enabled.",
             ))  # fmt: skip
-        if status >= 500:  # noqa: PLR2004
+        if status >= 500:
             return ProblemError(Problem(Cause.SERVER, f"The server failed at {path}", said))
         cause = {403: Cause.FORBIDDEN, 404: Cause.ABSENT}.get(status, Cause.REJECTED)
         return Refused(status, Problem(cause, f"The server refused {path}", said))
