@@ -1,4 +1,4 @@
-"""What the management API says, with the fields that are shown. Whatever a server may leave out has a default of None."""
+"""What the management API says, with the fields that are shown. What a server may leave out has a default of None."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import msgspec
 #: What is asked of queues, so that 20,000 of them are quick.
 QUEUE_COLUMNS = (
     "vhost", "name", "type", "state", "durable", "auto_delete", "exclusive", "arguments", "policy", "messages_ready",
-    "messages_unacknowledged", "messages", "message_bytes", "consumers", "memory", "leader", "node", "members", "online",
-    "message_stats.publish_details.rate", "message_stats.deliver_get_details.rate", "message_stats.ack_details.rate",
+    "messages_unacknowledged", "messages", "message_bytes", "consumers", "memory", "leader", "node", "members",
+    "online", "message_stats.publish_details.rate", "message_stats.deliver_get_details.rate",
+    "message_stats.ack_details.rate",
 )  # fmt: skip
 
 

@@ -40,10 +40,22 @@ class Management:
     Attributes:
         login: who one is.
         way: over which the last connection went; None before the first.
+        writes: whether anything but questions is sent.
     """
 
-    def __init__(self, finder: Finder, login: Login, *, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, finder: Finder, login: Login, *, context: ssl.SSLContext | None = None, writes: bool = True
+    ) -> None:
+        """Connects at the first question.
+
+        Args:
+            finder: finds the way.
+            login: who one is.
+            context: TLS, None for none.
+            writes: the gate: without it all but questions is refused here.
+        """
         self.login = login
+        self.writes = writes
         self.way: Way | None = None
         self._finder = finder
         self._context = context
@@ -70,8 +82,13 @@ class Management:
 
         Raises:
             Refused: the server's answer was 4xx.
-            ProblemError: no answer, or none that is the API's.
+            ProblemError: no answer, or none that is the API's; or it would change something, and may not.
         """
+        if not self.writes and method != "GET":
+            raise ProblemError(Problem(
+                Cause.FORBIDDEN, f"{method} {path} was not sent: it would change something",
+                "read-only, by --read-only or the settings", "Choose another context, or leave --read-only out.",
+            ))  # fmt: skip
         session, way = await self._ready()
         url = f"{'https' if self._context is not None else 'http'}://{way.host}:{way.port}/api/{path}"
         given = msgspec.json.encode(body) if body is not None else None
