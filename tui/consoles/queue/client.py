@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue import facts
 from tui.services.queue.model import Login, Lost, Message, Properties, Refused, Returned
+from tui.systems.queuesession import Half, Lack
 
 #: What a call of a client may raise.
 ERRORS = (ProblemError, Refused, Lost, OSError, TimeoutError)
@@ -34,8 +35,7 @@ class Facts:
         tls: how, or `off`.
         member: the pod that answers.
         cluster: what the broker calls its cluster.
-        management: why there is no management API; None when there is.
-        amqp: why there is no AMQP; None when there is.
+        lacks: what is missing, and why.
     """
 
     product: str
@@ -44,8 +44,11 @@ class Facts:
     tls: str
     member: str
     cluster: str = ""
-    management: Problem | None = None
-    amqp: Problem | None = None
+    lacks: tuple[Lack, ...] = ()
+
+    def lack(self, half: Half) -> Problem | None:
+        """Why something is missing, None when it is there."""
+        return next((one.problem for one in self.lacks if one.half is half), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from tui.consoles.queue.access import Access, FoundLogins
+from tui.consoles.queue.access import Access
 from tui.consoles.queue.client import ERRORS, Opened, problem_of
 from tui.problem import Cause, Problem
 from tui.services.queue.model import Login
+from tui.systems.queuekeys import FoundLogins
 
 #: The source of a login that a person typed.
 TYPED = "typed"

@@ -87,10 +87,8 @@ def warnings(facts: Facts | None, nodes: Sequence[Node], blocked: str) -> list[P
         add(f"✗ {', '.join(down)} not running", "failing")
     if apart := [one_line(one.facts.pod or one.facts.name) for one in nodes if one.facts.partitions]:
         add(f"⚠ partition seen by {', '.join(apart)}", "failing")
-    if facts is not None and facts.management is not None:
-        add(f"no management API: {one_line(facts.management.what)}", "warn")
-    if facts is not None and facts.amqp is not None:
-        add(f"no AMQP, so no messages: {one_line(facts.amqp.what)}", "warn")
+    for lack in facts.lacks if facts is not None else ():
+        add(f"no {lack.half} ({one_line(lack.problem.what)}): {lack.costs}", "warn")
     return [(" ", ""), *told] if told else []
 
 

@@ -114,6 +114,11 @@ class QueueList:
         """A queue that was read, by its key."""
         return self._of.get(key) if key is not None else None
 
+    @property
+    def keys(self) -> Sequence[str]:
+        """The keys of all that was read."""
+        return list(self._of)
+
     def history(self, key: str) -> History | None:
         """What a queue did while one looked."""
         return self._history.get(key)
