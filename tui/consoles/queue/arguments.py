@@ -102,7 +102,9 @@ def read(kind: Kind, typed: Mapping[str, str]) -> dict[str, Any]:
     if "x-dead-letter-routing-key" in found and "x-dead-letter-exchange" not in found:
         raise wrong("A key for dead letters needs an exchange for them", "(default) leads to the queue of that name.")
     if found.get("x-dead-letter-strategy") == "at-least-once" and found.get("x-overflow") != "reject-publish":
-        raise wrong("Dead lettering at-least-once needs the overflow reject-publish", "The server ignores it otherwise.")
+        raise wrong(
+            "Dead lettering at-least-once needs the overflow reject-publish", "The server ignores it otherwise."
+        )
     return found
 
 

@@ -189,6 +189,7 @@ class BrowsingScreen(ConnectedScreen):
         await self.load()
         if self.tab != NODES:
             await self._load_tab(NODES)  # alarms are told on every tab
+        await self._load_tab(VHOSTS)  # they are offered in forms
         self.look()
 
     # --- asking
@@ -474,10 +475,14 @@ class BrowsingScreen(ConnectedScreen):
         self.filters[QUEUES] = f"vhost:{name}"
         self.find(f"vhost:{name}")
 
+    async def show_queue(self, place: Place) -> None:
+        """Goes to a queue."""
+        raise NotImplementedError
+
     @property
-    def on_vhosts(self) -> bool:
-        """Whether virtual hosts are listed."""
-        return self.tab == VHOSTS
+    def vhosts(self) -> Sequence[facts.Vhost]:
+        """The virtual hosts, as far as they were asked for."""
+        return self.items.get(VHOSTS, ())
 
 
 def _text(row: Row) -> str:

@@ -208,6 +208,10 @@ class ConnectedScreen(BaseScreen):
 
     def on_unmount(self) -> None:
         """Ends the connection, without anybody waiting for it."""
-        ending = asyncio.create_task(self._end(), name="end of a console")
+        self.closing(self._end())
+
+    def closing(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Ends something after its screen was left, without anybody waiting for it."""
+        ending = asyncio.create_task(work, name="end of a console's part")
         _ending.add(ending)
         ending.add_done_callback(_ending.discard)

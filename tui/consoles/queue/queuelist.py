@@ -34,9 +34,7 @@ class Order(StrEnum):
 
 _KEYS: dict[Order, Callable[[Queue], float]] = {
     Order.MESSAGES: lambda one: one.messages if one.messages is not None else -1,
-    Order.UNACKNOWLEDGED: lambda one: (
-        one.messages_unacknowledged if one.messages_unacknowledged is not None else -1
-    ),
+    Order.UNACKNOWLEDGED: lambda one: one.messages_unacknowledged if one.messages_unacknowledged is not None else -1,
     Order.INTO: lambda one: rate if (rate := one.rate("publish")) is not None else -1,
     Order.OUT: lambda one: rate if (rate := one.rate("deliver_get")) is not None else -1,
     Order.CONSUMERS: lambda one: one.consumers if one.consumers is not None else -1,

@@ -70,7 +70,9 @@ async def purge(console: BrowsingScreen) -> None:
         ready = f"the {counted(now.messages_ready, 'message')} that {'is' if now.messages_ready == 1 else 'are'} ready"
     does = [f"deletes {ready} in {safe(now.name)}, virtual host {safe(now.vhost)}", "they are not dead-lettered"]
     if now.messages_unacknowledged:
-        does.append(f"{counted(now.messages_unacknowledged, 'message')} with consumers stay{'s' if now.messages_unacknowledged == 1 else ''}")
+        does.append(
+            f"{counted(now.messages_unacknowledged, 'message')} with consumers stay{'s' if now.messages_unacknowledged == 1 else ''}"
+        )
     if not await console.confirm(console.guard.held(f"Purge {now.name}?", tuple(does), "purge", now.name)):
         return
     await console.client.purge_queue(place)
