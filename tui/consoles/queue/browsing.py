@@ -88,7 +88,7 @@ class BrowsingScreen(ConnectedScreen):
         yield KeyLine()
 
     @property
-    def list(self) -> RowTable:
+    def listed(self) -> RowTable:
         """The list of the open tab."""
         return self.query_one(f"#list-{self.tab}", RowTable)
 
@@ -100,14 +100,14 @@ class BrowsingScreen(ConnectedScreen):
     @property
     def queue(self) -> facts.Queue | None:
         """The queue under the cursor, None on another tab."""
-        return self.queues.get(self.list.cursor_key) if self.tab == QUEUES and self.queues is not None else None
+        return self.queues.get(self.listed.cursor_key) if self.tab == QUEUES and self.queues is not None else None
 
     @property
     def item(self) -> Any:  # noqa: ANN401  (of the open tab's kind)
         """What is under the cursor."""
         if self.tab == QUEUES:
             return self.queue
-        return self.by_key.get(self.tab, {}).get(self.list.cursor_key or "")
+        return self.by_key.get(self.tab, {}).get(self.listed.cursor_key or "")
 
     @property
     def vhost(self) -> str:
@@ -145,7 +145,7 @@ class BrowsingScreen(ConnectedScreen):
         if self.tab != QUEUES or queues is None or not queues.begun:
             if self.tab != QUEUES:
                 of = len(self.items.get(self.tab, ()))
-                shown = len(self.list.rows)
+                shown = len(self.listed.rows)
                 told.append((f" {shown:,} of {of:,}" if shown != of else f" {of:,}", "dim"))
             return told
         read, total = queues.read, queues.total
@@ -155,8 +155,8 @@ class BrowsingScreen(ConnectedScreen):
             told.insert(0, (f"{many}", "accent"))
         if queues.order is not Order.SERVER:
             way = "most first" if queues.descending else "least first"
-            of = "" if read >= total else f" of the {read:,} read"
-            told.append((f"   by {queues.order}, {way}{of}", "accent"))
+            part = "" if read >= total else f" of the {read:,} read"
+            told.append((f"   by {queues.order}, {way}{part}", "accent"))
         if not queues.whole:
             told += [("   ", ""), ("A", "key"), (" reads all", "dim")]
         if queues.problem is not None:
@@ -222,7 +222,7 @@ class BrowsingScreen(ConnectedScreen):
             if not queues.begun:
                 good = await queues.find(queues.filter)
             else:
-                good = await queues.again([queues.page_of(self.list.cursor_key or "")] if self.tab == QUEUES else [1])
+                good = await queues.again([queues.page_of(self.listed.cursor_key or "")] if self.tab == QUEUES else [1])
             self._judge(at, None if good else queues.problem)
             return
         try:
@@ -290,7 +290,7 @@ class BrowsingScreen(ConnectedScreen):
         usable = self.connection.usable
         missing = self.client.facts.lack(Half.MANAGEMENT) if usable else None
         problem = self.problems.get(self.tab) or missing
-        nothing = not self.list.rows and problem is not None
+        nothing = not self.listed.rows and problem is not None
         self.set_class(not usable or nothing, "-words")
         self.query_one("#words", Notice).show(words(self.connection, problem if usable else None))
         if usable:
@@ -304,7 +304,7 @@ class BrowsingScreen(ConnectedScreen):
         self.refresh_bindings()
 
     def _rows(self) -> None:
-        tab, listed = TABS[self.tab], self.list
+        tab, listed = TABS[self.tab], self.listed
         if self.tab == QUEUES:
             queues = self.queues
             if queues is None or not queues.begun:
@@ -325,10 +325,10 @@ class BrowsingScreen(ConnectedScreen):
         if item is None or not self.connection.usable:
             pane.set_lines([])
             return
-        other = getattr(pane, "of", None) != (self.tab, self.list.cursor_key)
-        pane.of = (self.tab, self.list.cursor_key)  # type: ignore[attr-defined]
+        other = getattr(pane, "of", None) != (self.tab, self.listed.cursor_key)
+        pane.of = (self.tab, self.listed.cursor_key)  # type: ignore[attr-defined]
         if isinstance(item, facts.Queue) and self.queues is not None:
-            key = self.list.cursor_key or ""
+            key = self.listed.cursor_key or ""
             bindings, consumers = self._loaded.get(key, (None, None))
             pane.set_lines(details.of_queue(item, self.queues.history(key), bindings, consumers), top=other)
             return
@@ -339,7 +339,7 @@ class BrowsingScreen(ConnectedScreen):
         self.set_timer(REST, self._rested)
 
     def _rested(self) -> None:
-        queue, key = self.queue, self.list.cursor_key
+        queue, key = self.queue, self.listed.cursor_key
         if queue is None or key is None or key in self._loaded or not self.facts_pane.display:
             return
         if not self.connection.usable:
@@ -374,7 +374,7 @@ class BrowsingScreen(ConnectedScreen):
         for number in range(len(TABS)):
             self.query_one(f"#list-{number}").display = number == at
         self.remove_class("-facts")
-        self.list.focus()
+        self.listed.focus()
         self.query_one("#filter", Input).placeholder = HINT if at == QUEUES else "part of what stands there"
 
     def go(self, at: int) -> None:
@@ -393,7 +393,7 @@ class BrowsingScreen(ConnectedScreen):
     @on(RowTable.Highlighted)
     def _moved(self, message: RowTable.Highlighted) -> None:
         message.stop()
-        if message.table is self.list:
+        if message.table is self.listed:
             self._tell()
             self.rest()
             self.refresh_bindings()
@@ -401,7 +401,7 @@ class BrowsingScreen(ConnectedScreen):
 
     def _read_on(self) -> None:
         """Reads the next page when the cursor comes near the end of what was read."""
-        queues, listed = self.queues, self.list
+        queues, listed = self.queues, self.listed
         if self.tab != QUEUES or queues is None or queues.arranged or queues.whole or queues.reading:
             return
         keys = [row.key for row in listed.rows[-NEAR:]]
@@ -430,7 +430,7 @@ class BrowsingScreen(ConnectedScreen):
 
     def _close_filter(self) -> None:
         self.remove_class("-filter")
-        self.list.focus()
+        self.listed.focus()
 
     @on(Input.Changed, "#filter")
     def _filtered(self, message: Input.Changed) -> None:

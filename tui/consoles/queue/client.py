@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.queue import facts
+from tui.services.queue import facts as topology
 from tui.services.queue.model import Login, Lost, Message, Properties, Refused, Returned
 from tui.systems.queuesession import Half, Lack
 
@@ -145,7 +145,7 @@ class Node:
         note: what could not be asked.
     """
 
-    facts: facts.Node
+    facts: topology.Node
     critical: bool | None = None
     note: str = ""
 
@@ -165,8 +165,8 @@ class Consumer:
 class Detail:
     """One queue with what leads to it and who takes from it."""
 
-    queue: facts.Queue
-    bindings: Sequence[facts.Binding]
+    queue: topology.Queue
+    bindings: Sequence[topology.Binding]
     consumers: Sequence[Consumer] = ()
 
 
@@ -310,7 +310,7 @@ class Client(Protocol):
         """Why the broker takes nothing from publishers now; empty when it does, or when that is not known."""
         ...
 
-    async def overview(self) -> facts.Overview:
+    async def overview(self) -> topology.Overview:
         """The cluster as a whole."""
         ...
 
@@ -318,7 +318,7 @@ class Client(Protocol):
         """All nodes."""
         ...
 
-    async def queues(self, *, vhost: str, name: str, regex: bool, page: int, size: int) -> facts.QueuePage:
+    async def queues(self, *, vhost: str, name: str, regex: bool, page: int, size: int) -> topology.QueuePage:
         """A page of queues in the server's order."""
         ...
 
@@ -326,11 +326,11 @@ class Client(Protocol):
         """One queue."""
         ...
 
-    async def exchanges(self, vhost: str = "") -> Sequence[facts.Exchange]:
+    async def exchanges(self, vhost: str = "") -> Sequence[topology.Exchange]:
         """The exchanges of a virtual host, or of all."""
         ...
 
-    async def bindings(self, vhost: str) -> Sequence[facts.Binding]:
+    async def bindings(self, vhost: str) -> Sequence[topology.Binding]:
         """The bindings of a virtual host."""
         ...
 
@@ -350,7 +350,7 @@ class Client(Protocol):
         """All policies."""
         ...
 
-    async def vhosts(self) -> Sequence[facts.Vhost]:
+    async def vhosts(self) -> Sequence[topology.Vhost]:
         """The virtual hosts that this user may see."""
         ...
 
@@ -382,7 +382,7 @@ class Client(Protocol):
         """Leads messages from an exchange to a `queue` or an `exchange`."""
         ...
 
-    async def unbind(self, binding: facts.Binding) -> None:
+    async def unbind(self, binding: topology.Binding) -> None:
         """Ends a binding."""
         ...
 

@@ -111,7 +111,7 @@ async def _exchange(console: BrowsingScreen, place: Place, kind: str, found: dic
     await console.client.declare_exchange(place, kind, found)
     console.tell(f"Exchange {place.name} declared", "ready")
     await console.reload()
-    console.list.move_to(place.key)
+    console.listed.move_to(place.key)
 
 
 def bind(console: BrowsingScreen, source: Place | None, to: Place | None, after: Callable[[], None]) -> None:
@@ -190,7 +190,7 @@ def policy(console: BrowsingScreen) -> None:
             await console.client.set_policy(made)
             console.tell(f"Policy {place.name} is set", "ready")
             await console.reload()
-            console.list.move_to(place.key)
+            console.listed.move_to(place.key)
 
         console.do(work())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -131,15 +132,13 @@ async def _export(console: BrowsingScreen, path: Path, vhost: str, *, secrets: b
     found = await console.client.definitions(vhost, secrets=secrets)
     text = json.dumps(found, indent=2, ensure_ascii=False, default=str) + "\n"
     # Hashes of passwords are nobody else's.
-    with path.open("x", opener=lambda name, flags: _open(name, flags)) as file:
+    with open(path, "x", opener=_private, encoding="utf-8") as file:
         file.write(text)
     many = ", ".join(f"{len(value):,} {part}" for part in PARTS if (value := found.get(part)))
     console.tell(f"Written to {path}: {many}{'' if secrets else '; without password hashes'}", "ready")
 
 
-def _open(name: str, flags: int) -> int:
-    import os  # noqa: PLC0415  (for the mode alone)
-
+def _private(name: str, flags: int) -> int:
     return os.open(name, flags, 0o600)
 
 
@@ -174,7 +173,7 @@ cannot be changed, and stays as it is. An import deletes nothing. f5 sends it, a
         self, console: BrowsingScreen, wanted: Mapping[str, Any], vhost: str, name: str, found: list[Difference]
     ) -> None:
         super().__init__()
-        self._console, self._wanted, self._vhost, self._name, self._found = console, wanted, vhost, name, found
+        self._of, self._wanted, self._vhost, self._file, self._found = console, wanted, vhost, name, found
 
     def compose(self) -> ComposeResult:
         """Counts, and one line for each difference."""
@@ -186,7 +185,7 @@ cannot be changed, and stays as it is. An import deletes nothing. f5 sends it, a
         return sum(one.change is change for one in self._found)
 
     def _head(self, _: int) -> list[Piece]:
-        told: list[Piece] = [(f" import of {one_line(self._name)}", "title")]
+        told: list[Piece] = [(f" import of {one_line(self._file)}", "title")]
         for change, ink in ((Change.NEW, "accent"), (Change.CHANGED, "warn"), (Change.REFUSED, "failing"),
                             (Change.SAME, "dim")):  # fmt: skip
             if count := self._count(change):
@@ -212,18 +211,18 @@ cannot be changed, and stays as it is. An import deletes nothing. f5 sends it, a
 
     def action_send(self) -> None:
         """Sends it, after a question."""
-        self._console.do(self._send())
+        self._of.do(self._send())
 
     async def _send(self) -> None:
         new, changed = self._count(Change.NEW), self._count(Change.CHANGED)
         if not new and not changed:
-            self._console.tell("Nothing would change", "ready")
+            self._of.tell("Nothing would change", "ready")
             return
         does = (f"makes {counted(new, 'thing')} and changes {changed:,}", "an import deletes nothing")
-        held = self._console.guard.held("Import?", does, "import", self._console.workload_name)
-        if not await self._console.confirm(held):
+        held = self._of.guard.held("Import?", does, "import", self._of.workload_name)
+        if not await self._of.confirm(held):
             return
-        await self._console.client.put_definitions(self._wanted, self._vhost)
-        self._console.tell(f"Definitions of {self._name} imported", "ready")
+        await self._of.client.put_definitions(self._wanted, self._vhost)
+        self._of.tell(f"Definitions of {self._file} imported", "ready")
         self.dismiss()
-        await self._console.reload()
+        await self._of.reload()

@@ -18,7 +18,7 @@ from tui.widgets.ink import Cell, Piece
 from tui.widgets.lines import Line
 
 #: Cells of a fact's name.
-_NAME = 14
+_NAME = 15
 
 
 def fact(name: str, value: Cell) -> Line:
@@ -142,7 +142,8 @@ def of_node(node: Node, workload: Workload | None, overview: facts.Overview | No
         ("files", told.fd_used, told.fd_total), ("sockets", told.sockets_used, told.sockets_total),
         ("processes", told.proc_used, told.proc_total),
     ):  # fmt: skip
-        lines.append(fact(name, f"{amount(used)} of {amount(total)}"))
+        if total != 0:  # a server that does not count sockets says 0 of 0
+            lines.append(fact(name, f"{amount(used)} of {amount(total)}"))
     lines.append(fact("uptime", duration(told.uptime / 1000 if told.uptime is not None else None)))
     lines.append(fact("version", one_line(told.version) or "?"))
     apart = ", ".join(short(one) for one in told.partitions)

@@ -112,7 +112,7 @@ class GraphView(View):
 
     def __init__(self, console: BrowsingScreen, vhost: str, start: Spot) -> None:
         super().__init__()
-        self._console, self._vhost = console, vhost
+        self._of, self._vhost = console, vhost
         self._trail = [start]
         self._edges: list[Edge] = []
         self._problem: Problem | None = None
@@ -145,7 +145,7 @@ class GraphView(View):
 
     async def _load(self) -> None:
         here = self._trail[-1]
-        client = self._console.client
+        client = self._of.client
         table = self.query_one(GraphTable)
         try:
             # Queues all hang on the default exchange: of a queue its own bindings are asked for.
@@ -200,14 +200,14 @@ class GraphView(View):
         """Binds something to what is here."""
         here = self._trail[-1]
         place = Place(self._vhost, here.name)
-        declaring.bind(self._console, None if here.queue else place, place if here.queue else None, self.action_again)
+        declaring.bind(self._of, None if here.queue else place, place if here.queue else None, self.action_again)
 
     def action_unbind(self) -> None:
         """Ends the binding under the cursor."""
         edge = self._edge
         if edge is not None and edge.binding is not None:
-            self._console.do(self._unbind(edge.binding))
+            self._of.do(self._unbind(edge.binding))
 
     async def _unbind(self, binding: facts.Binding) -> None:
-        if await removing.binding(self._console, binding):
+        if await removing.binding(self._of, binding):
             self.action_again()

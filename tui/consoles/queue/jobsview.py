@@ -48,7 +48,7 @@ class JobsView(View):
 
     def __init__(self, console: BrowsingScreen) -> None:
         super().__init__()
-        self._console = console
+        self._of = console
 
     def compose(self) -> ComposeResult:
         """A table."""
@@ -65,7 +65,7 @@ class JobsView(View):
 
     def _look(self) -> None:
         rows = []
-        for one in self._console.jobs.all():
+        for one in self._of.jobs.all():
             sign, ink = STAGES[one.stage]
             whole = f"/{one.far.total:,}" if one.far.total is not None else ""
             told = one.far.waits if one.stage is Stage.RUNNING else came(one)[0]
@@ -78,7 +78,7 @@ class JobsView(View):
     @property
     def _job(self) -> Job | None:
         key = self.query_one(JobTable).cursor_key
-        return next((one for one in self._console.jobs.all() if str(one.number) == key), None)
+        return next((one for one in self._of.jobs.all() if str(one.number) == key), None)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What is over cannot be cancelled."""
@@ -89,7 +89,7 @@ class JobsView(View):
     def action_stop(self) -> None:
         """Cancels the job under the cursor."""
         if (job := self._job) is not None:
-            self._console.jobs.cancel(job.number)
+            self._of.jobs.cancel(job.number)
 
     def on_row_table_selected(self, message: RowTable.Selected) -> None:
         """Tells all that is known of one."""

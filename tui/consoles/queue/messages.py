@@ -62,7 +62,7 @@ def message_row(at: int, message: Message, state: str = "") -> Row:
         ("R" if message.redelivered else "") + ("P" if told.delivery_mode == 2 else "") + ("H" if told.headers else "")
     )
     if (count := told.headers.get("x-delivery-count")) is not None:
-        flags += f" D{count}"
+        flags += f" D{count!s}"
     body: Cell = safe(beginning(message.body, 120)) or (("empty", "dim"),)
     ink = "dim" if state else ""
     kind = one_line(told.content_type)
@@ -78,13 +78,13 @@ def message_lines(message: Message, look: Look | None) -> tuple[list[Line], Look
              fact("redelivered", "yes" if message.redelivered else "no")]  # fmt: skip
     mode = {1: "transient", 2: "persistent"}.get(told.delivery_mode or 0, "not said: transient")
     lines.append(fact("delivery mode", mode))
-    for name, value in (
+    for name, given in (
         ("content type", told.content_type), ("encoding", told.content_encoding), ("priority", told.priority),
         ("correlation", told.correlation_id), ("reply to", told.reply_to), ("expires after", told.expiration),
         ("message id", told.message_id), ("type", told.type), ("user", told.user_id), ("app", told.app_id),
     ):  # fmt: skip
-        if value not in ("", None):
-            lines.append(fact(name, f"{safe(str(value))}{' ms' if name == 'expires after' else ''}"))
+        if given not in ("", None):
+            lines.append(fact(name, f"{safe(str(given))}{' ms' if name == 'expires after' else ''}"))
     if told.timestamp is not None:
         lines.append(fact("timestamp", f"{told.timestamp:%Y-%m-%d %H:%M:%S} UTC"))
     if told.headers:
@@ -219,7 +219,7 @@ A stream is only read: nothing changes there."""
 
     def __init__(self, console: BrowsingScreen, queue: Queue, offset: int | str | dt.datetime | None = None) -> None:
         super().__init__()
-        self._console, self._queue, self._offset = console, queue, offset
+        self._of, self._queue, self._offset = console, queue, offset
         self._place = Place(queue.vhost, queue.name)
         self._batches: list[Held] = []
         self._messages: list[Message] = []
@@ -244,10 +244,10 @@ A stream is only read: nothing changes there."""
 
     def on_mount(self) -> None:
         """Takes some."""
-        self._console.held[self] = lambda: self._open
+        self._of.held[self] = lambda: self._open
         self.query_one(RowTable).focus()
         self.set_interval(0.5, self._look)
-        self._console.do(self._take())
+        self._of.do(self._take())
         self._look()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -285,10 +285,11 @@ A stream is only read: nothing changes there."""
         try:
             if self.stream:
                 after = self._messages[-1].properties.headers.get("x-stream-offset") if self._messages else None
-                offset = int(str(after)) + 1 if after is not None else (self._offset or "first")
-                self._messages += await self._console.client.browse(self._place, offset, COUNT)
+                begin = "first" if self._offset is None else self._offset
+                offset = int(str(after)) + 1 if after is not None else begin
+                self._messages += await self._of.client.browse(self._place, offset, COUNT)
             else:
-                batch = await self._console.client.take(self._place, COUNT)
+                batch = await self._of.client.take(self._place, COUNT)
                 if not self.is_mounted:  # it was left meanwhile
                     await batch.close()
                     return
@@ -374,8 +375,8 @@ A stream is only read: nothing changes there."""
 
     def action_settle(self, how: str) -> None:
         """Acknowledges, rejects or puts back what is chosen."""
-        if (chosen := self._chosen()) and (how == "requeue" or self._console.may_change()):
-            self._console.do(self._settle(chosen, Settle(how)))
+        if (chosen := self._chosen()) and (how == "requeue" or self._of.may_change()):
+            self._of.do(self._settle(chosen, Settle(how)))
 
     async def _settle(self, chosen: list[int], how: Settle) -> None:
         many = counted(len(chosen), "message")
@@ -389,8 +390,8 @@ A stream is only read: nothing changes there."""
             Settle.REQUEUE: f"puts {many} back into {name}, marked as redelivered",
         }[how]  # fmt: skip
         if how is not Settle.REQUEUE:
-            held = self._console.guard.held(f"{how.title()} {many}?", (does,), how.value, self._queue.name)
-            if not await self._console.confirm(held):
+            held = self._of.guard.held(f"{how.title()} {many}?", (does,), how.value, self._queue.name)
+            if not await self._of.confirm(held):
                 return
         done = 0
         for batch in list(self._batches):
@@ -404,12 +405,12 @@ A stream is only read: nothing changes there."""
         gone = len(chosen) - done
         left = f"; {gone:,} had gone back before" if gone else ""
         past = {Settle.ACKNOWLEDGE: "acknowledged", Settle.REJECT: "rejected", Settle.REQUEUE: "put back"}[how]
-        self._console.tell(f"{counted(done, 'message')} {past}{left}", "warn" if gone else "ready")
+        self._of.tell(f"{counted(done, 'message')} {past}{left}", "warn" if gone else "ready")
         self._look()
 
     def action_more(self) -> None:
         """Takes more."""
-        self._console.do(self._take())
+        self._of.do(self._take())
 
     def action_save(self) -> None:
         """Saves the body of the message under the cursor."""
@@ -422,9 +423,9 @@ A stream is only read: nothing changes there."""
 
     def on_unmount(self) -> None:
         """What is not settled goes back."""
-        self._console.held.pop(self, None)
+        self._of.held.pop(self, None)
         batches, self._batches = self._batches, []
-        give_back(batches, self._console.closing)
+        give_back(batches, self._of.closing)
 
 
 def give_back(batches: Sequence[Held], closing: Callable[[Any], None]) -> None:

@@ -112,14 +112,14 @@ look around, and end with the console; it asks first."""
         entry = self.query_one("#filter", Input)
         if entry.has_focus or self.filters.get(self.tab):
             self.remove_class("-filter")
-            self.list.focus()
+            self.listed.focus()
             entry.value = ""
             self.find("")
         elif self.has_class("-facts"):
             self.remove_class("-facts")
-            self.list.focus()
+            self.listed.focus()
         elif self.facts_pane.has_focus:
-            self.list.focus()
+            self.listed.focus()
         else:
             self.leave()
 
@@ -278,6 +278,6 @@ look around, and end with the console; it asks first."""
         """Goes to a queue: asked for by its name where it was not read."""
         self.go(QUEUES)
         await self.reload()
-        if not self.list.move_to(place.key) and self.queues is not None and not self.queues.whole:
+        if not self.listed.move_to(place.key) and self.queues is not None and not self.queues.whole:
             await self.read_all()
-            self.list.move_to(place.key)
+            self.listed.move_to(place.key)

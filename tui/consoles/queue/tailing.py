@@ -57,7 +57,7 @@ kept. enter shows one whole, s saves its body."""
         self, console: BrowsingScreen, vhost: str, *, exchange: str = "", key: str = "#", queue: str = ""
     ) -> None:
         super().__init__()
-        self._console, self._vhost = console, vhost
+        self._of, self._vhost = console, vhost
         self._exchange, self._key, self._queue = exchange, key, queue
         self._kept: deque[tuple[int, Message]] = deque()
         self._bytes = self._count = 0
@@ -101,7 +101,7 @@ kept. enter shows one whole, s saves its body."""
 
     async def _follow(self) -> None:
         try:
-            async for batch in self._console.client.tail(self._vhost, self._exchange, self._key, self._queue):
+            async for batch in self._of.client.tail(self._vhost, self._exchange, self._key, self._queue):
                 for message in batch:
                     self._count += 1
                     self._kept.append((self._count, message))

@@ -71,7 +71,10 @@ class Management:
             await self.way.close()
             self.way = None
 
-    async def ask(self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None) -> bytes:  # noqa: ANN401
+    async def ask(
+        self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None,  # noqa: ANN401
+        *, more: Mapping[str, str] | None = None,
+    ) -> bytes:  # fmt: skip
         """Sends one request and reads its answer whole; nothing is sent twice.
 
         Args:
@@ -79,6 +82,7 @@ class Management:
             path: below `/api/`, its segments quoted.
             body: sent as JSON unless it is None.
             query: without quoting.
+            more: headers.
 
         Raises:
             Refused: the server's answer was 4xx.
@@ -93,6 +97,7 @@ class Management:
         url = f"{'https' if self._context is not None else 'http'}://{way.host}:{way.port}/api/{path}"
         given = msgspec.json.encode(body) if body is not None else None
         headers = {"Content-Type": "application/json"} if given is not None else {}
+        headers |= more or {}
         try:
             from yarl import URL  # noqa: PLC0415  (comes with the client)
 
