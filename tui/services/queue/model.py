@@ -11,7 +11,7 @@ from typing import TypeAlias
 from tui.problem import Problem
 
 #: What a header or an argument may hold; tables and lists nest.
-Value: TypeAlias = "None | bool | int | float | str | bytes | dt.datetime | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | bytes | dt.datetime | list[Value] | dict[str, Value] | None"
 Table: TypeAlias = Mapping[str, Value]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tui.services.queue.model import Message, Properties
 
 if TYPE_CHECKING:
+    from aio_pika.abc import AbstractIncomingMessage
     from pamqp.commands import Basic
 
 #: Ours, and what the library calls them where it differs.
@@ -38,6 +39,14 @@ def from_frame(frame: Basic.Properties) -> Properties:
         if value is not None:
             given[field.name] = value
     return Properties(**given)
+
+
+def from_incoming(found: AbstractIncomingMessage) -> Message:
+    """A message of aio-pika's, as ours."""
+    return Message(
+        found.body, from_frame(found.properties), found.exchange or "", found.routing_key or "",
+        found.delivery_tag or 0, bool(found.redelivered),
+    )  # fmt: skip
 
 
 def text_of(message: Message) -> str | None:
