@@ -181,3 +181,5 @@ class Vhost(msgspec.Struct):
     name: str
     messages: int | None = None
     default_queue_type: str | None = None
+    description: str | None = None
+    protected_from_deletion: bool | None = None
