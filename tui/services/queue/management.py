@@ -38,7 +38,9 @@ class Management(Administration):
 
     async def queue(self, vhost: str, name: str) -> facts.Queue:
         """One queue."""
-        return await self._get(f"queues/{segment(vhost)}/{segment(name)}", facts.Queue)
+        found = await self._get(f"queues/{segment(vhost)}/{segment(name)}", facts.Queue)
+        self._note_silence([found])
+        return found
 
     async def queues(
         self, *, vhost: str = "", name: str = "", regex: bool = False, page: int = 1, size: int = 500
@@ -64,7 +66,9 @@ class Management(Administration):
         }
         if name:
             query |= {"name": name, "use_regex": "true" if regex else "false"}
-        return await self._get(f"queues/{segment(vhost)}" if vhost else "queues", facts.QueuePage, query)
+        found = await self._get(f"queues/{segment(vhost)}" if vhost else "queues", facts.QueuePage, query)
+        self._note_silence(found.items)
+        return found
 
     async def all_queues(
         self, *, vhost: str = "", name: str = "", regex: bool = False
@@ -80,9 +84,17 @@ class Management(Administration):
                 seen.update((one.vhost, one.name) for one in found.items)
                 path = f"queues/{segment(vhost)}" if vhost else "queues"
                 whole = await self._get(path, list[facts.Queue], self._shape)
+                self._note_silence(whole)
                 yield [one for one in whole if (one.vhost, one.name) not in seen]
                 return
             page += 1
+
+    def _note_silence(self, queues: Sequence[facts.Queue]) -> None:
+        """Where rates are collected, a queue without any had nothing to count: that is zero, and not unknown."""
+        if not self._counts_only:
+            for one in queues:
+                if one.message_stats is None and one.messages is not None:
+                    one.message_stats = facts.MessageStats()
 
     @property
     def _shape(self) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import contextlib
 import ssl
 from collections.abc import Mapping
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import aiohttp
 import msgspec
@@ -170,7 +170,8 @@ class Transport:
         remedy = ""
         if "inequivalent arg" in said:
             remedy = "It was declared otherwise, and cannot be changed: delete it first, or let a policy say it."
-        return Refused(status, Problem(cause, f"The server refused {path}", said, remedy))
+        what = f"There is no {unquote(path)}" if status == 404 else f"The server refused {unquote(path)}"
+        return Refused(status, Problem(cause, what, said, remedy))
 
     async def _get(self, path: str, kind: type[T], query: Mapping[str, str] | None = None) -> T:
         content = await self.ask("GET", path, query=query)
