@@ -48,23 +48,127 @@ class Argument:
 
 
 ARGUMENTS = (
-    Argument("x-max-length", "max messages", "Messages that are ready, at most. From then on `overflow` holds.", _KEPT, number=True),
-    Argument("x-max-length-bytes", "max bytes", "Bytes of all bodies, at most. From then on `overflow` holds; of a stream the oldest segments go.", number=True),
-    Argument("x-overflow", "overflow", "What happens when it is full: the oldest message goes (drop-head), or new ones are refused: their publishers are told by a nack.", _KEPT, values=("drop-head", "reject-publish", "reject-publish-dlx")),
-    Argument("x-message-ttl", "message TTL", "Milliseconds after which a message that nobody took is dead-lettered, or dropped.", _KEPT, number=True),
-    Argument("x-expires", "expires", "Milliseconds without consumers, declaration or get after which the queue itself is deleted.", _KEPT, number=True, least=1),
-    Argument("x-dead-letter-exchange", "dead letters to", "The exchange that gets messages which are rejected, expire, or do not fit. (default) is the default one.", _KEPT),
-    Argument("x-dead-letter-routing-key", "dead letter key", "The key that dead letters get; without it they keep their own. Needs an exchange above.", _KEPT),
-    Argument("x-dead-letter-strategy", "dead lettering", "at-least-once keeps a dead letter until it was confirmed; it needs overflow reject-publish.", frozenset({Kind.QUORUM}), values=("at-most-once", "at-least-once")),
-    Argument("x-delivery-limit", "delivery limit", "Returns after which a message is dead-lettered, or dropped. Without it 20 from RabbitMQ 4.0 on, none before; -1 is none.", frozenset({Kind.QUORUM}), number=True, least=-1),
-    Argument("x-quorum-initial-group-size", "members", "How many nodes keep it; 3 unless there are fewer. An odd number: a majority of them must be there.", frozenset({Kind.QUORUM}), number=True, least=1),
-    Argument("x-initial-cluster-size", "members", "How many nodes keep it; all of them unless this says less.", frozenset({Kind.STREAM}), number=True, least=1),
-    Argument("x-max-age", "max age", "How long a stream keeps messages: 7D, 12h, 30m. Whole segments go.", frozenset({Kind.STREAM}), age=True),
-    Argument("x-stream-max-segment-size-bytes", "segment bytes", "Size of a stream's segments; 500,000,000 unless this says otherwise.", frozenset({Kind.STREAM}), number=True, least=1),
-    Argument("x-single-active-consumer", "one consumer", "yes: one consumer gets everything; when it goes the next one does.", _KEPT, yes=True),
-    Argument("x-max-priority", "max priority", "Makes it a queue with priorities from 0 to this, 255 at most; few are better.", frozenset({Kind.CLASSIC}), number=True, least=1),
-    Argument("x-queue-leader-locator", "leader", "Where its leader begins: on the node one is connected to, or spread evenly.", _ALL, values=("client-local", "balanced")),
-)  # fmt: skip
+    Argument(
+        "x-max-length",
+        "max messages",
+        "Messages that are ready, at most. From then on `overflow` holds."
+        "Messages that are ready, at most. From then on `overflow` holds.",
+        _KEPT,
+        number=True,
+    ),
+    Argument(
+        "x-max-length-bytes",
+        "max bytes",
+        "Bytes of all bodies, at most. From then on `overflow` holds; of a stream the oldest segments go.",
+        number=True,
+    ),
+    Argument(
+        "x-overflow",
+        "overflow",
+        "What happens when it is full: the oldest message goes (drop-head), or new ones "
+        "are refused: their publishers are told by a nack.",
+        _KEPT,
+        values=("drop-head", "reject-publish", "reject-publish-dlx"),
+    ),
+    Argument(
+        "x-message-ttl",
+        "message TTL",
+        "Milliseconds after which a message that nobody took is dead-lettered, or dropped.",
+        _KEPT,
+        number=True,
+    ),
+    Argument(
+        "x-expires",
+        "expires",
+        "Milliseconds without consumers, declaration or get after which the queue itself is deleted.",
+        _KEPT,
+        number=True,
+        least=1,
+    ),
+    Argument(
+        "x-dead-letter-exchange",
+        "dead letters to",
+        "The exchange that gets messages which are rejected, expire, or do not fit. (default) is the default one.",
+        _KEPT,
+    ),
+    Argument(
+        "x-dead-letter-routing-key",
+        "dead letter key",
+        "The key that dead letters get; without it they keep their own. Needs an exchange above.",
+        _KEPT,
+    ),
+    Argument(
+        "x-dead-letter-strategy",
+        "dead lettering",
+        "at-least-once keeps a dead letter until it was confirmed; it needs overflow reject-publish.",
+        frozenset({Kind.QUORUM}),
+        values=("at-most-once", "at-least-once"),
+    ),
+    Argument(
+        "x-delivery-limit",
+        "delivery limit",
+        "Returns after which a message is dead-lettered, or dropped. "
+        "Without it 20 from RabbitMQ 4.0 on, none before; -1 is none.",
+        frozenset({Kind.QUORUM}),
+        number=True,
+        least=-1,
+    ),
+    Argument(
+        "x-quorum-initial-group-size",
+        "members",
+        "How many nodes keep it; 3 unless there are fewer. An odd number: a majority of them must be there.",
+        frozenset({Kind.QUORUM}),
+        number=True,
+        least=1,
+    ),
+    Argument(
+        "x-initial-cluster-size",
+        "members",
+        "How many nodes keep it; all of them unless this says less."
+        "How many nodes keep it; all of them unless this says less.",
+        frozenset({Kind.STREAM}),
+        number=True,
+        least=1,
+    ),
+    Argument(
+        "x-max-age",
+        "max age",
+        "How long a stream keeps messages: 7D, 12h, 30m. Whole segments go."
+        "How long a stream keeps messages: 7D, 12h, 30m. Whole segments go.",
+        frozenset({Kind.STREAM}),
+        age=True,
+    ),
+    Argument(
+        "x-stream-max-segment-size-bytes",
+        "segment bytes",
+        "Size of a stream's segments; 500,000,000 unless this says otherwise.",
+        frozenset({Kind.STREAM}),
+        number=True,
+        least=1,
+    ),
+    Argument(
+        "x-single-active-consumer",
+        "one consumer",
+        "yes: one consumer gets everything; when it goes the next one does.",
+        _KEPT,
+        yes=True,
+    ),
+    Argument(
+        "x-max-priority",
+        "max priority",
+        "Makes it a queue with priorities from 0 to this, 255 at most; few are better.",
+        frozenset({Kind.CLASSIC}),
+        number=True,
+        least=1,
+    ),
+    Argument(
+        "x-queue-leader-locator",
+        "leader",
+        "Where its leader begins: on the node one is connected to, or spread evenly.",
+        _ALL,
+        values=("client-local", "balanced"),
+    ),
+)
 
 
 def wrong(what: str, remedy: str = "") -> ProblemError:

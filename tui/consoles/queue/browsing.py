@@ -381,7 +381,7 @@ class BrowsingScreen(ConnectedScreen):
         """Opens a tab."""
         if at != self.tab:
             self._turn_to(at)
-            self._close_filter()
+            self.close_filter()
             self.look()
             self.do(self.load(), group="poll")
 
@@ -426,11 +426,15 @@ class BrowsingScreen(ConnectedScreen):
         self.add_class("-filter")
         entry = self.query_one("#filter", Input)
         entry.value = self.filters.get(self.tab, "")
-        entry.focus()
+        # At once: what is typed quickly would go to the list, where letters are commands.
+        entry.display = True
+        self.set_focus(entry)
 
-    def _close_filter(self) -> None:
+    def close_filter(self) -> None:
+        """Goes back to the list; the filter holds."""
         self.remove_class("-filter")
-        self.listed.focus()
+        self.query_one("#filter", Input).display = False
+        self.set_focus(self.listed)
 
     @on(Input.Changed, "#filter")
     def _filtered(self, message: Input.Changed) -> None:
@@ -441,7 +445,7 @@ class BrowsingScreen(ConnectedScreen):
     @on(Input.Submitted, "#filter")
     def _keep_filter(self, message: Input.Submitted) -> None:
         message.stop()
-        self._close_filter()
+        self.close_filter()
 
     def find(self, typed: str) -> None:
         """Shows only what is wanted; a word that cannot be is told and changes nothing."""

@@ -196,7 +196,7 @@ class Publication:
     exchange: str
     routing_key: str
     body: bytes
-    properties: Properties = Properties()
+    properties: Properties = field(default_factory=Properties)
     count: int = 1
     rate: float | None = None
     template: bool = False
@@ -211,6 +211,7 @@ class Move:
         routing_key: empty for the one that each message has.
         count: how many at most; None for all that are there at the beginning.
         copy: whether they stay where they are as well.
+        stream: whether the source is a stream, which can only be copied from.
     """
 
     source: Place
@@ -218,6 +219,7 @@ class Move:
     routing_key: str
     count: int | None = None
     copy: bool = False
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +270,12 @@ class Settle(StrEnum):
 
 
 class Held(Protocol):
-    """Messages that were taken from a queue and are not settled: the broker keeps them for us until then.
+    """Messages that were taken from a queue and are not settled: the broker keeps them for us until then."""
 
-    Attributes:
-        messages: all that were taken.
-    """
-
-    messages: Sequence[Message]
+    @property
+    def messages(self) -> Sequence[Message]:
+        """All that were taken."""
+        ...
 
     @property
     def open(self) -> int:
@@ -289,8 +290,12 @@ class Held(Protocol):
         """Why they went back without us, None while they are ours."""
         ...
 
-    async def settle(self, messages: Sequence[Message], how: Settle) -> None:
-        """Acknowledges them (they are gone), puts them back, or rejects them (dead-lettered, or dropped)."""
+    async def settle(self, messages: Sequence[Message], how: Settle) -> int:
+        """Acknowledges them (they are gone), puts them back, or rejects them (dead-lettered, or dropped).
+
+        Returns:
+            How many were settled by this.
+        """
         ...
 
     async def close(self) -> None:

@@ -52,9 +52,11 @@ def queue(console: BrowsingScreen) -> None:
     entries = [
         Entry("name", "name", "At most 255 bytes. What is there under this name and declared alike stays as it is."),
         Entry("vhost", "virtual host", "Where it stands.", console.vhost, _vhosts(console)),
-        Entry("type", "type", "quorum: on several nodes, survives the loss of a minority. classic: on one node. stream: "
+        Entry("type", "type", "quorum: on several nodes, survives the loss of a minority. classic: on one node. "
+                "stream: "
               "keeps messages after they were read.", "quorum", tuple(Kind)),
-        Entry("durable", "durable", "yes: it is there after the broker was restarted. A classic queue alone may not be.",
+        Entry("durable", "durable", "yes: it is there after the broker was restarted. A classic queue alone may not "
+                "be.",
               "yes", _YES, when=lambda typed: typed["type"] == "classic"),
         Entry("auto", "auto-delete", "yes: it goes with its last consumer.", "no", _YES,
               when=lambda typed: typed["type"] == "classic"),
@@ -89,7 +91,8 @@ def exchange(console: BrowsingScreen) -> None:
     entries = [
         Entry("name", "name", "At most 255 bytes."),
         Entry("vhost", "virtual host", "Where it stands.", console.vhost, _vhosts(console)),
-        Entry("type", "type", "direct: by the exact key. fanout: to all. topic: by pattern (* a word, # any). headers: by "
+        Entry("type", "type", "direct: by the exact key. fanout: to all. topic: by pattern (* a word, # any). headers: "
+                "by "
               "headers.", "topic", _TYPES),
         Entry("alternate", "alternate", "The exchange that gets what no binding of this one takes; empty for none."),
         Entry("more", "arguments", "Others, as a JSON object."),
@@ -131,7 +134,8 @@ def bind(console: BrowsingScreen, source: Place | None, to: Place | None, after:
               source.name if source is not None else ""),
         Entry("kind", "leads to a", "", "queue", ("queue", "exchange")),
         Entry("to", "called", "The queue, or the exchange.", to.name if to is not None else ""),
-        Entry("key", "key", "Which messages: of a direct exchange those with exactly this key, of a topic one those that "
+        Entry("key", "key", "Which messages: of a direct exchange those with exactly this key, of a topic one those "
+                "that "
               "match: * is a word, # is any number of them. Fanout and headers do not look at it."),
         Entry("more", "arguments", 'For a headers exchange, as a JSON object: {"x-match": "all", "colour": "red"}'),
     ]  # fmt: skip
@@ -165,11 +169,13 @@ def policy(console: BrowsingScreen) -> None:
     entries = [
         Entry("name", "name", "With the name of one that is there it is changed.", one.place.name if one else ""),
         Entry("vhost", "virtual host", "", one.place.vhost if one else console.vhost, _vhosts(console)),
-        Entry("pattern", "pattern", "A regular expression: ^orders\\. matches orders.new.", one.pattern if one else "^"),
+        Entry("pattern", "pattern", "A regular expression: ^orders\\. matches orders.new."
+                "A regular expression: ^orders\\. matches orders.new.", one.pattern if one else "^"),
         Entry("applies", "applies to", "", one.applies if one else "queues", _APPLIES),
         Entry("priority", "priority", "Of those that match the highest holds, alone.",
               str(one.priority) if one else "0"),
-        Entry("definition", "definition", "A JSON object; keys without x-: max-length, message-ttl, dead-letter-exchange, "
+        Entry("definition", "definition", "A JSON object; keys without x-: max-length, message-ttl, "
+                "dead-letter-exchange, "
               "delivery-limit, overflow, expires, max-age …", shown, text=True),
     ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Mapping
@@ -131,11 +132,15 @@ def export(console: BrowsingScreen, vhost: str, *, secrets: bool = False) -> Non
 async def _export(console: BrowsingScreen, path: Path, vhost: str, *, secrets: bool) -> None:
     found = await console.client.definitions(vhost, secrets=secrets)
     text = json.dumps(found, indent=2, ensure_ascii=False, default=str) + "\n"
-    # Hashes of passwords are nobody else's.
-    with open(path, "x", opener=_private, encoding="utf-8") as file:
-        file.write(text)
+    await asyncio.to_thread(_write, path, text)
     many = ", ".join(f"{len(value):,} {part}" for part in PARTS if (value := found.get(part)))
     console.tell(f"Written to {path}: {many}{'' if secrets else '; without password hashes'}", "ready")
+
+
+def _write(path: Path, text: str) -> None:
+    """A new file that only its owner can read: hashes of passwords are nobody else's."""
+    with open(path, "x", opener=_private, encoding="utf-8") as file:
+        file.write(text)
 
 
 def _private(name: str, flags: int) -> int:
@@ -201,8 +206,8 @@ cannot be changed, and stays as it is. An import deletes nothing. f5 sends it, a
             for one in self._found:
                 if one.change is change:
                     told = f"   {safe(one.told)}" if one.told else ""
-                    lines.append(Line((sign, (f"{one.part.removesuffix('s')} ", "dim"), (safe(one.name), ""), (told, "warn")),
-                                      hang=4))  # fmt: skip
+                    part = (f"{one.part.removesuffix('s')} ", "dim")
+                    lines.append(Line((sign, part, (safe(one.name), ""), (told, "warn")), hang=4))
         if not lines:
             lines = words(["it holds nothing"])
         self.query_one(Lines).set_lines(lines)

@@ -128,8 +128,10 @@ def of_node(node: Node, workload: Workload | None, overview: facts.Overview | No
     lines.append(fact("runs", (("yes", "ready") if told.running else ("no", "failing"),)))
     if member is not None:
         lines.append(fact("pod", f"{member.pod}, {one_line(member.phase)}, {one_line(member.node)}"))
-        for claim in member.claims:
-            lines.append(fact("claim", f"{claim.name} {size(claim.capacity) if claim.capacity else '?'} {claim.phase}"))
+        lines += [
+            fact("claim", f"{claim.name} {size(claim.capacity) if claim.capacity else '?'} {claim.phase}")
+            for claim in member.claims
+        ]
     else:
         lines.append(fact("pod", (("none of this workload's is called so", "warn"),)))
     memory = use(told.mem_used, told.mem_limit, told.mem_alarm, 10)

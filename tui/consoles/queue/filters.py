@@ -10,8 +10,8 @@ from tui.services.queue.facts import Queue
 
 #: What `is:` may be followed by, and what it means.
 STATES = {
-    "empty": "holds no message", "filled": "holds messages", "idle": "has no consumer", "growing": "gets more than it gives",
-    "minority": "too few members online", "down": "its state is not running",
+    "empty": "holds no message", "filled": "holds messages", "idle": "has no consumer",
+    "growing": "gets more than it gives", "minority": "too few members online", "down": "its state is not running",
 }  # fmt: skip
 HINT = "name, ~pattern, vhost:NAME, type:quorum, is:empty is:idle is:growing is:minority"
 

@@ -94,9 +94,9 @@ class GraphTable(RowTable):
     """The ways from here."""
 
     HELP: ClassVar[str] = """Bindings
-An exchange leads to queues and other exchanges; a queue gets from exchanges, and its dead letters go to one. enter walks
-along the line under the cursor, backspace goes back. n binds, D ends a binding. Dead letters are told from the queue's
-arguments; a policy may say them as well."""
+An exchange leads to queues and other exchanges; a queue gets from exchanges, and its dead letters go to one. enter
+walks along the line under the cursor, backspace goes back. n binds, D ends a binding. Dead letters are told from the
+queue's arguments; a policy may say them as well."""
 
 
 class GraphView(View):

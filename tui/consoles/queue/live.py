@@ -101,7 +101,7 @@ class LiveClient(LiveMessages):
         found = await self._api.nodes()
 
         try:
-            # It is answered by the node that is asked, for itself; servers before 3.10.15 and some users have no answer.
+            # It is answered by the node that is asked, for itself; some servers and some users have no answer.
             told = answers.failed(await self._api.ask("GET", "health/checks/node-is-quorum-critical"))
         except ERRORS:
             told = None

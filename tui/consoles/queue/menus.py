@@ -101,18 +101,22 @@ def connection(console: QueueConsole) -> None:
         current = here is not None and (login.user, login.password) == (here.user, here.password)
         items.append((Choice(f"as {at}", f"Be {login.user}", login.source, current), partial(console.connect, login)))
     if here is not None:
-        for one in console.vhosts:
-            if one.name != here.vhost:
-                items.append((Choice(f"vhost {one.name}", f"Virtual host {one.name}", "messages go there"),
-                              partial(console.turn_vhost, one.name)))  # fmt: skip
+        items += [
+            (Choice(f"vhost {one.name}", f"Virtual host {one.name}", "messages go there"),
+             partial(console.turn_vhost, one.name))
+            for one in console.vhosts
+            if one.name != here.vhost
+        ]  # fmt: skip
     items += [
         (Choice("other", "Be somebody else", "typed, kept in memory only"), lambda: console.connect(as_other=True)),
         (Choice("again", "Connect anew", link.source), console.connect),
     ]
     if link.usable:
-        for lack in console.client.facts.lacks:
-            items.append((Choice(f"lack {lack.half}", f"No {lack.half}", lack.problem.remedy or lack.problem.what),
-                          partial(console.tell_lack, lack)))  # fmt: skip
+        items += [
+            (Choice(f"lack {lack.half}", f"No {lack.half}", lack.problem.remedy or lack.problem.what),
+             partial(console.tell_lack, lack))
+            for lack in console.client.facts.lacks
+        ]  # fmt: skip
     if guard.protected and not guard.locked:
         word = "Read-only again" if guard.opened else "Take changes"
         items.append((Choice("write", word, "the context is protected"), lambda: console.do(_open(console))))

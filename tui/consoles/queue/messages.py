@@ -26,7 +26,7 @@ from tui.text import one_line, safe
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell, Piece
 from tui.widgets.keyline import KeyLine
-from tui.widgets.lines import Line, Lines
+from tui.widgets.lines import Line, Lines, Words
 from tui.widgets.oneline import OneLine
 from tui.widgets.rows import Row, RowTable
 
@@ -201,11 +201,11 @@ class MessagesView(View):
 
     HELP: ClassVar[str] = """A look at messages
 They are taken and kept unacknowledged while you look, so that no consumer gets them meanwhile; when you leave they go
-back. What that changes: each is marked as redelivered, and messages may change their place in the queue. A quorum queue
-counts each return: RabbitMQ 4.0 to 4.2 drops or dead-letters a message after 20 of them unless its limit is another.
-a acknowledges (they are gone), R rejects (dead-lettered, or dropped where there is no dead letter exchange), u puts them
-back now; each asks first, with the number. space marks some, without marks it is the one under the cursor. + takes more.
-A stream is only read: nothing changes there."""
+back. What that changes: each is marked as redelivered, and messages may change their place in the queue. A quorum
+queue counts each return: RabbitMQ 4.0 to 4.2 drops or dead-letters a message after 20 of them unless its limit is
+another. a acknowledges (they are gone), R rejects (dead-lettered, or dropped where there is no dead letter exchange),
+u puts them back now; each asks first, with the number. space marks some, without marks it is the one under the
+cursor. + takes more. A stream is only read: nothing changes there."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "Mark", id="queue-messages.mark"),
         Binding("asterisk", "mark_all", "Mark all", show=False, id="queue-messages.mark-all"),
@@ -236,7 +236,7 @@ A stream is only read: nothing changes there."""
     def compose(self) -> ComposeResult:
         """Head, what a look changes, messages, one of them beside."""
         yield OneLine(self._head, id="head")
-        yield OneLine(self._told, id="path")
+        yield Words(id="told")
         with Horizontal(id="desk"):
             yield MessageTable(COLUMNS, empty_text="taking…")
             yield Lines(id="beside")
@@ -268,7 +268,7 @@ A stream is only read: nothing changes there."""
             (f"   ✓ {len(self._marks)} marked" if self._marks else "", "accent"),
         ]
 
-    def _told(self, _: int) -> list[Piece]:
+    def _told(self) -> list[Piece]:
         if self._problem is not None:
             return [(f" ✗ {one_line(str(self._problem))}", "failing")]
         lost = next((problem for batch in self._batches if (problem := batch.lost()) is not None), None)
@@ -312,8 +312,8 @@ A stream is only read: nothing changes there."""
             state = self._states.get(at, "")
             rows.append(message_row(at, message, f"{'✓ ' if at in self._marks else ''}{state}".strip()))
         table.set_rows(rows)
-        for line in self.query(OneLine):
-            line.look()
+        self.query_one(OneLine).look()
+        self.query_one("#told", Words).set_lines([Line(tuple(self._told()), hang=2)])
         self._beside()
         self.refresh_bindings()
 

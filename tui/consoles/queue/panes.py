@@ -23,20 +23,20 @@ class QueueTable(RowTable):
     """The queues."""
 
     HELP: ClassVar[str] = """Queues
-READY waits for a consumer, UNACK is with one that has not acknowledged it. Rates are messages a second, averaged by the
-server; the blocks beside them are what was seen here. enter looks at messages, p publishes, t tails, m moves or copies,
-B walks along bindings and dead letters; n declares, P purges, D deletes. / finds: part of a name, ~pattern, vhost:NAME,
-type:quorum, is:empty, is:idle (no consumer), is:growing, is:minority. The server answers name and virtual host; the rest,
-and what o sorts by, holds for the queues that were read, and the line above says how many those are."""
+READY waits for a consumer, UNACK is with one that has not acknowledged it. Rates are messages a second, averaged by
+the server; the blocks beside them are what was seen here. enter looks at messages, p publishes, t tails, m moves or
+copies, B walks along bindings and dead letters; n declares, P purges, D deletes. / finds: part of a name, ~pattern,
+vhost:NAME, type:quorum, is:empty, is:idle (no consumer), is:growing, is:minority. The server answers name and virtual
+host; the rest, and what o sorts by, holds for the queues that were read, and the line above says how many those are."""
 
 
 class NodeTable(RowTable):
     """The nodes."""
 
     HELP: ClassVar[str] = """Nodes
-A node, its pod and its claim in one line. Memory is shown against its watermark, from which on the broker takes nothing
-from publishers (an alarm), as it does when the disk has less free than its limit. Quorum-critical: with this node queues
-would lose their majority. A partition is told by each node that does not see another."""
+A node, its pod and its claim in one line. Memory is shown against its watermark, from which on the broker takes
+nothing from publishers (an alarm), as it does when the disk has less free than its limit. Quorum-critical: with this
+node queues would lose their majority. A partition is told by each node that does not see another."""
 
 
 class ExchangeTable(RowTable):
@@ -44,8 +44,8 @@ class ExchangeTable(RowTable):
 
     HELP: ClassVar[str] = """Exchanges
 enter walks along the bindings: from an exchange to queues and other exchanges, from a queue to where its dead letters
-go; backspace goes back. n declares one, b binds, p publishes to it, t listens to a copy of what comes through, D deletes
-it with its bindings. Those in grey are the broker's own."""
+go; backspace goes back. n declares one, b binds, p publishes to it, t listens to a copy of what comes through, D
+deletes it with its bindings. Those in grey are the broker's own."""
 
 
 class ConnectionTable(RowTable):

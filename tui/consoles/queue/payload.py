@@ -1,4 +1,4 @@
-"""What a message's body is, as text to read. Whatever it holds is shown, never interpreted, and never unpacked without bound."""
+"""What a message's body is, as text to read. It is shown, never interpreted, and never unpacked without bound."""
 
 from __future__ import annotations
 

@@ -30,17 +30,20 @@ def publish(console: BrowsingScreen) -> None:
     exchange = item.name if isinstance(item, facts.Exchange) else ""
     vhost = console.vhost
     entries = [
-        Entry("exchange", "exchange", "Empty for the default one, which leads to the queue that the key names.", exchange),
+        Entry("exchange", "exchange", "Empty for the default one, which leads to the queue that the key names."
+                "Empty for the default one, which leads to the queue that the key names.", exchange),
         Entry("key", "routing key", "With the default exchange a queue's name. At most 255 bytes.",
               queue.name if queue is not None else ""),
         Entry("body", "payload", "What the message holds; f5 publishes.", text=True),
         Entry("file", "or a file", "The payload is its content, byte for byte."),
         Entry("type", "content type", "What the payload is.", "text/plain",
               ("text/plain", "application/json", "application/octet-stream", "")),
-        Entry("mode", "delivery", "persistent messages of a durable queue survive a restart of the broker.", "persistent",
+        Entry("mode", "delivery", "persistent messages of a durable queue survive a restart of the broker."
+                "persistent messages of a durable queue survive a restart of the broker.", "persistent",
               ("persistent", "transient")),
         Entry("headers", "headers", 'A JSON object: {"tenant": "a", "retries": 3}'),
-        Entry("count", "how many", "How many messages. With more than one, {n} in payload and key becomes the number of the "
+        Entry("count", "how many", "How many messages. With more than one, {n} in payload and key becomes the number "
+                "of the "
               "message, from 1.", "1"),
         Entry("rate", "per second", "At most so many messages a second; empty for as fast as the broker confirms."),
         Entry("priority", "priority", "0 to 255, for queues with priorities."),
@@ -100,14 +103,15 @@ def move(console: BrowsingScreen, *, copy: bool) -> None:
     queue = console.queue
     if queue is None or not console.may_change():
         return
-    if queue.kind == "stream":
-        console.tell("A stream's messages cannot be moved: they are only read", "warn")
+    if queue.kind == "stream" and not copy:
+        console.tell("A stream's messages cannot be moved, only copied (c)", "warn")
         return
     word = "copy" if copy else "move"
     ready = "?" if queue.messages_ready is None else f"{queue.messages_ready:,}"
     entries = [
         Entry("exchange", "to exchange", "Empty for the queue that the key names."),
-        Entry("key", "to queue, key", "The queue, or the key that they get; with an exchange, empty for the key that each has."),
+        Entry("key", "to queue, key", "The queue, or the key that they get; with an exchange, empty for the key that "
+                "each has."),
         Entry("count", "how many", f"At most so many; empty for all that are ready now: {ready}."),
     ]  # fmt: skip
 
@@ -117,7 +121,14 @@ def move(console: BrowsingScreen, *, copy: bool) -> None:
         if not typed["exchange"] and typed["key"] == queue.name:
             raise wrong("That is where they are")
         count = whole("how many", typed["count"], least=1) if typed["count"].strip() else queue.messages_ready
-        console.do(_move(console, Move(Place(queue.vhost, queue.name), typed["exchange"], typed["key"], count, copy)))
+        console.do(
+            _move(
+                console,
+                Move(
+                    Place(queue.vhost, queue.name), typed["exchange"], typed["key"], count, copy, queue.kind == "stream"
+                ),
+            )
+        )
 
     title = f"{word.title()} messages of {queue.name}"
     console.app.push_screen(Fields(title, entries, done, word=f"{word}s"))
@@ -128,7 +139,8 @@ async def _move(console: BrowsingScreen, wish: Move) -> None:
     many = counted(wish.count, "message") if wish.count is not None else "all messages"
     to = wish.exchange or wish.routing_key
     if not wish.copy:
-        does = (f"moves {many} from {wish.source.name} to {to}", "each leaves only once its copy was confirmed: none is "
+        does = (f"moves {many} from {wish.source.name} to {to}", "each leaves only once its copy was confirmed: none "
+                "is "
                 "lost when the connection breaks, and some may be doubled")  # fmt: skip
         if not await console.confirm(console.guard.held("Move?", does, "move", wish.source.name)):
             return

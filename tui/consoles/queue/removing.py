@@ -1,4 +1,4 @@
-"""What the console destroys: queues, messages, exchanges, bindings, policies, connections. Each question says what goes."""
+"""What the console destroys. Each question says what goes."""
 
 from __future__ import annotations
 
@@ -70,9 +70,7 @@ async def purge(console: BrowsingScreen) -> None:
         ready = f"the {counted(now.messages_ready, 'message')} that {'is' if now.messages_ready == 1 else 'are'} ready"
     does = [f"deletes {ready} in {safe(now.name)}, virtual host {safe(now.vhost)}", "they are not dead-lettered"]
     if now.messages_unacknowledged:
-        does.append(
-            f"{counted(now.messages_unacknowledged, 'message')} with consumers stay{'s' if now.messages_unacknowledged == 1 else ''}"
-        )
+        does.append(f"{counted(now.messages_unacknowledged, 'message')} with consumers: untouched")
     if not await console.confirm(console.guard.held(f"Purge {now.name}?", tuple(does), "purge", now.name)):
         return
     await console.client.purge_queue(place)

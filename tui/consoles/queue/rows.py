@@ -150,7 +150,8 @@ def node_row(node: Node, workload: Workload | None) -> Row:
     cells: tuple[Cell, ...] = (
         one_line(pod), runs, use(told.mem_used, told.mem_limit, told.mem_alarm), disk,
         f"{claims[0].name} {size(claims[0].capacity or 0)}" if claims else "",
-        claim_use(claims[0]) if claims else "", files, duration(told.uptime / 1000 if told.uptime is not None else None),
+        claim_use(claims[0]) if claims else "", files,
+        duration(told.uptime / 1000 if told.uptime is not None else None),
         one_line(told.version), remarks(node),
     )  # fmt: skip
     return Row(told.name, cells)

@@ -27,8 +27,8 @@ from tui.widgets.rows import RowTable
 _ORDERS = tuple(Order)
 #: What needs a broker.
 _OF_BROKER = frozenset({
-    "make", "publish", "look", "tail", "move", "copy", "walk", "purge", "delete", "actions", "filter", "sort", "reverse",
-    "read_all", "definitions", "jobs", "details", "open_tab", "turn", "stop",
+    "make", "publish", "look", "tail", "move", "copy", "walk", "purge", "delete", "actions", "filter", "sort",
+    "reverse",    "read_all", "definitions", "jobs", "details", "open_tab", "turn", "stop",
 })  # fmt: skip
 #: What needs messages.
 _OF_AMQP = frozenset({"publish", "look", "tail", "move", "copy"})
@@ -46,11 +46,11 @@ class QueueConsole(BrowsingScreen):
     CSS_PATH = "console.tcss"
     WORKING = True
     HELP: ClassVar[str] = """Queue console
-The first line says where you are: workload, product, node, user, virtual host, TLS; the line below it what is missing or
-wrong, alarms among it. tab and the keys 1 to 8 turn the tabs. enter looks at a queue's messages, or walks from an
-exchange; p publishes, t tails, m moves and c copies messages, n makes something, P purges, D deletes or closes; x lists
-all that can be done. f2 has the login, the virtual host and read-only, f4 definitions, f6 the jobs. Jobs go on while you
-look around, and end with the console; it asks first."""
+The first line says where you are: workload, product, node, user, virtual host, TLS; the line below it what is missing
+or wrong, alarms among it. tab and the keys 1 to 8 turn the tabs. enter looks at a queue's messages, or walks from an
+exchange; p publishes, t tails, m moves and c copies messages, n makes something, P purges, D deletes or closes; x
+lists all that can be done. f2 has the login, the virtual host and read-only, f4 definitions, f6 the jobs. Jobs go on
+while you look around, and end with the console; it asks first."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="queue.back"),
         Binding("tab", "turn(1)", "Next tab", show=False, id="queue.next-tab", priority=True),
@@ -111,8 +111,7 @@ look around, and end with the console; it asks first."""
         """Drops the filter, hides the facts, or leaves the console."""
         entry = self.query_one("#filter", Input)
         if entry.has_focus or self.filters.get(self.tab):
-            self.remove_class("-filter")
-            self.listed.focus()
+            self.close_filter()
             entry.value = ""
             self.find("")
         elif self.has_class("-facts"):

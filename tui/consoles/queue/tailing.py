@@ -19,7 +19,7 @@ from tui.services.queue.model import Message
 from tui.text import one_line, safe
 from tui.widgets.ink import Piece
 from tui.widgets.keyline import KeyLine
-from tui.widgets.lines import Lines
+from tui.widgets.lines import Line, Lines, Words
 from tui.widgets.oneline import OneLine
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ kept. enter shows one whole, s saves its body."""
     def compose(self) -> ComposeResult:
         """Head, messages, one of them beside."""
         yield OneLine(self._head, id="head")
-        yield OneLine(self._told, id="path")
+        yield Words(id="told")
         with Horizontal(id="desk"):
             yield MessageTable(COLUMNS, empty_text="nothing has come yet")
             yield Lines(id="beside")
@@ -92,7 +92,7 @@ kept. enter shows one whole, s saves its body."""
         held: list[Piece] = [("   ■ held", "warn")] if self._held is not None else []
         return [(f" tail of {what}", "title"), (f"   {counted(self._count, 'message')} came", "strong"), *held]
 
-    def _told(self, _: int) -> list[Piece]:
+    def _told(self) -> list[Piece]:
         if self._problem is not None:
             return [(f" ✗ {one_line(str(self._problem))}", "failing")]
         if self._over:
@@ -124,8 +124,8 @@ kept. enter shows one whole, s saves its body."""
         table.set_rows([message_row(at - 1, message) for at, message in shown])
         if last and table.rows:
             table.action_last()
-        for line in self.query(OneLine):
-            line.look()
+        self.query_one(OneLine).look()
+        self.query_one("#told", Words).set_lines([Line(tuple(self._told()), hang=2)])
         self._beside()
 
     def _chosen(self) -> Message | None:
