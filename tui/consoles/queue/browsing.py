@@ -361,9 +361,10 @@ class BrowsingScreen(ConnectedScreen):
         """Tells it, and asks what has become of the queues."""
         if not self.is_mounted:
             return
-        text, _ = came(job)
-        ink = {Stage.DONE: "ready", Stage.FAILED: "failing"}.get(job.stage, "warn")
-        self.tell(f"{job.title}: {text}", ink)
+        if not self.is_current:  # here the line of what goes on says it
+            text, _ = came(job)
+            ink = {Stage.DONE: "ready", Stage.FAILED: "failing"}.get(job.stage, "warn")
+            self.tell(f"{job.title}: {text}", ink)
         self._changed()
         self.do(self._again(), group="poll")
 

@@ -270,15 +270,15 @@ cursor. + takes more. A stream is only read: nothing changes there."""
 
     def _told(self) -> list[Piece]:
         if self._problem is not None:
-            return [(f" ✗ {one_line(str(self._problem))}", "failing")]
+            return [(f"✗ {one_line(str(self._problem))}", "failing")]
         lost = next((problem for batch in self._batches if (problem := batch.lost()) is not None), None)
         if lost is not None:
-            return [(f" ✗ what was not settled went back to the queue: {one_line(lost.what)}", "failing")]
+            return [(f"✗ what was not settled went back to the queue: {one_line(lost.what)}", "failing")]
         if self.stream:
-            return [(" a stream is only read: nothing is consumed", "dim")]
+            return [("a stream is only read: nothing is consumed", "dim")]
         quorum = self._queue.kind == Kind.QUORUM
         more = ", and each look counts towards its delivery limit (? explains)" if quorum else ""
-        return [(f" they go back when you leave, marked as redelivered{more}", "warn" if quorum else "dim")]
+        return [(f"they go back when you leave, marked as redelivered{more}", "warn" if quorum else "dim")]
 
     async def _take(self) -> None:
         self._busy = True

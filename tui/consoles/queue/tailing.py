@@ -94,10 +94,10 @@ kept. enter shows one whole, s saves its body."""
 
     def _told(self) -> list[Piece]:
         if self._problem is not None:
-            return [(f" ✗ {one_line(str(self._problem))}", "failing")]
+            return [(f"✗ {one_line(str(self._problem))}", "failing")]
         if self._over:
-            return [(" it has ended: what was listened to is gone", "warn")]
-        return [(" copies: what is consumed elsewhere is not touched", "dim")]
+            return [("it has ended: what was listened to is gone", "warn")]
+        return [("copies: what is consumed elsewhere is not touched", "dim")]
 
     async def _follow(self) -> None:
         try:
