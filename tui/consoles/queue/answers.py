@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tui.consoles.queue.client import Consumer, OpenChannel, OpenConnection, Permission, Place, Policy, User
+from tui.consoles.queue.values import Consumer, OpenChannel, OpenConnection, Permission, Place, Policy, User
 from tui.problem import Cause, Problem, ProblemError
 
 #: There is none, and nobody said why.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tui.consoles.queue.client import Place, Policy, QueueWish
 from tui.consoles.queue.forms import Entry, Fields, Typed
+from tui.consoles.queue.values import Place, Policy, QueueWish
 from tui.services.queue.arguments import ARGUMENTS, kind_of, read, table, whole, wrong, yes_no
 from tui.services.queue.model import Kind
 
@@ -169,8 +169,7 @@ def policy(console: BrowsingScreen) -> None:
     entries = [
         Entry("name", "name", "With the name of one that is there it is changed.", one.place.name if one else ""),
         Entry("vhost", "virtual host", "", one.place.vhost if one else console.vhost, _vhosts(console)),
-        Entry("pattern", "pattern", "A regular expression: ^orders\\. matches orders.new."
-                "A regular expression: ^orders\\. matches orders.new.", one.pattern if one else "^"),
+        Entry("pattern", "pattern", "Regular expression: ^orders\\. matches orders.new", one.pattern if one else "^"),
         Entry("applies", "applies to", "", one.applies if one else "queues", _APPLIES),
         Entry("priority", "priority", "Of those that match the highest holds, alone.",
               str(one.priority) if one else "0"),

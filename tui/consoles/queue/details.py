@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tui.consoles.queue.client import Consumer, Node, OpenChannel, OpenConnection, Policy, User
 from tui.consoles.queue.queuelist import History
 from tui.consoles.queue.rows import dead_letters, exchange_name, member_of, patterns, short
+from tui.consoles.queue.values import Consumer, Node, OpenChannel, OpenConnection, Policy, User
 from tui.consoles.queue.words import amount, counted, duration, rate, size, spark, use
 from tui.problem import Problem
 from tui.services.queue import facts

@@ -78,6 +78,7 @@ wrong is told below, and everything typed stays. escape leaves it, and asks firs
     def __init__(self, title: str, entries: Sequence[Entry], done: Callable[[Typed], None], *, word: str) -> None:
         super().__init__()
         self._title, self._entries, self._done, self._word = title, list(entries), done, word
+        self._widgets = [_widget(at, entry) for at, entry in enumerate(self._entries)]
 
     def compose(self) -> ComposeResult:
         """Head, fields, help, keys."""
@@ -86,14 +87,7 @@ wrong is told below, and everything typed stays. escape leaves it, and asks firs
             for at, entry in enumerate(self._entries):
                 with Horizontal(id=f"line-{at}", classes="-text line" if entry.text else "line"):
                     yield Label(entry.label)
-                    if entry.text:
-                        area = TextArea(entry.value, id=f"entry-{at}", tab_behavior="focus")
-                        area.cursor_blink = False
-                        yield area
-                    else:
-                        field = Input(entry.value, id=f"entry-{at}")
-                        field.cursor_blink = False
-                        yield field
+                    yield self._widgets[at]
         yield Words(id="about")
         yield ChoiceList()
         yield Words(id="said")
@@ -104,17 +98,12 @@ wrong is told below, and everything typed stays. escape leaves it, and asks firs
         self.query_one(OneLine).look()
         self.query_one("#said").display = False
         self._show()
-        self.set_focus(self._widget(0))
+        self.set_focus(self._widgets[0])
 
     # --- what was typed
 
-    def _widget(self, at: int) -> Input | TextArea:
-        found = self.query_one(f"#entry-{at}")
-        assert isinstance(found, Input | TextArea)  # noqa: S101
-        return found
-
     def _value(self, at: int) -> str:
-        widget = self._widget(at)
+        widget = self._widgets[at]
         return widget.text if isinstance(widget, TextArea) else widget.value
 
     @property
@@ -124,7 +113,7 @@ wrong is told below, and everything typed stays. escape leaves it, and asks firs
 
     @property
     def _here(self) -> int:
-        return next((at for at in range(len(self._entries)) if self._widget(at).has_focus), 0)
+        return next((at for at, widget in enumerate(self._widgets) if widget is self.focused), 0)
 
     def _there(self) -> list[int]:
         typed = self.typed
@@ -176,22 +165,20 @@ wrong is told below, and everything typed stays. escape leaves it, and asks firs
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offers are taken where there are some."""
         if action == "take":
-            return bool(self.query("#said")) and bool(self._entries[self._here].offers)
-        if action == "turn" and self.query("#said") and isinstance(self.focused, TextArea):
-            return True
+            return bool(self._entries[self._here].offers)
         return super().check_action(action, parameters)
 
     def action_turn(self, step: int) -> None:
         """Goes to another field."""
         there = self._there()
         at = there.index(self._here) if self._here in there else 0
-        widget: Widget = self._widget(there[(at + step) % len(there)])
+        widget: Widget = self._widgets[there[(at + step) % len(there)]]
         self.set_focus(widget)
 
     def action_take(self) -> None:
         """Takes the next offer."""
         offers = self._entries[self._here].offers
-        widget = self._widget(self._here)
+        widget = self._widgets[self._here]
         if offers and isinstance(widget, Input):
             at = offers.index(widget.value) + 1 if widget.value in offers else 0
             widget.value = offers[at % len(offers)]
@@ -199,7 +186,7 @@ wrong is told below, and everything typed stays. escape leaves it, and asks firs
 
     @on(ChoiceList.Clicked)
     def _clicked(self) -> None:
-        listed, widget = self.query_one(ChoiceList), self._widget(self._here)
+        listed, widget = self.query_one(ChoiceList), self._widgets[self._here]
         if isinstance(widget, Input) and 0 <= listed.at < len(listed.choices):
             widget.value = listed.choices[listed.at].value
 
@@ -233,3 +220,14 @@ wrong is told below, and everything typed stays. escape leaves it, and asks firs
                 self.dismiss()
 
         self.app.push_screen(Question("Leave it undone?", ["What was typed is lost."], yes="leave"), answered)
+
+
+def _widget(at: int, entry: Entry) -> Input | TextArea:
+    """What is typed into."""
+    widget: Input | TextArea
+    if entry.text:
+        widget = TextArea(entry.value, id=f"entry-{at}", tab_behavior="focus")
+    else:
+        widget = Input(entry.value, id=f"entry-{at}")
+    widget.cursor_blink = False
+    return widget

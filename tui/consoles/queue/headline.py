@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from tui.consoles.bucket.guard import Guard
 from tui.consoles.headparts import Part, laid, pieces_width
-from tui.consoles.queue.client import Facts, Node
 from tui.consoles.queue.connecting import Connection, Phase
 from tui.consoles.queue.jobs import Job, Stage
+from tui.consoles.queue.values import Facts, Node
 from tui.consoles.queue.words import counted, rate
 from tui.kube.times import clock
 from tui.systems.model import Workload

@@ -9,7 +9,8 @@ from enum import StrEnum
 from itertools import count
 from typing import TypeAlias
 
-from tui.consoles.queue.client import ERRORS, Came, Far, Told, problem_of
+from tui.consoles.queue.client import ERRORS, problem_of
+from tui.consoles.queue.values import Came, Far, Told
 from tui.problem import Problem
 from tui.services.queue.model import Lost
 

@@ -8,20 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tui.consoles.queue import answers
-from tui.consoles.queue.client import (
-    ERRORS,
-    Detail,
-    Facts,
-    Node,
-    OpenChannel,
-    OpenConnection,
-    Opened,
-    Place,
-    Policy,
-    QueueWish,
-    User,
-)
+from tui.consoles.queue.client import ERRORS, Opened
 from tui.consoles.queue.livemessages import LiveMessages
+from tui.consoles.queue.values import Detail, Facts, Node, OpenChannel, OpenConnection, Place, Policy, QueueWish, User
 from tui.problem import ProblemError
 from tui.services.queue import facts as topology
 from tui.services.queue.management import Management, segment

@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tui.consoles.queue.client import Came, Far, Held, Move, Place, Publication, Settle, Told
+from tui.consoles.queue.client import Held
+from tui.consoles.queue.values import Came, Far, Move, Place, Publication, Settle, Told
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue import moving, publishing, streams, tailing, taking, templates
 from tui.services.queue.model import Message

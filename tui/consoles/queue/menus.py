@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.consoles.queue import declaring, definitions, removing
-from tui.consoles.queue.client import OpenConnection, Place, Policy
+from tui.consoles.queue.values import OpenConnection, Place, Policy
 from tui.screens.chooser import Choice, Chooser
 from tui.services.queue import facts
 from tui.systems.queuesession import Half

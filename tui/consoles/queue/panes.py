@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from tui.consoles.queue import details, rows
-from tui.consoles.queue.client import Client, Node
+from tui.consoles.queue.client import Client
 from tui.consoles.queue.connecting import Connection, Phase
+from tui.consoles.queue.values import Node
 from tui.problem import Problem
 from tui.services.queue import facts
 from tui.systems.model import Workload

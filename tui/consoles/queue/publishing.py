@@ -7,9 +7,9 @@ import mimetypes
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.consoles.queue.client import Move, Place, Publication
 from tui.consoles.queue.forms import Entry, Fields, Typed
 from tui.consoles.queue.messages import MessagesView
+from tui.consoles.queue.values import Move, Place, Publication
 from tui.consoles.queue.words import counted
 from tui.services.queue import facts
 from tui.services.queue.arguments import table, whole, wrong
@@ -30,16 +30,14 @@ def publish(console: BrowsingScreen) -> None:
     exchange = item.name if isinstance(item, facts.Exchange) else ""
     vhost = console.vhost
     entries = [
-        Entry("exchange", "exchange", "Empty for the default one, which leads to the queue that the key names."
-                "Empty for the default one, which leads to the queue that the key names.", exchange),
+        Entry("exchange", "exchange", "Empty for the default one, which leads to the queue of the key.", exchange),
         Entry("key", "routing key", "With the default exchange a queue's name. At most 255 bytes.",
               queue.name if queue is not None else ""),
         Entry("body", "payload", "What the message holds; f5 publishes.", text=True),
         Entry("file", "or a file", "The payload is its content, byte for byte."),
         Entry("type", "content type", "What the payload is.", "text/plain",
               ("text/plain", "application/json", "application/octet-stream", "")),
-        Entry("mode", "delivery", "persistent messages of a durable queue survive a restart of the broker."
-                "persistent messages of a durable queue survive a restart of the broker.", "persistent",
+        Entry("mode", "delivery", "persistent messages of a durable queue survive a restart.", "persistent",
               ("persistent", "transient")),
         Entry("headers", "headers", 'A JSON object: {"tenant": "a", "retries": 3}'),
         Entry("count", "how many", "How many messages. With more than one, {n} in payload and key becomes the number "

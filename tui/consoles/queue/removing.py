@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tui.consoles.bucket.asking import Field, Form
-from tui.consoles.queue.client import OpenConnection, Place, Policy
 from tui.consoles.queue.details import key_of_binding
 from tui.consoles.queue.rows import exchange_name
+from tui.consoles.queue.values import OpenConnection, Place, Policy
 from tui.consoles.queue.words import counted
 from tui.services.queue import facts
 from tui.text import one_line, safe

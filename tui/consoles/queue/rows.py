@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tui.consoles.queue.client import Node, OpenChannel, OpenConnection, Policy, User
 from tui.consoles.queue.queuelist import History, key_of
+from tui.consoles.queue.values import Node, OpenChannel, OpenConnection, Policy, User
 from tui.consoles.queue.words import amount, duration, rate, size, spark, use
 from tui.services.queue import facts
 from tui.services.queue.facts import Queue

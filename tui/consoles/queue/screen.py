@@ -12,7 +12,6 @@ from textual.widgets import Input
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.queue import declaring, menus, publishing, removing
 from tui.consoles.queue.browsing import BrowsingScreen
-from tui.consoles.queue.client import Place
 from tui.consoles.queue.connecting import Phase
 from tui.consoles.queue.graph import GraphView, Spot
 from tui.consoles.queue.jobsview import JobsView
@@ -20,6 +19,7 @@ from tui.consoles.queue.messages import MessagesView
 from tui.consoles.queue.panes import CONNECTIONS, EXCHANGES, POLICIES, QUEUES, TABS, VHOSTS
 from tui.consoles.queue.queuelist import Order
 from tui.consoles.queue.tailing import TailView
+from tui.consoles.queue.values import Place
 from tui.services.queue import facts
 from tui.systems.queuesession import Half, Lack
 from tui.widgets.rows import RowTable

@@ -12,7 +12,7 @@ from textual.containers import Horizontal
 
 from tui.consoles.bucket.view import View
 from tui.consoles.queue.client import ERRORS, problem_of
-from tui.consoles.queue.messages import COLUMNS, WIDE, MessageTable, MessageView, message_lines, message_row, save
+from tui.consoles.queue.message import COLUMNS, WIDE, MessageTable, MessageView, message_lines, message_row, save
 from tui.consoles.queue.words import counted
 from tui.problem import Problem
 from tui.services.queue.model import Message
@@ -94,10 +94,10 @@ kept. enter shows one whole, s saves its body."""
 
     def _told(self) -> list[Piece]:
         if self._problem is not None:
-            return [(f" ✗ {one_line(str(self._problem))}", "failing")]
+            return [(f"✗ {one_line(str(self._problem))}", "failing")]
         if self._over:
-            return [(" it has ended: what was listened to is gone", "warn")]
-        return [(" copies: what is consumed elsewhere is not touched", "dim")]
+            return [("it has ended: what was listened to is gone", "warn")]
+        return [("copies: what is consumed elsewhere is not touched", "dim")]
 
     async def _follow(self) -> None:
         try:

@@ -51,7 +51,6 @@ ARGUMENTS = (
     Argument(
         "x-max-length",
         "max messages",
-        "Messages that are ready, at most. From then on `overflow` holds."
         "Messages that are ready, at most. From then on `overflow` holds.",
         _KEPT,
         number=True,
@@ -124,7 +123,6 @@ ARGUMENTS = (
     Argument(
         "x-initial-cluster-size",
         "members",
-        "How many nodes keep it; all of them unless this says less."
         "How many nodes keep it; all of them unless this says less.",
         frozenset({Kind.STREAM}),
         number=True,
@@ -133,7 +131,6 @@ ARGUMENTS = (
     Argument(
         "x-max-age",
         "max age",
-        "How long a stream keeps messages: 7D, 12h, 30m. Whole segments go."
         "How long a stream keeps messages: 7D, 12h, 30m. Whole segments go.",
         frozenset({Kind.STREAM}),
         age=True,
