@@ -86,9 +86,9 @@ async def test_all_at_once_from_the_fifth_page_on(api: Management, monkeypatch: 
     asked: list[str] = []
     ask, queues = api.ask, api.queues
 
-    async def counted(method: str, path: str, body: object = None, query: object = None, more: object = None) -> bytes:
+    async def counted(method: str, path: str, body: object = None, query: object = None) -> bytes:
         asked.append(path)
-        return await ask(method, path, body, query, more)  # type: ignore[arg-type]
+        return await ask(method, path, body, query)  # type: ignore[arg-type]
 
     monkeypatch.setattr(api, "ask", counted)
     monkeypatch.setattr(api, "queues", lambda **given: queues(**{**given, "size": 1}))
