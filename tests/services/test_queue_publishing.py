@@ -130,7 +130,9 @@ async def test_a_key_that_is_too_long_is_not_sent(broker: Broker) -> None:
 
 async def test_templates_count(broker: Broker) -> None:
     async with queue(broker) as name:
-        made = messages(b'{"a":{"n":1},"n":"{n:04}","u":"{uuid}"}', name, properties=Properties(message_id="m-{n}"), count=3)
+        made = messages(
+            b'{"a":{"n":1},"n":"{n:04}","u":"{uuid}"}', name, properties=Properties(message_id="m-{n}"), count=3
+        )
         await publish(broker, made, Publishing())
         async with take(broker, name, 3) as held:
             bodies = [json.loads(message.body) for message in held.messages]
