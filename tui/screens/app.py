@@ -77,6 +77,7 @@ class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp
         "app.tcss", "overview/overview.tcss", "chooser.tcss", "workload/workload.tcss",
         "../consoles/dialogs.tcss", "../consoles/prompts.tcss", "../consoles/sql/console.tcss",
         "../consoles/sql/operations.tcss", "../consoles/bucket/console.tcss",
+        "../consoles/queue/console.tcss",
     ]  # fmt: skip
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
