@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tui.consoles.queue.arguments import ARGUMENTS, kind_of, read, table, whole, wrong, yes_no
 from tui.consoles.queue.forms import Entry, Fields, Typed
 from tui.consoles.queue.values import Place, Policy, QueueWish
+from tui.services.queue.arguments import ARGUMENTS, kind_of, read, table, whole, wrong, yes_no
 from tui.services.queue.model import Kind
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from textual.binding import Binding, BindingType
 
 from tui.consoles.bucket.view import View
 from tui.consoles.prompts import Prompt, files
-from tui.consoles.queue.arguments import wrong
 from tui.consoles.queue.details import words
 from tui.consoles.queue.words import counted
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.queue.arguments import wrong
 from tui.text import one_line, safe
 from tui.widgets.ink import Piece
 from tui.widgets.keyline import KeyLine

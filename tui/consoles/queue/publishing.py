@@ -7,12 +7,12 @@ import mimetypes
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tui.consoles.queue.arguments import table, whole, wrong
 from tui.consoles.queue.forms import Entry, Fields, Typed
 from tui.consoles.queue.messages import MessagesView
 from tui.consoles.queue.values import Move, Place, Publication
 from tui.consoles.queue.words import counted
 from tui.services.queue import facts
+from tui.services.queue.arguments import table, whole, wrong
 from tui.services.queue.model import Properties
 
 if TYPE_CHECKING:

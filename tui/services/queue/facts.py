@@ -181,3 +181,10 @@ class Vhost(msgspec.Struct):
     name: str
     messages: int | None = None
     default_queue_type: str | None = None
+    description: str | None = None
+    protected_from_deletion: bool | None = None
+
+    @property
+    def kind(self) -> str:
+        """The type of queues that do not say theirs; servers before 3.12 say `undefined` where none was set."""
+        return self.default_queue_type if self.default_queue_type not in (None, "undefined") else "classic"
