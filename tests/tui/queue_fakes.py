@@ -16,6 +16,7 @@ from tui.consoles.queue.client import Opened
 from tui.consoles.queue.screen import QueueConsole
 from tui.consoles.queue.values import (
     Came,
+    Cluster,
     Consumer,
     Detail,
     Facts,
@@ -95,8 +96,8 @@ def queue(name: str, ready: int | None = 0, vhost: str = "/", **changes: Any) ->
     stats = facts.MessageStats(facts.Rate(into), facts.Rate(out), facts.Rate(out)) if into is not None else None
     told: dict[str, Any] = {
         "type": "classic", "state": "running", "messages_ready": ready, "messages_unacknowledged": held,
-        "messages": None if ready is None else ready + (held or 0), "consumers": 1, "memory": 50_000, "leader": NODES[0],
-        "message_stats": stats,
+        "messages": None if ready is None else ready + (held or 0), "consumers": 1, "memory": 50_000,
+        "leader": NODES[0], "message_stats": stats,
     }  # fmt: skip
     return facts.Queue(name, vhost, **(told | changes))
 
@@ -186,10 +187,12 @@ class FakeBroker:
     def blocked(self) -> str:
         return self.waits
 
-    async def overview(self) -> facts.Overview:
-        self._ask("overview")
-        return facts.Overview("4.0.5", "rabbit@rabbitmq-0", NODES[0], facts.Totals(12, 10, 2),
+    async def cluster(self) -> Cluster:
+        self._ask("cluster")
+        overview = facts.Overview("4.0.5", "rabbit@rabbitmq-0", NODES[0], facts.Totals(12, 10, 2),
                               facts.Objects(2, 3, 8, len(self.stored), 4))  # fmt: skip
+        checks = (("alarms", True, ""), ("node-is-quorum-critical", False, "1 queue: orders"))
+        return Cluster(overview, ("khepri_db",), ("transient_nonexcl_queues",), checks)
 
     async def nodes(self) -> Sequence[Node]:
         self._ask("nodes")
@@ -405,7 +408,8 @@ def full_broker() -> FakeBroker:
     broker.messages = {
         "orders": [
             message(b'{"id": 1, "total": 1.10, "text": "Gr\xc3\xbc\xc3\x9fe"}'),
-            message(b"plain text\nof two lines", redelivered=True, properties=Properties("text/plain", headers=headers)),
+            message(b"plain text\nof two lines", redelivered=True,
+                    properties=Properties("text/plain", headers=headers)),
             message(bytes(range(256)), "binary", properties=Properties()),
             message(b"\x83\xa2id\x07\xa5items\x92\x01\x02\xa4text\xa5hello", "packed"),
             message(EVIL.encode(), EVIL), message(b""),

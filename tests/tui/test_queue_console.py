@@ -40,7 +40,7 @@ from tui.consoles.dialogs import TextDialog
 from tui.consoles.prompts import Prompt
 from tui.consoles.queue.asking import Meant
 from tui.consoles.queue.connecting import TYPED, Phase
-from tui.consoles.queue.definitions import Change, ImportView, difference
+from tui.consoles.queue.definitions import ImportView
 from tui.consoles.queue.filters import parse
 from tui.consoles.queue.forms import Fields
 from tui.consoles.queue.graph import GraphTable, GraphView
@@ -245,7 +245,8 @@ async def test_a_node_its_pod_and_its_claim_stand_in_one_line_with_alarms_in_wor
     async with app().run_test(size=(200, 40)) as pilot:
         broker = full_broker()
         broker.node_list = [node(0, mem_used=390 * 2**20, mem_alarm=True, critical=True),
-                            node(1, partitions=[NODES[2]]), node(2, running=False, mem_used=None, uptime=None)]  # fmt: skip
+                            node(1, partitions=[NODES[2]]),
+                            node(2, running=False, mem_used=None, uptime=None)]  # fmt: skip
         screen = await opened(pilot, broker)
         await until(pilot, lambda: "memory alarm on rabbitmq-0: publishers wait" in line(screen, "wrong"))
         assert "rabbitmq-2 not running" in line(screen, "wrong")
@@ -723,24 +724,6 @@ async def test_a_policy_is_made_and_deleted() -> None:
 # --- definitions
 
 
-def test_the_difference_of_definitions() -> None:
-    there = {
-        "queues": [{"vhost": "/", "name": "a", "durable": True}],
-        "policies": [{"vhost": "/", "name": "p", "priority": 1}],
-    }
-    wanted = {
-        "queues": [{"vhost": "/", "name": "a", "durable": False}, {"vhost": "/", "name": "b"}],
-        "policies": [{"vhost": "/", "name": "p", "priority": 2}],
-        "users": [{"name": "u", "password_hash": "secret"}],
-    }  # fmt: skip
-    found = {(one.part, one.name): one for one in difference(there, wanted)}
-    assert found["queues", "/ a"].change is Change.REFUSED
-    assert found["queues", "/ b"].change is Change.NEW
-    assert found["policies", "/ p"].change is Change.CHANGED and "1 → 2" in found["policies", "/ p"].told
-    assert found["users", "u"].change is Change.NEW
-    assert "secret" not in str(found)
-
-
 async def test_definitions_out_without_secrets_and_in_with_a_preview(tmp_path: Path) -> None:
     async with app().run_test(size=WIDE) as pilot:
         broker = full_broker()
@@ -761,7 +744,7 @@ async def test_definitions_out_without_secrets_and_in_with_a_preview(tmp_path: P
         pilot.app.screen.query_one(Input).value = str(path)
         await pilot.press("enter")
         view = await shown_screen(pilot, ImportView)
-        assert "1 new" in line(view, "head") and "+ queue / b" in view.query_one(Lines).text
+        assert "1 added" in line(view, "head") and "+ queue /: b" in view.query_one(Lines).text
         assert not broker.all("import")
         await pilot.press("f5")
         held = await shown_screen(pilot, Meant)
