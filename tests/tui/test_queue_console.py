@@ -665,10 +665,11 @@ async def test_walking_from_an_exchange_to_a_queue_to_its_dead_letters_and_back(
         await pilot.press("enter")
         view = await shown_screen(pilot, GraphView)
         table = view.query_one(GraphTable)
-        await until(pilot, lambda: len(table.rows) == 2)
-        assert cells(table, "0") == ["→ leads to", "orders", "queue", "key order.#"]
-        await pilot.press("enter")
         await until(pilot, lambda: len(table.rows) == 3)
+        assert cells(table, "0") == ["→ leads to", "orders", "queue", "key order.#"]
+        assert cells(table, "2")[:2] == ["→ what is left", "unrouted"] and "there is none" in cells(table, "2")[3]
+        await pilot.press("enter")
+        await until(pilot, lambda: "dead letters" in str(table.rows[-1].cells))
         assert cells(table, "2") == ["→ dead letters", "dlx", "exchange", "key orders"]
         await pilot.press("end", "enter")
         await until(pilot, lambda: "exchange dlx" in line(view, "head") and len(table.rows) == 2)
