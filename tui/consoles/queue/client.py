@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from tui.consoles.queue.values import (
     Came,
+    Cluster,
     Detail,
     Facts,
     Move,
@@ -84,7 +85,7 @@ class Client(Protocol):
         """Why the broker takes nothing from publishers now; empty when it does, or when that is not known."""
         ...
 
-    async def overview(self) -> topology.Overview:
+    async def cluster(self) -> Cluster:
         """The cluster as a whole."""
         ...
 

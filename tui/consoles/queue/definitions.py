@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +18,7 @@ from tui.consoles.queue.details import words
 from tui.consoles.queue.words import counted
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.arguments import wrong
+from tui.services.queue.definitions import KEYS, Change, Difference, differences, read
 from tui.text import one_line, safe
 from tui.widgets.ink import Piece
 from tui.widgets.keyline import KeyLine
@@ -29,72 +28,11 @@ from tui.widgets.oneline import OneLine
 if TYPE_CHECKING:
     from tui.consoles.queue.browsing import BrowsingScreen
 
-#: What definitions have, and by what one of it is told apart.
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "vhosts": ("name",), "users": ("name",), "permissions": ("user", "vhost"),
-    "topic_permissions": ("user", "vhost", "exchange"), "parameters": ("component", "name", "vhost"),
-    "global_parameters": ("name",), "policies": ("vhost", "name"), "queues": ("vhost", "name"),
-    "exchanges": ("vhost", "name"),
-    "bindings": ("vhost", "source", "destination_type", "destination", "routing_key", "arguments"),
-}  # fmt: skip
 #: A file that is larger is none of definitions.
 LARGEST = 64 << 20
 
 
-class Change(StrEnum):
-    """What an import does with one thing."""
-
-    NEW = "new"
-    CHANGED = "changed"
-    REFUSED = "other there"
-    SAME = "same"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing of a file beside what is there.
-
-    Attributes:
-        part: of `PARTS`.
-        name: what it is called.
-        change: what an import does. Queues and exchanges cannot be changed: one that is otherwise stays as it is.
-        told: what differs.
-    """
-
-    part: str
-    name: str
-    change: Change
-    told: str = ""
-
-
-def difference(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[Difference]:
-    """What an import would do, part by part."""
-    found: list[Difference] = []
-    for part, keys in PARTS.items():
-        have = {_key(one, keys): one for one in there.get(part, ()) if isinstance(one, Mapping)}
-        for one in wanted.get(part, ()):
-            if not isinstance(one, Mapping):
-                continue
-            name = " ".join(str(one.get(key, "")) or "(default)" for key in keys if key != "arguments")
-            before = have.get(_key(one, keys))
-            if before is None:
-                found.append(Difference(part, name, Change.NEW))
-                continue
-            told = ", ".join(f"{key}: {before.get(key)} → {value}" for key, value in one.items()
-                             if key in before and before[key] != value and "password" not in key)  # fmt: skip
-            secret = any(before.get(key) != value for key, value in one.items() if "password" in key and key in before)
-            told = told or ("another password" if secret else "")
-            fixed = part in ("queues", "exchanges")
-            change = Change.SAME if not told else Change.REFUSED if fixed else Change.CHANGED
-            found.append(Difference(part, name, change, told))
-    return found
-
-
-def _key(one: Mapping[str, Any], keys: tuple[str, ...]) -> str:
-    return json.dumps([one.get(key) for key in keys], sort_keys=True, default=str)
-
-
-def read(path: Path) -> dict[str, Any]:
+def read_file(path: Path) -> dict[str, Any]:
     """Definitions out of a file.
 
     Raises:
@@ -103,14 +41,10 @@ def read(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST:
             raise wrong(f"{path} is too large for definitions", "64 MiB at most.")
-        found = json.loads(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise ProblemError(Problem(Cause.CONFIG, f"{path} cannot be read", str(error))) from error
-    except ValueError as error:
-        raise ProblemError(Problem(Cause.CONFIG, f"{path} is no JSON", str(error), "Nothing was sent.")) from error
-    if not isinstance(found, dict) or not any(part in found for part in PARTS):
-        raise wrong(f"{path} holds no definitions", f"They are an object with some of {', '.join(PARTS)}.")
-    return found
+    return read(content, str(path))
 
 
 def export(console: BrowsingScreen, vhost: str, *, secrets: bool = False) -> None:
@@ -133,7 +67,7 @@ async def _export(console: BrowsingScreen, path: Path, vhost: str, *, secrets: b
     found = await console.client.definitions(vhost, secrets=secrets)
     text = json.dumps(found, indent=2, ensure_ascii=False, default=str) + "\n"
     await asyncio.to_thread(_write, path, text)
-    many = ", ".join(f"{len(value):,} {part}" for part in PARTS if (value := found.get(part)))
+    many = ", ".join(f"{len(value):,} {part}" for part in KEYS if (value := found.get(part)))
     console.tell(f"Written to {path}: {many}{'' if secrets else '; without password hashes'}", "ready")
 
 
@@ -153,7 +87,7 @@ def import_(console: BrowsingScreen, vhost: str) -> None:
         return
 
     def done(typed: str) -> None:
-        wanted = read(Path(typed).expanduser())
+        wanted = read_file(Path(typed).expanduser())
         console.do(_preview(console, wanted, vhost, Path(typed).name))
 
     console.app.push_screen(
@@ -163,15 +97,16 @@ def import_(console: BrowsingScreen, vhost: str) -> None:
 
 async def _preview(console: BrowsingScreen, wanted: Mapping[str, Any], vhost: str, name: str) -> None:
     there = await console.client.definitions(vhost, secrets=True)
-    console.app.push_screen(ImportView(console, wanted, vhost, name, difference(there, wanted)))
+    console.app.push_screen(ImportView(console, wanted, vhost, name, list(differences(there, wanted, vhost))))
 
 
 class ImportView(View):
     """What an import would do; nothing was sent yet."""
 
     HELP: ClassVar[str] = """Import
-+ is new, ~ is changed, = is there and alike; ! is a queue or an exchange that is there and was declared otherwise: that
-cannot be changed, and stays as it is. An import deletes nothing. f5 sends it, after a question."""
++ is new, ~ is changed, = is there and alike; ! is a queue or an exchange that is there and was declared otherwise:
+that cannot be changed, and stays as it is; what is marked with a dot is not in the file, and stays. An import deletes
+nothing. f5 sends it, after a question."""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("f5,ctrl+s", "send", "Import", id="queue-import.send")]
 
     def __init__(
@@ -191,21 +126,23 @@ cannot be changed, and stays as it is. An import deletes nothing. f5 sends it, a
 
     def _head(self, _: int) -> list[Piece]:
         told: list[Piece] = [(f" import of {one_line(self._file)}", "title")]
-        for change, ink in ((Change.NEW, "accent"), (Change.CHANGED, "warn"), (Change.REFUSED, "failing"),
-                            (Change.SAME, "dim")):  # fmt: skip
+        for change, ink in ((Change.ADDED, "accent"), (Change.CHANGED, "warn"), (Change.REFUSED, "failing"),
+                            (Change.SAME, "dim"), (Change.HERE, "dim")):  # fmt: skip
             if count := self._count(change):
                 told.append((f"   {count:,} {change}", ink))
         return told
 
     def on_mount(self) -> None:
         """Shows them, what is the same last."""
-        signs = {Change.NEW: ("+ ", "accent"), Change.CHANGED: ("~ ", "warn"), Change.REFUSED: ("! ", "failing"),
-                 Change.SAME: ("= ", "dim")}  # fmt: skip
+        signs = {Change.ADDED: ("+ ", "accent"), Change.CHANGED: ("~ ", "warn"), Change.REFUSED: ("! ", "failing"),
+                 Change.SAME: ("= ", "dim"), Change.HERE: ("· ", "dim")}  # fmt: skip
         lines: list[Line] = []
         for change, sign in signs.items():
             for one in self._found:
                 if one.change is change:
-                    told = f"   {safe(one.told)}" if one.told else ""
+                    told = "".join(
+                        f"   {safe(name)}: {safe(here)} → {safe(wanted)}" for name, here, wanted in one.fields
+                    )
                     part = (f"{one.part.removesuffix('s')} ", "dim")
                     lines.append(Line((sign, part, (safe(one.name), ""), (told, "warn")), hang=4))
         if not lines:
@@ -219,7 +156,7 @@ cannot be changed, and stays as it is. An import deletes nothing. f5 sends it, a
         self._of.do(self._send())
 
     async def _send(self) -> None:
-        new, changed = self._count(Change.NEW), self._count(Change.CHANGED)
+        new, changed = self._count(Change.ADDED), self._count(Change.CHANGED)
         if not new and not changed:
             self._of.tell("Nothing would change", "ready")
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 from tui.consoles.queue.queuelist import History
 from tui.consoles.queue.rows import dead_letters, exchange_name, member_of, patterns, short
-from tui.consoles.queue.values import Consumer, Node, OpenChannel, OpenConnection, Policy, User
+from tui.consoles.queue.values import Cluster, Consumer, Node, OpenChannel, OpenConnection, Policy, User
 from tui.consoles.queue.words import amount, counted, duration, rate, size, spark, use
 from tui.problem import Problem
 from tui.services.queue import facts
@@ -120,7 +120,7 @@ def table(name: str, values: Mapping[str, Any]) -> list[Line]:
                                      for key, value in sorted(values.items()))]  # fmt: skip
 
 
-def of_node(node: Node, workload: Workload | None, overview: facts.Overview | None) -> list[Line]:
+def of_node(node: Node, workload: Workload | None, cluster: Cluster | None) -> list[Line]:
     """A node, its pod and its claims."""
     told = node.facts
     lines = [title(told.name)]
@@ -157,13 +157,14 @@ def of_node(node: Node, workload: Workload | None, overview: facts.Overview | No
     lines.append(fact("maintenance", "?" if told.being_drained is None else "yes" if told.being_drained else "no"))
     if node.note:
         lines.append(fact("not known", ((one_line(node.note), "dim"),)))
-    if overview is not None:
-        lines += [Line(), *of_overview(overview)]
+    if cluster is not None:
+        lines += [Line(), *of_cluster(cluster)]
     return lines
 
 
-def of_overview(overview: facts.Overview) -> list[Line]:
-    """The cluster as a whole."""
+def of_cluster(cluster: Cluster) -> list[Line]:
+    """All nodes together."""
+    overview = cluster.overview
     lines = [heading("Cluster"), fact("name", one_line(overview.cluster_name) or "?"),
              fact("version", one_line(overview.rabbitmq_version) or "?")]  # fmt: skip
     if overview.queue_totals is not None:
@@ -178,6 +179,15 @@ def of_overview(overview: facts.Overview) -> list[Line]:
         ))))  # fmt: skip
     if overview.disable_stats:
         lines.append(fact("statistics", (("are disabled on the server: rates and counts are missing", "warn"),)))
+    for name, well, says in cluster.checks:
+        state = "well" if well else "not known" if well is None else "NOT WELL"
+        told = f"{name}{f': {one_line(says)}' if says else ''}"
+        ink = "" if well else "unknown" if well is None else "failing"
+        lines.append(fact("check", ((f"{state}  ", ink), (told, "dim"))))
+    if cluster.disabled:
+        lines.append(fact("flags off", one_line(", ".join(cluster.disabled))))
+    used = one_line(", ".join(cluster.deprecated))
+    lines.append(fact("deprecated", ((used, "warn"),) if used else "nothing in use that is known"))
     return lines
 
 

@@ -13,7 +13,7 @@ from tui.consoles.queue.connecting import Phase
 from tui.consoles.queue.filters import parse
 from tui.consoles.queue.panes import NODES, QUEUES, TABS, VHOSTS, Around
 from tui.consoles.queue.queuelist import QueueList
-from tui.consoles.queue.values import Node, Place
+from tui.consoles.queue.values import Cluster, Node, Place
 from tui.problem import Problem
 from tui.services.queue import facts
 from tui.systems.queuesession import Half
@@ -27,7 +27,7 @@ class FollowingScreen(ConnectedScreen):
         tab: the one that is open.
         queues: the queues that were read; None before there was a broker.
         items: what the other tabs list, by tab; `by_key` the same by the rows' keys.
-        overview: the cluster as a whole; None while unknown.
+        cluster: all nodes together; None while unknown.
         problems: why a tab's list could not be had, by tab.
         filters: what was typed to find something, by tab.
     """
@@ -38,7 +38,7 @@ class FollowingScreen(ConnectedScreen):
         self.queues: QueueList | None = None
         self.items: dict[int, Sequence[Any]] = {}
         self.by_key: dict[int, dict[str, Any]] = {}
-        self.overview: facts.Overview | None = None
+        self.cluster: Cluster | None = None
         self.problems: dict[int, Problem] = {}
         self.filters: dict[int, str] = {}
         self.said: Problem | None = None
@@ -123,7 +123,7 @@ class FollowingScreen(ConnectedScreen):
         try:
             await self._load_tab(self.tab)
             if self.tab == NODES and self._has(Half.MANAGEMENT):
-                self.overview = await self.client.overview()
+                self.cluster = await self.client.cluster()
         except ERRORS as error:
             self._lost(problem_of(error))
         finally:
@@ -171,7 +171,7 @@ class FollowingScreen(ConnectedScreen):
             self.connection.turn(Phase.LOST, problem)
 
     def _around(self) -> Around:
-        return Around(self.access.workload, self.overview)
+        return Around(self.access.workload, self.cluster)
 
     async def _poll(self) -> None:
         """Asks again, while somebody looks."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,6 +19,8 @@ from tui.consoles.queue.rows import exchange_name
 from tui.consoles.queue.values import Place
 from tui.problem import Problem
 from tui.services.queue import facts
+from tui.services.queue import graph as topology
+from tui.services.queue.graph import What, Why
 from tui.text import one_line, safe
 from tui.widgets.columns import Column
 from tui.widgets.ink import Piece
@@ -65,29 +69,30 @@ class Edge:
     binding: facts.Binding | None = None
 
 
-def edges(here: Spot, bindings: list[facts.Binding], queue: facts.Queue | None) -> list[Edge]:
+_ARROWS = {Why.DEAD: "→ dead letters", Why.ALTERNATE: "→ what is left"}
+
+
+def edges(here: Spot, bindings: Sequence[facts.Binding], more: Sequence[topology.Edge]) -> list[Edge]:
     """All ways from a place.
 
     Args:
         here: the place.
-        bindings: of the virtual host.
-        queue: what is known of it, where it is a queue.
+        bindings: of the virtual host, or of the queue.
+        more: where dead letters, and what no binding takes, go from here.
     """
     found: list[Edge] = []
-    if here.queue:
-        found += [Edge("← comes from", Spot(False, one.source), key_of_binding(one), one) for one in bindings
-                  if one.destination_type == "queue" and one.destination == here.name]  # fmt: skip
-        dead = queue.arguments.get("x-dead-letter-exchange") if queue is not None else None
-        if dead is not None and queue is not None:
-            key = queue.arguments.get("x-dead-letter-routing-key")
-            told = f"key {safe(str(key))}" if key else "its own key"
-            to = Spot(True, str(key)) if not dead and key else Spot(False, str(dead))
-            found.append(Edge("→ dead letters", to, told))
-        return found
-    found += [Edge("→ leads to", Spot(one.destination_type == "queue", one.destination), key_of_binding(one), one)
-              for one in bindings if one.source == here.name]  # fmt: skip
-    found += [Edge("← comes from", Spot(False, one.source), key_of_binding(one), one) for one in bindings
-              if one.destination_type == "exchange" and one.destination == here.name]  # fmt: skip
+    for one in bindings:
+        to_here = one.destination == here.name and (one.destination_type == "queue") is here.queue
+        if to_here and (one.source or here.queue):
+            found.append(Edge("← comes from", Spot(False, one.source), key_of_binding(one), one))
+        elif one.source == here.name and not here.queue:
+            found.append(
+                Edge("→ leads to", Spot(one.destination_type == "queue", one.destination), key_of_binding(one), one)
+            )
+    for way in more:
+        key = f"key {safe(way.key)}" if way.key else "its own key"
+        gone = "" if way.there else "  ✗ there is none: they are dropped"
+        found.append(Edge(_ARROWS[way.why], Spot(way.target.what is What.QUEUE, way.target.name), f"{key}{gone}"))
     return found
 
 
@@ -148,15 +153,20 @@ class GraphView(View):
         here = self._trail[-1]
         client = self._of.client
         table = self.query_one(GraphTable)
+        place = Place(self._vhost, here.name)
         try:
+            exchanges, policies = await asyncio.gather(client.exchanges(self._vhost), client.policies())
             # Queues all hang on the default exchange: of a queue its own bindings are asked for.
-            detail = await client.queue(Place(self._vhost, here.name)) if here.queue else None
-            bindings = list(detail.bindings if detail is not None else await client.bindings(self._vhost))
+            detail = await client.queue(place) if here.queue else None
+            bindings = detail.bindings if detail is not None else await client.bindings(self._vhost)
         except ERRORS as error:
             self._problem, self._edges = problem_of(error), []
         else:
             self._problem = None
-            self._edges = edges(here, bindings, detail.queue if detail is not None else None)
+            defined = {f"{one.place.vhost}/{one.place.name}": one.definition for one in policies}
+            graph = topology.Graph(exchanges, (), (detail.queue,) if detail is not None else (), defined)
+            spot = topology.Spot(What.QUEUE if here.queue else What.EXCHANGE, self._vhost, here.name)
+            self._edges = edges(here, bindings, graph.leading_from(spot))
         if here != self._trail[-1] or not self.is_mounted:
             return
         said = "nothing leads from here or to here: n binds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,25 +11,30 @@ from typing import TYPE_CHECKING, Any
 from tui.consoles.queue import answers
 from tui.consoles.queue.client import ERRORS, Opened
 from tui.consoles.queue.livemessages import LiveMessages
-from tui.consoles.queue.values import Detail, Facts, Node, OpenChannel, OpenConnection, Place, Policy, QueueWish, User
+from tui.consoles.queue.values import (
+    Cluster,
+    Consumer,
+    Detail,
+    Facts,
+    Node,
+    OpenChannel,
+    OpenConnection,
+    Place,
+    Policy,
+    QueueWish,
+    User,
+)
 from tui.problem import ProblemError
 from tui.services.queue import facts as topology
-from tui.services.queue.management import Management, segment
+from tui.services.queue import operations
+from tui.services.queue.definitions import without_secrets
+from tui.services.queue.management import Management
 from tui.services.queue.model import Login
 from tui.systems.queuesession import Half, QueueSession, Wish, open_queue
 
 if TYPE_CHECKING:
     from tui.systems.live import Live
     from tui.systems.queuekeys import FoundLogins
-
-
-def quoted(reason: str) -> str:
-    """A reason as a header's value: what cannot stand there becomes a question mark."""
-    return "".join(char if char.isprintable() and ord(char) < 256 else "?" for char in reason)
-
-
-#: Parts of definitions that give something away.
-_SECRET = ("password_hash", "hashing_algorithm")
 
 
 async def open_live(live: Live, key: str, login: Login, found: FoundLogins, *, read_only: bool) -> Opened:
@@ -81,22 +87,24 @@ class LiveClient(LiveMessages):
 
     # --- what there is
 
-    async def overview(self) -> topology.Overview:
-        """The cluster as a whole."""
-        return await self._api.overview()
+    async def cluster(self) -> Cluster:
+        """The cluster as a whole; what a server or a user cannot tell is left out."""
+        api = self._api
+        overview, checks = await asyncio.gather(api.overview(), api.checks())
+        told = [tuple[str, ...](), tuple[str, ...]()]
+        with contextlib.suppress(*ERRORS):
+            told[0] = tuple(one.name for one in await api.feature_flags() if one.state == "disabled")
+        with contextlib.suppress(*ERRORS):
+            told[1] = tuple(one.name for one in await api.deprecated())
+        return Cluster(overview, told[0], told[1], tuple((one.name, one.well, one.says) for one in checks))
 
     async def nodes(self) -> Sequence[Node]:
-        """All nodes, and whether queues would lose their majority with one."""
-        found = await self._api.nodes()
-
-        try:
-            # It is answered by the node that is asked, for itself; some servers and some users have no answer.
-            told = answers.failed(await self._api.ask("GET", "health/checks/node-is-quorum-critical"))
-        except ERRORS:
-            told = None
+        """All nodes, and of the one that answers whether queues would lose their majority with it."""
+        found, check = await asyncio.gather(self._api.nodes(), self._api.check("node-is-quorum-critical"))
         way = self._api.way
         here = way.member if way is not None else ""
-        return [Node(one, told if one.pod == here else None) for one in found]
+        critical = None if check.well is None else not check.well
+        return [Node(one, critical if one.pod == here else None) for one in found]
 
     async def queues(self, *, vhost: str, name: str, regex: bool, page: int, size: int) -> topology.QueuePage:
         """A page of queues in the server's order."""
@@ -104,12 +112,19 @@ class LiveClient(LiveMessages):
 
     async def queue(self, place: Place) -> Detail:
         """One queue."""
-        path = f"queues/{segment(place.vhost)}/{segment(place.name)}"
-        queue, bindings, told = await asyncio.gather(
-            self._api.queue(place.vhost, place.name), self._api.bindings_of(place.vhost, place.name),
-            self._api.ask("GET", path, query={"columns": "consumer_details"}),
-        )  # fmt: skip
-        return Detail(queue, bindings, answers.consumers(told))
+        api = self._api
+        queue, bindings, consumers = await asyncio.gather(
+            api.queue(place.vhost, place.name), api.bindings_of(place.vhost, place.name), self._consumers(place)
+        )
+        return Detail(queue, bindings, consumers)
+
+    async def _consumers(self, place: Place) -> Sequence[Consumer]:
+        """They are told for a whole virtual host at once, and not to everybody: without them a queue is known, too."""
+        try:
+            found = await self._api.consumers(place.vhost)
+        except ERRORS:
+            return ()
+        return [answers.consumer(one) for one in found if one.queue is not None and one.queue.name == place.name]
 
     async def exchanges(self, vhost: str = "") -> Sequence[topology.Exchange]:
         """The exchanges of a virtual host, or of all."""
@@ -121,15 +136,15 @@ class LiveClient(LiveMessages):
 
     async def connections(self) -> Sequence[OpenConnection]:
         """Who is connected."""
-        return answers.connections(await self._api.ask("GET", "connections"))
+        return [answers.connection(one) for one in await self._api.connections()]
 
     async def channels(self) -> Sequence[OpenChannel]:
         """Their channels."""
-        return answers.channels(await self._api.ask("GET", "channels"))
+        return [answers.channel(one) for one in await self._api.channels()]
 
     async def policies(self) -> Sequence[Policy]:
         """All policies."""
-        return answers.policies(await self._api.ask("GET", "policies"))
+        return [answers.policy(one) for one in await self._api.policies()]
 
     async def vhosts(self) -> Sequence[topology.Vhost]:
         """The virtual hosts that this user may see."""
@@ -137,14 +152,14 @@ class LiveClient(LiveMessages):
 
     async def users(self) -> Sequence[User]:
         """Users with their permissions."""
-        users, permissions = await asyncio.gather(self._api.ask("GET", "users"), self._api.ask("GET", "permissions"))
+        users, permissions = await asyncio.gather(self._api.users(), self._api.permissions())
         return answers.users(users, permissions)
 
     # --- what is changed
 
     async def close_connection(self, name: str, reason: str) -> None:
         """Ends somebody's connection; the client is told the reason."""
-        await self._api.ask("DELETE", f"connections/{segment(name)}", more={"X-Reason": quoted(reason)})
+        await self._api.close_connection(name, reason)
 
     async def declare_queue(self, wish: QueueWish) -> None:
         """Makes a queue; one that is there and alike stays."""
@@ -170,31 +185,30 @@ class LiveClient(LiveMessages):
 
     async def bind(self, exchange: Place, to: str, kind: str, key: str, arguments: Mapping[str, Any]) -> None:
         """Leads messages from an exchange to a queue or an exchange."""
-        path = f"bindings/{segment(exchange.vhost)}/e/{segment(exchange.name)}/{kind[0]}/{segment(to)}"
-        await self._api.ask("POST", path, {"routing_key": key, "arguments": dict(arguments)})
+        await self._api.bind(exchange.vhost, exchange.name, to, key, arguments, kind=kind)
 
     async def unbind(self, binding: topology.Binding) -> None:
         """Ends a binding."""
-        path = f"bindings/{segment(binding.vhost)}/e/{segment(binding.source)}/{binding.destination_type[0]}"
-        await self._api.ask("DELETE", f"{path}/{segment(binding.destination)}/{segment(binding.properties_key)}")
+        await self._api.unbind(
+            binding.vhost, binding.source, binding.destination, binding.properties_key, kind=binding.destination_type
+        )
 
     async def set_policy(self, policy: Policy) -> None:
         """Makes a policy, or changes it."""
-        body = {"pattern": policy.pattern, "definition": dict(policy.definition), "priority": policy.priority,
-                "apply-to": policy.applies}  # fmt: skip
-        await self._api.ask("PUT", f"policies/{segment(policy.place.vhost)}/{segment(policy.place.name)}", body)
+        place = policy.place
+        wanted = operations.Policy(
+            place.name, place.vhost, policy.pattern, policy.applies, policy.priority, dict(policy.definition)
+        )
+        await self._api.set_policy(wanted)
 
     async def delete_policy(self, place: Place) -> None:
         """Deletes a policy."""
-        await self._api.ask("DELETE", f"policies/{segment(place.vhost)}/{segment(place.name)}")
+        await self._api.delete_policy(place.vhost, place.name)
 
     async def definitions(self, vhost: str, *, secrets: bool) -> Mapping[str, Any]:
         """The topology of a virtual host, or of all; password hashes only if `secrets`."""
         found = await self._api.definitions(vhost)
-        if not secrets and "users" in found:
-            users = [{name: value for name, value in one.items() if name not in _SECRET} for one in found["users"]]
-            found = {**found, "users": users}
-        return found
+        return found if secrets else without_secrets(found)
 
     async def put_definitions(self, definitions: Mapping[str, Any], vhost: str) -> None:
         """Makes what is not there; nothing is deleted."""

@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 from tui.consoles.queue import details, rows
 from tui.consoles.queue.client import Client
 from tui.consoles.queue.connecting import Connection, Phase
-from tui.consoles.queue.values import Node
+from tui.consoles.queue.values import Cluster, Node
 from tui.problem import Problem
-from tui.services.queue import facts
 from tui.systems.model import Workload
 from tui.text import one_line
 from tui.widgets.columns import Column
@@ -102,7 +101,7 @@ class Around:
     """What rows and facts need beside the thing itself."""
 
     workload: Workload | None = None
-    overview: facts.Overview | None = None
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ TABS = (
     Tab("Queues", "Queues", rows.QUEUES, QueueTable, _nothing, lambda one, _: rows.queue_row(one, None),
         lambda one, _: details.of_queue(one, None), "no queues: n declares one"),
     Tab("Nodes", "Nodes", rows.NODES, NodeTable, lambda client: client.nodes(), _node_row,
-        lambda one, around: details.of_node(one, around.workload, around.overview), "no nodes"),
+        lambda one, around: details.of_node(one, around.workload, around.cluster), "no nodes"),
     Tab("Exchanges", "Exch", rows.EXCHANGES, ExchangeTable, lambda client: client.exchanges(),
         lambda one, _: rows.exchange_row(one), lambda one, _: details.of_exchange(one), "no exchanges"),
     Tab("Connections", "Conn", rows.CONNECTIONS, ConnectionTable, lambda client: client.connections(),

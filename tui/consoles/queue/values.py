@@ -141,6 +141,23 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Cluster:
+    """All nodes together.
+
+    Attributes:
+        overview: version, totals, rates.
+        disabled: feature flags that are off: an upgrade may wait for them.
+        deprecated: features in use that will go.
+        checks: questions of health: name, whether it is well (None while unknown), and the server's words.
+    """
+
+    overview: topology.Overview
+    disabled: tuple[str, ...] = ()
+    deprecated: tuple[str, ...] = ()
+    checks: tuple[tuple[str, bool | None, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Consumer:
     """Who takes messages of a queue."""
 
