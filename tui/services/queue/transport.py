@@ -77,7 +77,7 @@ class Transport:
 
     async def ask(
         self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None,  # noqa: ANN401
-        *, more: Mapping[str, str] | None = None,
+        *, more: Mapping[str, str] | None = None, patience: float = _TIMEOUT,
     ) -> bytes:  # fmt: skip
         """Sends one request and reads its answer whole; nothing is sent twice.
 
@@ -87,6 +87,7 @@ class Transport:
             body: sent as JSON unless it is None.
             query: without quoting.
             more: headers.
+            patience: seconds for the whole answer.
 
         Raises:
             Refused: the server's answer was 4xx.
@@ -108,17 +109,23 @@ class Transport:
             target = URL(url, encoded=True)
             if query:
                 target = target.update_query(query)
-            async with session.request(method, target, data=given, headers=headers, allow_redirects=False) as answer:
+            waits = aiohttp.ClientTimeout(total=patience, sock_connect=10)
+            async with session.request(
+                method, target, data=given, headers=headers, allow_redirects=False, timeout=waits
+            ) as answer:
                 content = await answer.read()
-                if answer.status < 300 or answer.status == 503:
+                # A check of health that fails is answered with 503, and says what it is.
+                if answer.status < 300 or (answer.status == 503 and path.startswith("health/")):
                     return content
                 raise self._refused(answer.status, answer.headers.get("Content-Type", ""), content, path)
         except ProblemError:
             raise
         except TimeoutError as error:
+            remedy = "Statistics of many queues take long: a virtual host or a pattern helps."
+            if method != "GET":
+                remedy = "Whether it was done is not known: look before you ask for it again."
             raise ProblemError(Problem(
-                Cause.TIMEOUT, f"{way.member or way.host} did not answer in {_TIMEOUT:.0f} s", path,
-                "Statistics of many queues take long; fewer columns or a filter help.",
+                Cause.TIMEOUT, f"{way.member or way.host} did not answer in {patience:.0f} s", unquote(path), remedy
             )) from error  # fmt: skip
         except (aiohttp.ClientError, OSError) as error:
             ended = way.ended()
@@ -135,7 +142,6 @@ class Transport:
                 self._session = aiohttp.ClientSession(
                     connector=WayConnector(lambda: way, context=self._context),
                     headers={"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"},
-                    timeout=aiohttp.ClientTimeout(total=_TIMEOUT, sock_connect=10),
                 )
                 # aiohttp sends PUT and DELETE again when a connection ends before the answer (seen with 3.14).
                 self._session._retry_connection = False
@@ -174,8 +180,10 @@ class Transport:
         what = f"There is no {unquote(path)}" if status == 404 else f"The server refused {unquote(path)}"
         return Refused(status, Problem(cause, what, said, remedy))
 
-    async def _get(self, path: str, kind: type[T], query: Mapping[str, str] | None = None) -> T:
-        content = await self.ask("GET", path, query=query)
+    async def _get(
+        self, path: str, kind: type[T], query: Mapping[str, str] | None = None, *, patience: float = _TIMEOUT
+    ) -> T:
+        content = await self.ask("GET", path, query=query, patience=patience)
         try:
             return msgspec.json.decode(content, type=kind)
         except msgspec.DecodeError as error:
