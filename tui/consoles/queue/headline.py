@@ -88,7 +88,7 @@ def warnings(facts: Facts | None, nodes: Sequence[Node], blocked: str) -> list[P
     if apart := [one_line(one.facts.pod or one.facts.name) for one in nodes if one.facts.partitions]:
         add(f"⚠ partition seen by {', '.join(apart)}", "failing")
     for lack in facts.lacks if facts is not None else ():
-        add(f"no {lack.half} ({one_line(lack.problem.what)}): {lack.costs}", "warn")
+        add(f"without {lack.half} ({one_line(lack.problem.what)}): {lack.costs}", "warn")
     return [(" ", ""), *told] if told else []
 
 
