@@ -81,3 +81,8 @@ def size(count: float) -> str:
     if value >= 9.95:
         return f"{round(value)}{unit}"
     return f"{value:.1f}".removesuffix(".0") + unit
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 object`, `1,003 objects`; `many` where an s does not do."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 
 from queue_servers import LOGIN, Rabbit
 
@@ -62,3 +62,8 @@ async def until_ready(broker: Broker, name: str, count: int, limit: float = 90.0
     async with asyncio.timeout(limit):
         while await broker.ready(name) != count:
             await asyncio.sleep(0.05)
+
+
+def started(work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+    """Work that goes on beside the test."""
+    return asyncio.create_task(work)

@@ -135,10 +135,11 @@ def _await(node: subprocess.Popen[bytes], amqp: int, http: int, log: Path) -> No
         try:
             socket.create_connection(("127.0.0.1", amqp), 2).close()
             if http:
-                urllib.request.urlopen(f"http://127.0.0.1:{http}/api/overview", timeout=5)  # noqa: S310 (ours)
-            return
+                urllib.request.urlopen(f"http://127.0.0.1:{http}/api/overview", timeout=5)
         except urllib.error.HTTPError:
             return  # 401: it is there
         except OSError:
             time.sleep(0.2)
+        else:
+            return
     raise AssertionError(log.read_text(errors="replace")[-3000:])

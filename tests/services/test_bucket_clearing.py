@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from bucket_servers import KEYS, LocalWay, minio, seaweedfs
 
+from tui.services.bucket.deleting import clear
 from tui.services.bucket.model import Failure, Request, Security
 from tui.services.bucket.store import Store, open_store
 
@@ -59,3 +61,17 @@ async def test_a_key_that_no_listing_names_is_told_and_ends_it(store: Store) -> 
     assert [failure.key for failure in failures] == [entry.key for entry in left]
     assert "plain" not in [entry.key for entry in left]
     assert all("lists it still" in failure.said for failure in failures)
+
+
+async def test_what_comes_meanwhile_was_not_meant_and_stays(store: Store) -> None:
+    await store.make_bucket("busy")
+    await put(store, "busy", "old")
+    ahead = store.session.ahead
+    begun = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=ahead + 1)
+    await asyncio.sleep(3)
+    await put(store, "busy", "new")
+    failures = await clear(store.session, "busy", "", lambda done, total: None, begun=begun, all_versions=True)
+    assert [failure.key for failure in failures] == ["new"]
+    assert "came while" in failures[0].said
+    left = [entry.key async for entries in store.pages("busy", "") for entry in entries]
+    assert left == ["new"]

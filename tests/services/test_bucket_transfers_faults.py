@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import bucket_servers
@@ -15,12 +16,11 @@ from bucket_servers import CuttingWay
 from transferring import Mover
 
 from tui.problem import Cause, Problem
-from tui.services.bucket.model import Lost, Request
+from tui.services.bucket.model import Answer, Exchange, Lost, Request, StoreError
 from tui.services.bucket.transfers import calls, writing
 from tui.services.bucket.transfers.engine import DiskFullError
 from tui.services.bucket.transfers.parts import MIB
-from tui.services.bucket.transfers.progress import Item, Stage
-from tui.services.bucket.transfers.upload import Goal, upload_file
+from tui.services.bucket.transfers.progress import Stage
 
 #: Where connections break, in bytes that went to the store: in the head, in the body, at its end.
 EARLY = [1, 200, 1000]
@@ -306,15 +306,35 @@ async def test_a_full_disk_ends_the_job(mover: Mover, monkeypatch: pytest.Monkey
     assert not mover.out.exists() and mover.beside() == [] and mover.journal.unfinished() == []
 
 
-async def test_a_refused_upload_leaves_nothing(mover: Mover) -> None:
-    path = mover.file(12 * MIB)
-    engine = mover.engine()
-    item = Item("file", "k", 12 * MIB)
-    goal = Goal(mover.store, mover.bucket, "key", {"x-amz-storage-class": "NO_SUCH_CLASS"})
-    await mover.go(engine, item, lambda: upload_file(engine, goal, path, item))
-    if item.stage is Stage.FAILED:
-        assert "StorageClass" in str(item.problem)
-        assert await mover.incomplete() == 0 and mover.journal.unfinished() == []
+class _Refusing:
+    """Refuses a request as a store does, and carries out the others."""
+
+    def __init__(self, exchange: Exchange, method: str, **query: str) -> None:
+        self._exchange = exchange
+        self._method = method
+        self._query = query
+        self.refused = 0
+
+    async def __call__(self, request: Request) -> bytes:
+        return await self._exchange(request)
+
+    def open(self, request: Request) -> AbstractAsyncContextManager[Answer]:
+        if request.method == self._method and self._query.items() <= request.query.items():
+            self.refused += 1
+            raise StoreError(
+                "QuotaExceeded", "no more", 400, Problem(Cause.REJECTED, "The store refuses it", "no more")
+            )
+        return self._exchange.open(request)
+
+
+@pytest.mark.parametrize("query", [{"uploads": ""}, {"partNumber": "1"}, {"partNumber": "2"}], ids=str)
+async def test_a_refused_upload_leaves_nothing(mover: Mover, query: dict[str, str]) -> None:
+    refusing = _Refusing(mover.store.exchange, "POST" if "uploads" in query else "PUT", **query)
+    item = await mover.up(mover.file(12 * MIB), store=calls.Store(refusing, "test/store"))
+    assert refusing.refused == 1, "what a store refuses is not asked again"
+    assert item.stage is Stage.FAILED and "no more" in str(item.problem)
+    assert not await mover.exists()
+    assert await mover.incomplete() == 0 and mover.journal.unfinished() == []
 
 
 async def test_two_programs_do_not_take_up_the_same_transfer(mover: Mover) -> None:

@@ -328,6 +328,21 @@ def test_wrong_words_for_forward(argv: list[str], told: str, capsys: pytest.Capt
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["bucket", "a", "rb", "--yes", "b"], "--yes is an option of: statetui sql, statetui demo"),
+        (["get", "--recursive"], "--recursive is an option of: statetui bucket WORKLOAD ls, "),
+    ],
+)
+def test_an_option_of_another_command_is_told_as_such(
+    argv: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert leave(argv) == 2
+    assert told in (said := capsys.readouterr().err)
+    assert "Did you mean" not in said
+
+
 def test_two_dashes_mean_what_they_did_elsewhere(got: list[Any]) -> None:
     assert cli.main(["get", "--", "forward"]) == 0
     assert got[0][2].names == ("forward",)

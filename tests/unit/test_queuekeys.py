@@ -18,9 +18,11 @@ from tui.systems.queuekeys import ASSUMED, FoundLogins, find_logins
 
 OPERATOR = {"app.kubernetes.io/name": "orders", "app.kubernetes.io/component": "rabbitmq",
             "app.kubernetes.io/part-of": "rabbitmq"}  # fmt: skip
-BITNAMI = {"app.kubernetes.io/name": "rabbitmq", "app.kubernetes.io/instance": "mq", "helm.sh/chart": "rabbitmq-16.0.14"}
+BITNAMI = {
+    "app.kubernetes.io/name": "rabbitmq", "app.kubernetes.io/instance": "mq", "helm.sh/chart": "rabbitmq-16.0.14",
+}  # fmt: skip
 CONF = "default_user = mq\ndefault_pass=p w\ndefault_vhost = /shop\n# default_user = no\n"
-#: Packaging → the set, its owner, what its pods hold, the Secrets, and what comes of it: (user, password, vhost, source).
+#: Packaging → the set, its owner, what its pods hold, the Secrets, and what comes of it: user, password, vhost, source.
 CASES: dict[str, dict[str, Any]] = {
     "operator": {
         "set": ("orders-server", "rabbitmq:4.1.1-management", OPERATOR), "custom": {},
@@ -31,7 +33,8 @@ CASES: dict[str, dict[str, Any]] = {
     "operator, with a Secret of one's own": {
         "set": ("orders-server", "rabbitmq:4.1.1", OPERATOR),
         "custom": {"secretBackend": {"externalSecret": {"name": "mine"}}},
-        "secrets": {"mine": {"username": "u", "password": "p"}, "orders-default-user": {"username": "n", "password": "n"}},
+        "secrets": {"mine": {"username": "u", "password": "p"},
+                    "orders-default-user": {"username": "n", "password": "n"}},
         "logins": [("u", "p", "/", "Secret shop/mine, key password")],
     },
     "operator, with TLS of an authority": {
@@ -57,7 +60,8 @@ CASES: dict[str, dict[str, Any]] = {
         "env": [{"name": "RABBITMQ_PASSWORD_FILE", "value": "/opt/bitnami/rabbitmq/secrets/rabbitmq-password"}],
         "container": {"volumeMounts": [{"name": "v", "mountPath": "/opt/bitnami/rabbitmq/secrets"},
                                        {"name": "c", "mountPath": "/bitnami/rabbitmq/conf"}]},
-        "volumes": [{"name": "v", "secret": {"secretName": "theirs"}}, {"name": "c", "secret": {"secretName": "mq-config"}}],
+        "volumes": [{"name": "v", "secret": {"secretName": "theirs"}},
+                    {"name": "c", "secret": {"secretName": "mq-config"}}],
         "secrets": {"theirs": {"rabbitmq-password": "p"}, "mq-config": {"rabbitmq.conf": CONF}},
         "logins": [("mq", "p", "/", "Secret shop/theirs, key rabbitmq-password")],
     },

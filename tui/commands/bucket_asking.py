@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import datetime as dt
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tui.commands import exits
+from tui.commands.bucket_emptying import empty
 from tui.commands.bucket_moving import WrongUseError
 from tui.commands.bucket_places import StorePlace, place
 from tui.commands.bucket_progress import size
+from tui.commands.bucket_records import record
 from tui.commands.remarks import note
 from tui.commands.table import Cell, Table, paper
 from tui.problem import Cause, Problem, ProblemError
@@ -254,16 +255,9 @@ class _Verbs:
         failed = False
         for word in self._given.places:
             bucket = self._bucket(word)
-            if self._given.force:
-                count = await self._store.count(bucket, "", _silent, all_versions=True)
-                what = (f"{count.objects:,} objects, {count.versions or 0:,} older versions and markers, "
-                        f"{count.uploads or 0:,} incomplete uploads, {size(count.size + count.old_size)}")  # fmt: skip
-                note(f"{bucket} holds {what}")
-                if not self._given.dry_run and self._fail(
-                    await self._store.clear(bucket, "", _silent, all_versions=True)
-                ):
-                    failed = True
-                    continue
+            if self._given.force and self._fail(await empty(self._store, bucket, dry=self._given.dry_run)):
+                failed = True
+                continue
             if not self._given.dry_run:
                 await self._store.remove_bucket(bucket)
             self._done("would be removed" if self._given.dry_run else "removed", bucket)
@@ -354,8 +348,7 @@ class _Verbs:
             print(f"{status} {one_line(name)}{f' {version}' if version else ''}")
 
     def _line(self, value: Any) -> None:  # noqa: ANN401 (a record or a dataclass)
-        told = value if isinstance(value, Mapping) else dataclasses.asdict(value)
-        print(json.dumps(told, default=_plain, ensure_ascii=True), flush=True)
+        print(record(value), flush=True)
 
     def _table(self, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
         if not self._json:
@@ -376,10 +369,6 @@ def _text(file: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ProblemError(Problem(Cause.CONFIG, f"{file} cannot be read", said or "")) from error
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, dt.datetime) else str(value)
 
 
 def _silent(_: int, __: int | None) -> None:

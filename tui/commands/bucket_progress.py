@@ -84,7 +84,7 @@ class Telling:
         self._say(f"{counts or 'nothing to move'}; {size(job.done)} in {job.seconds:.1f} s{speed}")
 
     def _would(self) -> dict[str, Any]:
-        return {"dry_run": True} if self._dry else {}
+        return {"dryRun": True} if self._dry else {}
 
     # --- the bar
 

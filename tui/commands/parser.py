@@ -9,6 +9,9 @@ from typing import NoReturn
 
 from tui.commands import exits
 
+#: Commands that are named for an option that stands at the wrong one.
+_TAKERS = 3
+
 
 class Parser(argparse.ArgumentParser):
     """Refuses wrong words with the nearest right one."""
@@ -36,7 +39,11 @@ class Parser(argparse.ArgumentParser):
         choices = {str(word) for action in self._actions for word in action.choices or ()}
         from tui.settings_readers import nearest  # noqa: PLC0415 - for the unlucky only
 
-        near = nearest(found[2].partition("=")[0], self._options() if found[1].startswith("un") else choices)
+        word = found[2].partition("=")[0]
+        if takers := [parser.prog for parser in _family(self) if word in parser._option_string_actions]:
+            more = ", …" if len(takers) > _TAKERS else ""
+            return f"\n{word} is an option of: {', '.join(takers[:_TAKERS])}{more}"
+        near = nearest(word, self._options() if found[1].startswith("un") else choices)
         return f"\nDid you mean {near}?" if near else ""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tui import paths
-from tui.commands import exits, queue_asking, queue_changing
+from tui.commands import exits, queue_asking, queue_changing, queue_messages
 from tui.commands.bucket_moving import WrongUseError
 from tui.commands.opening import Opening
 from tui.commands.queue_output import Output
@@ -100,6 +100,8 @@ class _Queue:
     async def _do(self, session: QueueSession) -> int:
         given = self._request.given
         output = Output(given.output)
+        if given.verb in queue_messages.VERBS:
+            return await queue_messages.run(given, session, self._other, output)
         assert session.management is not None  # noqa: S101 (it was wanted, and is there)
         if given.verb in queue_asking.VERBS:
             pods = self._live.workloads[self._key].members
@@ -129,7 +131,13 @@ class _Queue:
             raise ProblemError(found.problem(workload.name))
         login = replace(login, vhost=given.vhost or login.vhost)
         writes = not self._settings.protects(live.context.name)
-        wish = Wish(given.member, request.wait, writes, amqp=False)
+        messages = given.verb in queue_messages.VERBS
+        wish = Wish(given.member, request.wait, writes, amqp=messages, management=not messages)
+
+        async def other(vhost: str) -> QueueSession:
+            return await open_queue(live, workload.key, replace(login, vhost=vhost), found.security, wish)
+
+        self._other = other
         return await open_queue(live, workload.key, login, found.security, wish)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from tui.commands import queue_messages_arguments
 from tui.commands.forward_arguments import seconds
+from tui.commands.queue_messages_arguments import add_messages
 
 _DESCRIPTION = """\
 Works on the queues of a workload: already connected, with the credentials that its packaging keeps in
@@ -58,6 +60,7 @@ def add(commands: argparse._SubParsersAction[Any], common: argparse.ArgumentPars
     _asking(verbs)
     _changing(verbs)
     _documents(verbs)
+    add_messages(verbs, verb)
 
 
 def verb(verbs: argparse._SubParsersAction[Any], name: str, text: str) -> argparse.ArgumentParser:
@@ -171,4 +174,4 @@ def mistake(arguments: argparse.Namespace) -> str:
         arguments.what, arguments.pattern = "queues", arguments.what
     if wrong := next((one for one in getattr(arguments, "argument", ()) if "=" not in one), ""):
         return f"argument --argument: {wrong} is not NAME=VALUE"
-    return ""
+    return queue_messages_arguments.mistake(arguments)

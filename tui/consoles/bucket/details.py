@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tui.consoles.bucket.words import counted, moment, size
+from tui.consoles.bucket.words import moment, size
 from tui.problem import Problem
 from tui.services.bucket.model import Anonymous, Bucket, Detail, Entry
-from tui.text import safe
+from tui.text import counted, safe
 from tui.widgets.lines import Line
 
 #: Cells of what a fact is called.

@@ -12,9 +12,9 @@ from textual.binding import Binding, BindingType
 from tui.consoles.bucket.browser import ERRORS, problem_of
 from tui.consoles.bucket.progress import show_progress
 from tui.consoles.bucket.view import View
-from tui.consoles.bucket.words import counted, moment, size
+from tui.consoles.bucket.words import moment, size
 from tui.services.bucket.model import Progress, Upload
-from tui.text import safe
+from tui.text import counted, safe
 from tui.widgets.columns import Column
 from tui.widgets.ink import Piece
 from tui.widgets.keyline import KeyLine

@@ -11,9 +11,9 @@ from tui.consoles.bucket.browser import Place
 from tui.consoles.bucket.links import LinkView, seconds_of
 from tui.consoles.bucket.moves import wrong
 from tui.consoles.bucket.progress import show_progress
-from tui.consoles.bucket.words import counted, size
+from tui.consoles.bucket.words import size
 from tui.screens.chooser import Choice
-from tui.text import safe
+from tui.text import counted, safe
 from tui.widgets.lines import Line
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import datetime as dt
 from tui.kube.quantity import text as size
 from tui.text import safe
 
-__all__ = ["counted", "duration", "moment", "name_below", "rate", "size"]
+__all__ = ["duration", "moment", "name_below", "rate", "size"]
 
 
 def moment(when: dt.datetime | None) -> str:
@@ -29,11 +29,6 @@ def duration(seconds: float | None) -> str:
 def rate(bytes_a_second: float) -> str:
     """`12Mi/s`."""
     return f"{size(bytes_a_second)}/s"
-
-
-def counted(count: int, what: str) -> str:
-    """`1 object`, `3 objects`."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def name_below(key: str, prefix: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from xml.sax.saxutils import escape
@@ -15,6 +16,9 @@ from tui.services.bucket.model import StoreError as Refused
 BATCH = 1000
 #: What is said of keys that are there after they were deleted without an error.
 _STAYS = "the store said that it is deleted, and lists it still; it may have another name than the one listed"
+
+
+_NEWER = "it came while this went on, and was left"
 
 
 def _writable(key: str) -> bool:
@@ -83,29 +87,40 @@ async def _delete_one(exchange: Exchange, bucket: str, key: str, version: str, *
 
 
 async def clear(
-    exchange: Exchange, bucket: str, prefix: str, progress: Progress, *, all_versions: bool, bypass: bool = False
+    exchange: Exchange,
+    bucket: str,
+    prefix: str,
+    progress: Progress,
+    *,
+    begun: dt.datetime,
+    all_versions: bool,
+    bypass: bool = False,
 ) -> list[Failure]:
-    """Deletes all that lies below a prefix, as it is listed, until nothing is.
+    """Deletes all that lies below a prefix, as it is listed, until nothing is that was there at the beginning.
 
     Args:
         exchange: asks.
         bucket: the bucket.
         prefix: empty for all of it.
         progress: is told how many are done.
+        begun: by the server's clock; what is newer was not meant, and stays.
         all_versions: also older versions, markers and incomplete uploads.
         bypass: see `delete`.
 
     Returns:
-        Those that are still there: refused by the store, or listed again and again although it refuses nothing.
+        Those that are still there: refused by the store, come meanwhile, or listed again and again although it refuses
+        nothing.
     """
     done = 0
     earlier_pass = ""
     while True:
         before = done
         failures: list[Failure] = []
+        newer: list[Failure] = []
         listed = hashlib.sha256()
         async for entries in _ahead(listing.pages(exchange, bucket, prefix, all_versions=all_versions)):
-            keys = [(one.key, one.version if all_versions else "") for one in entries]
+            newer += [Failure(one.key, one.version, _NEWER) for one in entries if _came_after(one, begun)]
+            keys = [(one.key, one.version if all_versions else "") for one in entries if not _came_after(one, begun)]
             listed.update(repr(keys).encode())
 
             def told(count: int, _: int | None, earlier: int = done) -> None:
@@ -115,18 +130,26 @@ async def clear(
             done += len(keys)
         # MinIO hides `a/b` while there is an object `a`: what was hidden is seen once that is gone.
         if failures or done == before:
+            failures += newer
             break
         # SeaweedFS 4 lists the versions of a key with a control character under a name that it does not have, and
         # says that this one is deleted: it would be listed for ever.
         if listed.hexdigest() == earlier_pass:
             async for entries in listing.pages(exchange, bucket, prefix, all_versions=all_versions):
-                failures += [Failure(one.key, one.version, _STAYS) for one in entries]
+                failures += [
+                    Failure(one.key, one.version, _NEWER if _came_after(one, begun) else _STAYS) for one in entries
+                ]
             break
         earlier_pass = listed.hexdigest()
     if all_versions:
         for upload in await listing.uploads(exchange, bucket, prefix):
-            await abort(exchange, bucket, upload)
+            if upload.begun is None or upload.begun <= begun:
+                await abort(exchange, bucket, upload)
     return failures
+
+
+def _came_after(entry: Entry, begun: dt.datetime) -> bool:
+    return entry.modified is not None and entry.modified > begun
 
 
 async def _ahead(pages: AsyncIterator[Sequence[Entry]]) -> AsyncIterator[Sequence[Entry]]:

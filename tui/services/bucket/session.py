@@ -130,6 +130,7 @@ class StoreSession:
         self.https = False
         self.verified = False
         self.server = ""
+        self.ahead = 0.0
         self.context: ssl.SSLContext | None = None
         self.server_name = ""
         self.signer = Signer(keys, region)
@@ -276,11 +277,11 @@ class StoreSession:
 
     def _told(self, headers: Mapping[str, str]) -> None:
         self.server = headers.get("Server", self.server)
-        if (date := headers.get("Date")) and not self.signer.skew:
+        if date := headers.get("Date"):
             with contextlib.suppress(ValueError):
-                ahead = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
-                if abs(ahead) > _SKEW:
-                    self.signer.skew = ahead
+                self.ahead = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+                if abs(self.ahead) > _SKEW and not self.signer.skew:
+                    self.signer.skew = self.ahead
 
 
 def _context(security: Security, *, verify: bool) -> ssl.SSLContext:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
@@ -155,8 +156,13 @@ class Store:
         return await deleting.delete(self.session, bucket, keys, progress)
 
     async def clear(self, bucket: str, prefix: str, progress: Progress, *, all_versions: bool) -> Sequence[Failure]:
-        """Deletes all that lies below a prefix; with all versions also markers and incomplete uploads."""
-        return await deleting.clear(self.session, bucket, prefix, progress, all_versions=all_versions)
+        """Deletes all that lies below a prefix; with all versions also markers and incomplete uploads.
+
+        What comes meanwhile was not meant: it stays, and is told.
+        """
+        # The server tells its time in whole seconds.
+        begun = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.session.ahead + 1)
+        return await deleting.clear(self.session, bucket, prefix, progress, begun=begun, all_versions=all_versions)
 
     async def copy(self, bucket: str, key: str, version: str, to_bucket: str, to_key: str) -> None:
         """Copies an object on the server."""

@@ -77,6 +77,7 @@ class Lane(Channel):
         self._made: dict[tuple[str, str, int, bool], tuple[bytes, bytes]] = {}
         self._kept: dict[int, Properties] = {}
         self._change = asyncio.Event()
+        self._closing.add_done_callback(self._wake)
 
     @property
     def unconfirmed(self) -> int:
@@ -303,9 +304,8 @@ class Lane(Channel):
             getattr(frame, "delivery_tag", 0) or 0, bool(getattr(frame, "redelivered", False)),
         )  # fmt: skip
 
-    async def _on_close(self, exc: Any = None) -> None:  # noqa: ANN401 (the library's)
-        self._change.set()
-        await super()._on_close(exc)
+    def _wake(self, _: object) -> None:
+        """Whoever waits is to see that the channel has ended; the library does not always call `_on_close` for that."""
         self._change.set()
 
 

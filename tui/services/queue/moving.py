@@ -26,6 +26,10 @@ from tui.services.queue.model import Lost, Message, Properties, Refused, Returne
 Dial: TypeAlias = Callable[[], Awaitable[Broker]]
 #: Seconds without a message, after which an empty queue counts as emptied.
 _QUIET = 1.0
+#: The same for a stream, whose end nothing else tells.
+_QUIET_STREAM = 3.0
+#: More than any queue holds.
+_ENDLESS = 1 << 62
 #: The same after a loss: what the broken connection held comes back when the broker has noticed.
 _QUIET_AFTER_LOSS = 15.0
 #: What the broker says of a queue that is there, but not now.
@@ -176,9 +180,11 @@ class _Leg:
         ready = await giver.ready(route.queue)
         if self._named and route.routing_key:
             await taker.ready(route.routing_key)  # it says so when there is none
-        if progress.total is None:
+        if route.stream:  # its count comes late; what is there is known by the end of it alone
+            progress.total = route.count
+        elif progress.total is None:
             progress.total = ready if route.count is None else min(route.count, ready)
-        self._goal = progress.total - progress.done
+        self._goal = progress.total - progress.done if progress.total is not None else _ENDLESS
         if route.count is None:  # what was acknowledged last may not have been heard: then it comes again
             self._goal += progress.doubled
         self._user = taker.login.user
@@ -226,8 +232,8 @@ class _Leg:
 
     async def _emptied(self, giver: Broker, source: Lane, target: Lane, quiet: float) -> bool:
         """Whether no more will come."""
-        after_loss = self._progress.losses or self._route.stream
-        if quiet < (_QUIET_AFTER_LOSS if after_loss else _QUIET) or source.inbox or target.unconfirmed:
+        limit = _QUIET_STREAM if self._route.stream else _QUIET_AFTER_LOSS if self._progress.losses else _QUIET
+        if quiet < limit or source.inbox or target.unconfirmed:
             return False
         return self._route.stream or await giver.ready(self._route.queue) == 0
 

@@ -19,8 +19,9 @@ from tui.services.queue.model import Message
 
 #: An offset, `first`, `last` or `next`, or a time.
 Offset: TypeAlias = int | str | dt.datetime
-#: Seconds without a message, after which the end is reached; the first of all may take longer.
-_QUIET, _FIRST = 0.5, 10.0
+#: Seconds without a message, after which the end is reached: behind some, before any came, and while more is known to
+#: be there. A broker tells the count of a stream some seconds late, so that no count proves nothing.
+_QUIET, _FIRST, _MORE = 1.5, 3.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,9 @@ class Stream:
     name: str
     _broker: Broker
     _lane: Lane
-    _count: int = 0
-    _came: bool = field(default=False, init=False)
+    _count: int
+    _beyond: bool
+    _last: int = field(default=-1, init=False)
 
     async def page(self, count: int) -> StreamPage:
         """The next messages.
@@ -75,18 +77,24 @@ class Stream:
                     message = lane.inbox.popleft()
                     lane.acknowledge(message.tag)
                     messages.append(message)
-                    self._came = True
+                    self._last = offset_of(message) or 0
                 await lane.flush()
                 if len(messages) >= count or lane.cancelled:
                     break
                 try:
-                    async with asyncio.timeout(_QUIET if self._came or not self._count else _FIRST):
+                    async with asyncio.timeout(self._patience()):
                         await lane.change()
                 except TimeoutError:
                     break
         if lane.cancelled:
             await self._broker.ready(self.name)
         return StreamPage(messages, len(messages) < count)
+
+    def _patience(self) -> float:
+        """Seconds to wait for another: so many messages as there are have at least so high offsets."""
+        if self._last + 1 < self._count:
+            return _MORE
+        return _QUIET if self._last >= 0 or self._beyond else _FIRST
 
 
 @contextlib.asynccontextmanager
@@ -108,7 +116,8 @@ async def browse(broker: Broker, name: str, offset: Offset, *, prefetch: int = 2
     async with broker.lane() as lane:
         with broker.told(lane):
             await lane.take(name, prefetch, {"x-stream-offset": argument})
-        yield Stream(name, broker, lane, 0 if offset == "next" else count)
+        beyond = offset == "next" or (isinstance(offset, int) and offset >= count > 0)
+        yield Stream(name, broker, lane, 0 if beyond else count, beyond)
 
 
 def offset_of(message: Message) -> int | None:

@@ -6,6 +6,7 @@ bindings that one could add to, so it cannot be watched this way; a stream can, 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -139,8 +140,9 @@ async def listen(
                     await lane.take(queue.name, _PREFETCH)
                 yield Tail(broker, lane, messages=messages, size=size)
         finally:
-            with contextlib.suppress(Exception):  # with the connection it goes in any case
-                await queue.delete(if_unused=False, if_empty=False)
+            if broker.closed is None:  # with the connection it goes in any case
+                with contextlib.suppress(Exception):
+                    await asyncio.wait_for(queue.delete(if_unused=False, if_empty=False), 5)
 
 
 @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import ssl
 from collections.abc import Mapping
@@ -130,10 +131,10 @@ class Transport:
             if self.way is None:
                 self.way = await self._finder()
             if self._session is None:
-                way = self.way
+                way, pair = self.way, f"{self.login.user}:{self.login.password}"
                 self._session = aiohttp.ClientSession(
                     connector=WayConnector(lambda: way, context=self._context),
-                    auth=aiohttp.BasicAuth(self.login.user, self.login.password, "utf-8"),
+                    headers={"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"},
                     timeout=aiohttp.ClientTimeout(total=_TIMEOUT, sock_connect=10),
                 )
                 # aiohttp sends PUT and DELETE again when a connection ends before the answer (seen with 3.14).

@@ -9,11 +9,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
-from urllib.parse import quote, unquote_plus
-from xml.etree import ElementTree
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from tui.problem import Cause, Problem
+from tui.services.bucket import xml
 from tui.services.bucket.model import Answer, Entry, Exchange, Request, StoreError
 from tui.services.bucket.transfers import checksums
 
@@ -203,8 +202,8 @@ async def begin(
     """
     wanted = {**headers, **(_CRC32 if checked else {})}
     async with store.exchange.open(Request("POST", bucket, key, {"uploads": ""}, wanted)) as answer:
-        root = _xml(await answer.read())
-        return _text(root, "UploadId"), answer.headers.get("x-amz-checksum-algorithm", "").upper() == "CRC32"
+        root = xml.parse(await answer.read())
+        return xml.text(root, "UploadId"), answer.headers.get("x-amz-checksum-algorithm", "").upper() == "CRC32"
 
 
 async def put_part(store: Store, bucket: str, key: str, upload: str, number: int, body: Body, digest: Digest) -> Sent:
@@ -232,14 +231,14 @@ async def copy_part(
     """
     query = {"partNumber": str(number), "uploadId": upload}
     headers = {**_source(*source), "x-amz-copy-source-range": f"bytes={span[0]}-{span[0] + span[1] - 1}"}
-    root = _xml(await store.exchange(Request("PUT", *target, query, headers)))
-    return Sent(_text(root, "ETag"), _text(root, "ChecksumCRC32"))
+    root = xml.parse(await store.exchange(Request("PUT", *target, query, headers)))
+    return Sent(xml.text(root, "ETag"), xml.text(root, "ChecksumCRC32"))
 
 
 async def copy(store: Store, target: tuple[str, str], source: tuple[str, str, str, str]) -> Sent:
     """A whole object of at most 5 GiB to another place of the same store, its metadata and tags with it."""
-    root = _xml(await store.exchange(Request("PUT", *target, {}, _source(*source))))
-    return Sent(_text(root, "ETag"), _text(root, "ChecksumCRC32"))
+    root = xml.parse(await store.exchange(Request("PUT", *target, {}, _source(*source))))
+    return Sent(xml.text(root, "ETag"), xml.text(root, "ChecksumCRC32"))
 
 
 async def stored_parts(store: Store, bucket: str, key: str, upload: str) -> list[Stored]:
@@ -248,16 +247,16 @@ async def stored_parts(store: Store, bucket: str, key: str, upload: str) -> list
     marker = "0"
     while True:
         query = {"uploadId": upload, "max-parts": "1000", "part-number-marker": marker}
-        root = _xml(await store.exchange(Request("GET", bucket, key, query)))
+        root = xml.parse(await store.exchange(Request("GET", bucket, key, query)))
         found += [
             Stored(
-                int(_text(part, "PartNumber")), int(_text(part, "Size")), _text(part, "ETag"),
-                _text(part, "ChecksumCRC32"),
+                xml.number(part, "PartNumber"), xml.number(part, "Size"), xml.text(part, "ETag"),
+                xml.text(part, "ChecksumCRC32"),
             )
             for part in root.iter("Part")
         ]  # fmt: skip
-        following = _text(root, "NextPartNumberMarker")
-        if _text(root, "IsTruncated") != "true" or not following or following == marker:
+        following = xml.text(root, "NextPartNumberMarker")
+        if xml.text(root, "IsTruncated") != "true" or not following or following == marker:
             return found
         marker = following
 
@@ -288,9 +287,9 @@ async def complete(
     async with store.exchange.open(
         Request("POST", bucket, key, {"uploadId": upload}, headers, body.encode())
     ) as answer:  # fmt: skip
-        root = _xml(await answer.read())
+        root = xml.parse(await answer.read())
         version = answer.headers.get("x-amz-version-id", "")
-    return Sent(_text(root, "ETag"), _text(root, "ChecksumCRC32"), version)
+    return Sent(xml.text(root, "ETag"), xml.text(root, "ChecksumCRC32"), version)
 
 
 async def abort(store: Store, bucket: str, key: str, upload: str) -> None:
@@ -312,16 +311,16 @@ async def listing(store: Store, bucket: str, prefix: str, more: str = "") -> Lis
     query = {"list-type": "2", "prefix": prefix, "max-keys": "1000", "encoding-type": "url"}
     if more:
         query["continuation-token"] = more
-    root = _xml(await store.exchange(Request("GET", bucket, "", query)))
-    decoded = _text(root, "EncodingType") == "url"
+    root = xml.parse(await store.exchange(Request("GET", bucket, "", query)))
+    decoded = xml.text(root, "EncodingType") == "url"
     entries = [
         Entry(
-            _unquoted(_text(one, "Key")) if decoded else _text(one, "Key"), int(_text(one, "Size") or 0),
-            _iso(_text(one, "LastModified")), _text(one, "ETag"), _text(one, "StorageClass"),
+            xml.key(one, "Key", encoded=decoded), xml.number(one, "Size"), xml.time(one, "LastModified"),
+            xml.text(one, "ETag"), xml.text(one, "StorageClass"),
         )
         for one in root.iter("Contents")
     ]  # fmt: skip
-    return Listing(entries, _text(root, "NextContinuationToken") if _text(root, "IsTruncated") == "true" else "")
+    return Listing(entries, xml.text(root, "NextContinuationToken") if xml.text(root, "IsTruncated") == "true" else "")
 
 
 async def objects(store: Store, bucket: str, prefix: str) -> AsyncIterator[Sequence[Entry]]:
@@ -349,45 +348,8 @@ def _sent(headers: Mapping[str, str]) -> Sent:
     )  # fmt: skip
 
 
-def _xml(data: bytes) -> ElementTree.Element:
-    """The document without its namespaces. An error may come with status 200: long requests are begun so.
-
-    Raises:
-        StoreError: the server says that it failed, or says nothing that can be read.
-    """
-    try:
-        root = ElementTree.fromstring(data)  # noqa: S314 (expat refuses entity bombs since 2.4.1)
-    except ElementTree.ParseError as error:
-        words = data[:200].decode("utf-8", "replace")
-        raise StoreError(
-            "MalformedAnswer", words, 200, Problem(Cause.PROTOCOL, f"The store's answer is no XML: {error}", words)
-        ) from error
-    for one in root.iter():
-        one.tag = one.tag.rpartition("}")[2]
-    if root.tag == "Error":
-        code, words = _text(root, "Code"), _text(root, "Message")
-        raise StoreError(code, words, 200, Problem(Cause.SERVER, f"The store has given up: {code}", words))
-    return root
-
-
-def _text(root: ElementTree.Element, name: str) -> str:
-    return root.findtext(name) or ""
-
-
-def _unquoted(text: str) -> str:
-    # Servers write blanks as +, too.
-    return unquote_plus(text, errors="surrogateescape")
-
-
 def _date(text: str) -> dt.datetime | None:
     try:
         return email.utils.parsedate_to_datetime(text) if text else None
-    except ValueError:
-        return None
-
-
-def _iso(text: str) -> dt.datetime | None:
-    try:
-        return dt.datetime.fromisoformat(text) if text else None
     except ValueError:
         return None

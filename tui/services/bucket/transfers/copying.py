@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 from urllib.parse import quote, urlencode
-from xml.etree import ElementTree
 
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.bucket import xml
 from tui.services.bucket.model import Lost, Request, StoreError
 from tui.services.bucket.transfers import calls, checksums
 from tui.services.bucket.transfers.calls import Digest, Head, Sent, Stored
@@ -215,14 +215,10 @@ async def _headers(fetch: Fetch, item: Item) -> Mapping[str, str]:
     query = {"tagging": "", **({"versionId": origin.version} if origin.version else {})}
     try:
         answer = await origin.store.exchange(Request("GET", origin.bucket, origin.key, query))
-        tags = [
-            (one.findtext("{*}Key") or "", one.findtext("{*}Value") or "")
-            for one in ElementTree.fromstring(answer).iter()  # noqa: S314 (expat refuses entity bombs since 2.4.1)
-            if one.tag.endswith("Tag")
-        ]
+        tags = [(xml.text(one, "Key"), xml.text(one, "Value")) for one in xml.parse(answer).iter("Tag")]
         if tags:
             headers["x-amz-tagging"] = urlencode(tags, quote_via=quote)
-    except (StoreError, Lost, ElementTree.ParseError) as error:
+    except (StoreError, Lost) as error:
         if not (isinstance(error, StoreError) and error.status in (404, 405, 501)):
             item.add_note(f"its tags could not be read, and were not copied: {error}")
     return headers

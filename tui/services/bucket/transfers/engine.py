@@ -91,7 +91,8 @@ class Engine:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             await asyncio.wait([future])
-            if release is not None and not future.cancelled() and future.exception() is None:
+            # Its failure, too, is nobody's any more: unread, the loop would tell of it in the log.
+            if not future.cancelled() and future.exception() is None and release is not None:
                 release(future.result())
             raise
 

@@ -1,0 +1,42 @@
+"""`rb --force`: what a bucket holds, told before it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui.commands.bucket_counter import Counter
+from tui.commands.bucket_progress import size
+from tui.commands.remarks import note
+from tui.services.bucket.model import Failure
+from tui.services.bucket.store import Store
+from tui.text import counted
+
+_OLD = ("older version or marker", "older versions and markers")
+_ALL = ("object, version or marker", "objects, versions and markers")
+
+
+async def empty(store: Store, bucket: str, *, dry: bool) -> Sequence[Failure]:
+    """Deletes all that is in a bucket.
+
+    Args:
+        store: has it.
+        bucket: its name.
+        dry: only tells what there is.
+
+    Returns:
+        What is still there.
+    """
+    with Counter(f"counting what is in {bucket}") as counter:
+        count = await store.count(bucket, "", counter, all_versions=True)
+    what = (
+        counted(count.objects, "object"), counted(count.versions or 0, *_OLD),
+        counted(count.uploads or 0, "incomplete upload"), size(count.size + count.old_size),
+    )  # fmt: skip
+    note(f"{bucket} holds {', '.join(what)}")
+    if dry:
+        return ()
+    with Counter(f"deleting what is in {bucket}") as counter:
+        failures = await store.clear(bucket, "", counter, all_versions=True)
+    # MinIO lists no `a/b` while there is an `a`: what was deleted may be more than what was counted.
+    note(f"{bucket}: deleted {counted(counter.done, *_ALL)}")
+    return failures
