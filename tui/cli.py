@@ -30,6 +30,7 @@ exit codes:
   2  wrong arguments or settings
   3  the cluster cannot be reached, or the kubeconfig or its credentials are not good
   4  the cluster allows this user nothing of what was asked
+  5    a part was done and a part was not (queue)
   130  interrupted    141  the reader of the output went away
 
 environment:

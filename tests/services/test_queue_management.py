@@ -216,7 +216,7 @@ async def test_health_and_what_3_10_does_not_know(api: Management) -> None:
 
 
 async def test_an_alarm_is_told_by_check_and_node(api: Management, rabbit: Rabbit) -> None:
-    rabbit.ctl("set_disk_free_limit", "900TB")
+    rabbit.ctl("set_disk_free_limit", "900000000000000")
     try:
 
         async def alarm() -> bool:
@@ -250,7 +250,7 @@ async def test_if_empty_and_if_unused(api: Management, rabbit: Rabbit) -> None:
     await api.declare_exchange("t", "x", "direct", {})
     await api.bind("t", "x", "q", "k", {})
     broker = await open_broker(rabbit.way(), Login("guest", "guest", "t"))
-    async with broker.lane(confirms=True) as lane:
+    async with broker.lane() as lane:
         await lane.basic_publish(b"one", exchange="x", routing_key="k")
     await broker.close()
     with pytest.raises(Refused):
@@ -272,7 +272,7 @@ async def test_a_port_that_is_not_the_api(rabbit: Rabbit) -> None:
     async def html(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(
-            b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<h1>\x1b[31m</h1>"
+            b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n<h1>\x1b[31m</h1>"
         )
         await writer.drain()
         writer.close()
@@ -298,7 +298,7 @@ def test_statistics_may_be_disabled() -> None:
         assert (await api.overview()).disable_stats
         await api.declare_queue("/", "q", {})
         broker = await open_broker(node.way(), LOGIN)
-        async with broker.lane(confirms=True) as lane:
+        async with broker.lane() as lane:
             await lane.basic_publish(b"one", exchange="", routing_key="q")
         await broker.close()
 
@@ -308,6 +308,7 @@ def test_statistics_may_be_disabled() -> None:
         await until(counted, "messages are counted")
         (one,) = (await api.queues()).items
         assert (one.name, one.rate("publish"), one.memory) == ("q", None, None), "what nobody counts is unknown, not 0"
+        assert (await api.queue("/", "q")).messages_ready == 1
         await api.close()
 
     with queue_servers.rabbitmq("management_agent.disable_metrics_collector = true") as node:

@@ -6,6 +6,7 @@ The server sorts by a statistic only after it has collected that statistic of ev
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -40,6 +41,11 @@ class Management(Administration):
         """One queue."""
         found = await self._get(f"queues/{segment(vhost)}/{segment(name)}", facts.Queue)
         self._note_silence([found])
+        if self._counts_only:  # lists have counts then, and a queue by itself has none
+            listed = await self.queues(vhost=vhost, name=f"^{re.escape(name)}$", regex=True)
+            for one in listed.items:
+                found.messages, found.messages_ready = one.messages, one.messages_ready
+                found.messages_unacknowledged = one.messages_unacknowledged
         return found
 
     async def queues(
