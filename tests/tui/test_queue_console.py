@@ -556,7 +556,12 @@ async def test_a_publication_whose_connection_goes_says_how_many_have_no_answer(
         await pilot.press("p")
         await fill(pilot, body="x")
         await pilot.press("f5")
-        await until(pilot, lambda: "7 messages unconfirmed: there or not" in line(screen, "activity"))
+        await until(
+            pilot,
+            lambda: (
+                "10 published, 7 unconfirmed (there or not): Pod rabbitmq-0 was deleted" in line(screen, "activity")
+            ),
+        )
 
 
 async def test_move_asks_with_the_count_and_copy_does_not() -> None:

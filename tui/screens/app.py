@@ -375,6 +375,7 @@ class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp
 def _screens() -> None:
     """The modules of the screens that are pushed."""
     from tui.consoles.bucket import screen as buckets  # noqa: PLC0415, F401
+    from tui.consoles.queue import screen as queues  # noqa: PLC0415, F401
     from tui.consoles.sql import screen as console  # noqa: PLC0415, F401
     from tui.screens import help, switchers  # noqa: PLC0415, F401
     from tui.screens.forwards import desk, dialog, question  # noqa: PLC0415, F401

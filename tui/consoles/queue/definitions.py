@@ -28,6 +28,12 @@ from tui.widgets.oneline import OneLine
 if TYPE_CHECKING:
     from tui.consoles.queue.browsing import BrowsingScreen
 
+#: What one of a part is called.
+_ONE = {
+    "users": "user", "vhosts": "virtual host", "permissions": "permission", "topic_permissions": "topic permission",
+    "parameters": "parameter", "global_parameters": "global parameter", "policies": "policy", "queues": "queue",
+    "exchanges": "exchange", "bindings": "binding",
+}  # fmt: skip
 #: A file that is larger is none of definitions.
 LARGEST = 64 << 20
 
@@ -143,7 +149,7 @@ nothing. f5 sends it, after a question."""
                     told = "".join(
                         f"   {safe(name)}: {safe(here)} → {safe(wanted)}" for name, here, wanted in one.fields
                     )
-                    part = (f"{one.part.removesuffix('s')} ", "dim")
+                    part = (f"{_ONE.get(one.part, one.part)} ", "dim")
                     lines.append(Line((sign, part, (safe(one.name), ""), (told, "warn")), hang=4))
         if not lines:
             lines = words(["it holds nothing"])

@@ -88,7 +88,7 @@ def warnings(facts: Facts | None, nodes: Sequence[Node], blocked: str) -> list[P
     if apart := [one_line(one.facts.pod or one.facts.name) for one in nodes if one.facts.partitions]:
         add(f"⚠ partition seen by {', '.join(apart)}", "failing")
     for lack in facts.lacks if facts is not None else ():
-        add(f"no {lack.half} ({one_line(lack.problem.what)}): {lack.costs}", "warn")
+        add(f"without {lack.half} ({one_line(lack.problem.what)}): {lack.costs}", "warn")
     return [(" ", ""), *told] if told else []
 
 
@@ -96,8 +96,8 @@ def came(job: Job) -> tuple[str, str]:
     """What came of a job, in words, and its ink."""
     got = job.came
     if job.stage is Stage.FAILED and job.problem is not None:
-        more = f"; {counted(job.unconfirmed, 'message')} unconfirmed: there or not" if job.unconfirmed else ""
-        return f"{one_line(job.problem.what)}, {job.far.done:,} {job.done}{more}", "failing"
+        more = f", {job.unconfirmed:,} unconfirmed (there or not)" if job.unconfirmed else ""
+        return f"{job.far.done:,} {job.done}{more}: {one_line(job.problem.what)}", "failing"
     if job.stage is Stage.CANCELLED:
         return f"given up, {job.far.done:,} {job.done}", "warn"
     if got is None:
@@ -110,6 +110,11 @@ def came(job: Job) -> tuple[str, str]:
     if got.doubled:
         told += f", {got.doubled:,} maybe twice"
     return told, "" if job.stage is Stage.DONE else "warn"
+
+
+def _waits(why: str) -> str:
+    """What is waited for, in few words: an alarm's are known."""
+    return one_line(why).replace("the broker takes no messages", "blocked")
 
 
 def progress(job: Job, room: int) -> list[Piece]:
@@ -125,7 +130,7 @@ def progress(job: Job, room: int) -> list[Piece]:
         if far.total:
             told = [(" ", ""), *bar(far.done / far.total, 6), *told]
         if far.waits:
-            told.append((f"  ⚠ waits: {one_line(far.waits)}", "failing"))
+            told.append((f"  ⚠ {_waits(far.waits)}", "failing"))
         else:
             told.append((f"  {rate(job.rate)}/s", ""))
         if far.returned:

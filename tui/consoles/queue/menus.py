@@ -113,7 +113,7 @@ def connection(console: QueueConsole) -> None:
     ]
     if link.usable:
         items += [
-            (Choice(f"lack {lack.half}", f"No {lack.half}", lack.problem.remedy or lack.problem.what),
+            (Choice(f"lack {lack.half}", f"Without {lack.half}", lack.problem.remedy or lack.problem.what),
              partial(console.tell_lack, lack))
             for lack in console.client.facts.lacks
         ]  # fmt: skip

@@ -18,9 +18,9 @@ from tui.widgets.signs import use as claim_use
 
 QUEUES = (
     Column("name", "QUEUE", min_width=14, grow=3),
-    Column("vhost", "VHOST", min_width=3, max_width=14, priority=6, cut=True),
+    Column("vhost", "VHOST", min_width=3, max_width=14, priority=4, cut=True),
     Column("type", "TYPE", min_width=7, priority=5),
-    Column("state", "STATE", min_width=6, priority=4, optional=True),
+    Column("state", "STATE", min_width=6, priority=6, optional=True),
     Column("ready", "READY", min_width=5, align="right"),
     Column("unacked", "UNACK", min_width=5, align="right"),
     Column("total", "TOTAL", min_width=5, align="right", priority=8),

@@ -25,6 +25,11 @@ from tui.systems.queuesession import Half, Lack
 from tui.widgets.rows import RowTable
 
 _ORDERS = tuple(Order)
+#: The column that bears the arrow.
+_COLUMNS = {
+    Order.MESSAGES: "total", Order.UNACKNOWLEDGED: "unacked", Order.INTO: "in", Order.OUT: "out",
+    Order.CONSUMERS: "consumers", Order.MEMORY: "memory",
+}  # fmt: skip
 #: What needs a broker.
 _OF_BROKER = frozenset({
     "make", "publish", "look", "tail", "move", "copy", "walk", "purge", "delete", "actions", "filter", "sort",
@@ -214,13 +219,20 @@ while you look around, and end with the console; it asks first."""
         """Sorts what was read by the next figure."""
         if self.queues is not None:
             self.queues.arrange(_ORDERS[(_ORDERS.index(self.queues.order) + 1) % len(_ORDERS)], descending=True)
-            self.look()
+            self._sorted()
 
     def action_reverse(self) -> None:
         """The other way round."""
         if self.queues is not None:
             self.queues.arrange(descending=not self.queues.descending)
+            self._sorted()
+
+    def _sorted(self) -> None:
+        queues = self.queues
+        if queues is not None:
+            self.listed.show_sort(_COLUMNS.get(queues.order), queues.descending)
             self.look()
+            self.listed.action_first()
 
     def action_read_all(self) -> None:
         """Reads all pages."""
@@ -271,7 +283,7 @@ while you look around, and end with the console; it asks first."""
         """Tells what is missing, why, and what would help."""
         problem = lack.problem
         parts = (f"{lack.costs}.", problem.what, problem.evidence, problem.remedy)
-        self.app.push_screen(TextDialog(f"No {lack.half}", "\n\n".join(part for part in parts if part)))
+        self.app.push_screen(TextDialog(f"Without {lack.half}", "\n\n".join(part for part in parts if part)))
 
     async def show_queue(self, place: Place) -> None:
         """Goes to a queue: asked for by its name where it was not read."""
