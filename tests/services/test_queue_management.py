@@ -192,7 +192,7 @@ async def test_what_one_may_not(rabbit: Rabbit, api: Management) -> None:
         with pytest.raises(Refused) as caught:
             await asked
         assert caught.value.problem.cause is Cause.FORBIDDEN, caught.value.problem
-        assert "viewer may not" in caught.value.problem.what
+        assert "viewer may not reach" in caught.value.problem.what
     await made.close()
 
 
@@ -204,7 +204,7 @@ async def test_the_gate(rabbit: Rabbit) -> None:
     with pytest.raises(Refused) as absent:
         await made.queue("/", "q")
     assert absent.value.problem.cause is Cause.ABSENT
-    assert absent.value.problem.what == "There is no queues///q"
+    assert absent.value.problem.what == "There is no queue q in the virtual host /"
     await made.close()
 
 

@@ -29,6 +29,8 @@ _UNKNOWN = (
     "Not management user",
     "User can only log in via localhost",
 )
+_WORDS = {"queues": "queue", "exchanges": "exchange", "policies": "policy", "operator-policies": "operator policy",
+          "vhosts": "virtual host", "connections": "connection", "bindings": "binding"}  # fmt: skip
 #: Of an answer that is no JSON, as evidence.
 _SHOWN = 300
 
@@ -36,6 +38,18 @@ _SHOWN = 300
 def segment(name: str) -> str:
     """A name as a piece of a path: the default virtual host is `%2F`."""
     return quote(name, safe="")
+
+
+def thing(path: str) -> str:
+    """What a path names, in words: `queue orders in the virtual host shop`."""
+    kind, *names = (unquote(one) for one in path.split("/"))
+    word = _WORDS.get(kind, "")
+    if kind == "bindings" and len(names) >= 5:
+        return f"way from {names[2]} to {names[4]} in the virtual host {names[0]}"
+    if word and len(names) == 1:
+        where = kind in ("queues", "exchanges", "bindings", "policies", "operator-policies")
+        return f"virtual host {names[0]}" if where else f"{word} {names[0]}"
+    return f"{word} {names[1]} in the virtual host {names[0]}" if word and len(names) > 1 else unquote(path)
 
 
 class Transport:
@@ -158,7 +172,7 @@ class Transport:
         # It answers 401 to whom it knows as well: without a permission in a virtual host, or without a tag.
         if status == 401 and said not in _UNKNOWN:
             return Refused(403, Problem(
-                Cause.FORBIDDEN, f"{self.login.user} may not: {path}", said,
+                Cause.FORBIDDEN, f"{self.login.user} may not reach {thing(path)}", said,
                 "The tag monitoring or administrator, or a permission on the virtual host, would do.",
             ))  # fmt: skip
         if status == 401:
@@ -177,7 +191,7 @@ class Transport:
         remedy = ""
         if "inequivalent arg" in said:
             remedy = "It was declared otherwise, and cannot be changed: delete it first, or let a policy say it."
-        what = f"There is no {unquote(path)}" if status == 404 else f"The server refused {unquote(path)}"
+        what = f"There is no {thing(path)}" if status == 404 else f"The server refused {thing(path)}"
         return Refused(status, Problem(cause, what, said, remedy))
 
     async def _get(
