@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tui.services.queue.model import Message, Properties
 
 if TYPE_CHECKING:
-    from aio_pika.abc import AbstractIncomingMessage
+    from aiormq.abc import DeliveredMessage
     from pamqp.commands import Basic
 
 #: Ours, and what the library calls them where it differs.
@@ -41,11 +41,13 @@ def from_frame(frame: Basic.Properties) -> Properties:
     return Properties(**given)
 
 
-def from_incoming(found: AbstractIncomingMessage) -> Message:
-    """A message of aio-pika's, as ours."""
+def from_incoming(found: DeliveredMessage) -> Message:
+    """A message that was got, as ours. aio-pika's own form of it invents a priority where none was sent."""
+    got = found.delivery
     return Message(
-        found.body, from_frame(found.properties), found.exchange or "", found.routing_key or "",
-        found.delivery_tag or 0, bool(found.redelivered),
+        bytes(found.body), from_frame(found.header.properties), getattr(got, "exchange", "") or "",
+        getattr(got, "routing_key", "") or "", getattr(got, "delivery_tag", 0) or 0,
+        bool(getattr(got, "redelivered", False)),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from enum import StrEnum
 
 import aio_pika
+from pamqp import commands
 
 from tui.problem import Cause, Problem
 from tui.services.queue.amqp import Broker
@@ -76,10 +77,10 @@ class Held:
         """
         came: list[Message] = []
         with self._broker.told():
-            queue = await self._channel.get_queue(self.queue, ensure=False)
+            under = await self._channel.get_underlay_channel()
             while len(came) < count:
-                found = await queue.get(no_ack=False, fail=False)
-                if found is None:
+                found = await under.basic_get(self.queue)
+                if not isinstance(found.delivery, commands.Basic.GetOk):
                     break
                 message = from_incoming(found)
                 self._open.add(message.tag)
