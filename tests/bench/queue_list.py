@@ -2,8 +2,8 @@
 
     .venv/bin/python tests/bench/queue_list.py [--queues N] [--rounds N]
 
-Figures, no assertions. The node is ours, and ends with this. The processor seconds of the broker say what a busy machine
-does not: what a page costs it.
+Figures, no assertions. The node is ours, and ends with this. The processor seconds of the broker say what a busy
+machine hides: what a page costs it.
 """
 
 from __future__ import annotations

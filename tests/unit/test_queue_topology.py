@@ -10,6 +10,7 @@ from tui.services.queue.definitions import Change, differences, without_secrets
 from tui.services.queue.facts import Binding, Exchange, Queue
 from tui.services.queue.graph import Graph, Spot, What, Why
 from tui.services.queue.model import Kind
+from tui.services.queue.transport import thing
 
 HERE = {
     "users": [{"name": "u", "password_hash": "h", "hashing_algorithm": "a", "tags": ["administrator"]}],
@@ -130,3 +131,19 @@ def test_the_way_of_messages_goes_on_to_dead_letters_and_ends_in_circles():
     assert [edge.target.name for edge in lost] == ["lost"]
     to = graph.leading_to(Spot(What.QUEUE, "/", "a"))
     assert [(edge.source.name, edge.why) for edge in to] == [("x", Why.BINDING), ("direct", Why.DEAD)]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("queues/%2F/a%2Fb", "queue a/b in the virtual host /"),
+        ("queues/%2F/q/contents", "queue q in the virtual host /"),
+        ("queues/shop", "virtual host shop"),
+        ("vhosts/shop", "virtual host shop"),
+        ("connections/a%20-%3E%20b", "connection a -> b"),
+        ("bindings/%2F/e/x/q/y/~", "way from x to y in the virtual host /"),
+        ("overview", "overview"),
+    ],
+)
+def test_what_a_path_names(path, told):
+    assert thing(path) == told

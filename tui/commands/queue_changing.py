@@ -266,7 +266,10 @@ class _Verbs:
     async def import_(self) -> int:
         """Tells what a document changes, and makes it."""
         given = self._given
-        wanted = definitions.read(_read(given.file), given.file)
+        try:
+            wanted = definitions.read(_read(given.file), "stdin" if given.file == "-" else given.file)
+        except ProblemError as error:
+            raise WrongUseError(error.problem) from error
         here = await self._api.definitions(given.vhost)
         found = list(definitions.differences(here, wanted, given.vhost))
         for one in found:

@@ -36,9 +36,9 @@ class Queue(msgspec.Struct):
     vhost: str = "/"
     type: str | None = None
     state: str | None = None
-    durable: bool = True
-    auto_delete: bool = False
-    exclusive: bool = False
+    durable: bool | None = True
+    auto_delete: bool | None = False
+    exclusive: bool | None = False  # null of quorum queues without statistics (seen with 3.10)
     arguments: dict[str, Any] = {}
     policy: str | None = None
     messages: int | None = None

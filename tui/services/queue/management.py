@@ -19,6 +19,8 @@ __all__ = ["Management", "segment"]
 #: Pages up to which all queues are asked for page by page. Each page makes the server list and sort all of its queues
 #: (0.4 s of its processor for 20,000), so that many pages cost more than all at once (3.5 s).
 _PAGES = 4
+#: Seconds for all at once: nothing comes before the server has looked at each.
+_WHOLE = 180.0
 
 
 class Management(Administration):
@@ -89,7 +91,7 @@ class Management(Administration):
             if found.page_count > _PAGES and not name:  # without pages the server does not look at the name
                 seen.update((one.vhost, one.name) for one in found.items)
                 path = f"queues/{segment(vhost)}" if vhost else "queues"
-                whole = await self._get(path, list[facts.Queue], self._shape)
+                whole = await self._get(path, list[facts.Queue], self._shape, patience=_WHOLE)
                 self._note_silence(whole)
                 yield [one for one in whole if (one.vhost, one.name) not in seen]
                 return

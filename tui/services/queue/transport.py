@@ -29,6 +29,8 @@ _UNKNOWN = (
     "Not management user",
     "User can only log in via localhost",
 )
+_WORDS = {"queues": "queue", "exchanges": "exchange", "policies": "policy", "operator-policies": "operator policy",
+          "vhosts": "virtual host", "connections": "connection", "bindings": "binding"}  # fmt: skip
 #: Of an answer that is no JSON, as evidence.
 _SHOWN = 300
 
@@ -36,6 +38,18 @@ _SHOWN = 300
 def segment(name: str) -> str:
     """A name as a piece of a path: the default virtual host is `%2F`."""
     return quote(name, safe="")
+
+
+def thing(path: str) -> str:
+    """What a path names, in words: `queue orders in the virtual host shop`."""
+    kind, *names = (unquote(one) for one in path.split("/"))
+    word = _WORDS.get(kind, "")
+    if kind == "bindings" and len(names) >= 5:
+        return f"way from {names[2]} to {names[4]} in the virtual host {names[0]}"
+    if word and len(names) == 1:
+        where = kind in ("queues", "exchanges", "bindings", "policies", "operator-policies")
+        return f"virtual host {names[0]}" if where else f"{word} {names[0]}"
+    return f"{word} {names[1]} in the virtual host {names[0]}" if word and len(names) > 1 else unquote(path)
 
 
 class Transport:
@@ -77,7 +91,7 @@ class Transport:
 
     async def ask(
         self, method: str, path: str, body: Any = None, query: Mapping[str, str] | None = None,  # noqa: ANN401
-        *, more: Mapping[str, str] | None = None,
+        *, more: Mapping[str, str] | None = None, patience: float = _TIMEOUT,
     ) -> bytes:  # fmt: skip
         """Sends one request and reads its answer whole; nothing is sent twice.
 
@@ -87,6 +101,7 @@ class Transport:
             body: sent as JSON unless it is None.
             query: without quoting.
             more: headers.
+            patience: seconds for the whole answer.
 
         Raises:
             Refused: the server's answer was 4xx.
@@ -108,17 +123,23 @@ class Transport:
             target = URL(url, encoded=True)
             if query:
                 target = target.update_query(query)
-            async with session.request(method, target, data=given, headers=headers, allow_redirects=False) as answer:
+            waits = aiohttp.ClientTimeout(total=patience, sock_connect=10)
+            async with session.request(
+                method, target, data=given, headers=headers, allow_redirects=False, timeout=waits
+            ) as answer:
                 content = await answer.read()
-                if answer.status < 300 or answer.status == 503:
+                # A check of health that fails is answered with 503, and says what it is.
+                if answer.status < 300 or (answer.status == 503 and path.startswith("health/")):
                     return content
                 raise self._refused(answer.status, answer.headers.get("Content-Type", ""), content, path)
         except ProblemError:
             raise
         except TimeoutError as error:
+            remedy = "Statistics of many queues take long: a virtual host or a pattern helps."
+            if method != "GET":
+                remedy = "Whether it was done is not known: look before you ask for it again."
             raise ProblemError(Problem(
-                Cause.TIMEOUT, f"{way.member or way.host} did not answer in {_TIMEOUT:.0f} s", path,
-                "Statistics of many queues take long; fewer columns or a filter help.",
+                Cause.TIMEOUT, f"{way.member or way.host} did not answer in {patience:.0f} s", unquote(path), remedy
             )) from error  # fmt: skip
         except (aiohttp.ClientError, OSError) as error:
             ended = way.ended()
@@ -135,7 +156,6 @@ class Transport:
                 self._session = aiohttp.ClientSession(
                     connector=WayConnector(lambda: way, context=self._context),
                     headers={"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"},
-                    timeout=aiohttp.ClientTimeout(total=_TIMEOUT, sock_connect=10),
                 )
                 # aiohttp sends PUT and DELETE again when a connection ends before the answer (seen with 3.14).
                 self._session._retry_connection = False
@@ -152,7 +172,7 @@ class Transport:
         # It answers 401 to whom it knows as well: without a permission in a virtual host, or without a tag.
         if status == 401 and said not in _UNKNOWN:
             return Refused(403, Problem(
-                Cause.FORBIDDEN, f"{self.login.user} may not: {path}", said,
+                Cause.FORBIDDEN, f"{self.login.user} may not reach {thing(path)}", said,
                 "The tag monitoring or administrator, or a permission on the virtual host, would do.",
             ))  # fmt: skip
         if status == 401:
@@ -171,11 +191,13 @@ class Transport:
         remedy = ""
         if "inequivalent arg" in said:
             remedy = "It was declared otherwise, and cannot be changed: delete it first, or let a policy say it."
-        what = f"There is no {unquote(path)}" if status == 404 else f"The server refused {unquote(path)}"
+        what = f"There is no {thing(path)}" if status == 404 else f"The server refused {thing(path)}"
         return Refused(status, Problem(cause, what, said, remedy))
 
-    async def _get(self, path: str, kind: type[T], query: Mapping[str, str] | None = None) -> T:
-        content = await self.ask("GET", path, query=query)
+    async def _get(
+        self, path: str, kind: type[T], query: Mapping[str, str] | None = None, *, patience: float = _TIMEOUT
+    ) -> T:
+        content = await self.ask("GET", path, query=query, patience=patience)
         try:
             return msgspec.json.decode(content, type=kind)
         except msgspec.DecodeError as error:
