@@ -152,6 +152,25 @@ async def test_without_the_management_api_it_says_so_and_what_that_costs() -> No
         assert "rabbitmq_management" in str(screen.query_one(Notice).text.paragraphs)
 
 
+async def test_without_the_management_api_messages_are_reached_by_a_queues_name() -> None:
+    async with app().run_test(size=WIDE) as pilot:
+        broker = full_broker()
+        broker.facts = without(Half.MANAGEMENT, "port 15672 is closed")
+        screen = console(FakeAccess(broker))
+        await pilot.app.push_screen(screen)
+        await until(pilot, lambda: screen.connection.phase is Phase.OPEN)
+        await pilot.press("x", *"by its name", "enter")
+        await shown_screen(pilot, Prompt)
+        await pilot.press(*"orders", "enter")
+        view = await shown_screen(pilot, MessagesView)
+        await until(pilot, lambda: len(view.query_one(MessageTable).rows) == 6)
+        assert broker.all("take") == [("take", "orders", 50)]
+        await pilot.press("escape", "p")
+        await fill(pilot, key="orders", body="x")
+        await pilot.press("f5")
+        await until(pilot, lambda: broker.all("publish"))
+
+
 async def test_without_amqp_lists_stand_and_messages_cannot_be_asked_for() -> None:
     async with app().run_test(size=WIDE) as pilot:
         broker = full_broker()

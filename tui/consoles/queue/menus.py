@@ -49,6 +49,9 @@ def actions(console: QueueConsole) -> None:
         items.append((Choice("delete", "Delete it", "D"), console.action_delete))
     else:
         title = "Queues"
+    if console.client.facts.lack(Half.AMQP) is None:
+        items.append((Choice("name", "Look at a queue by its name", "also one that is not listed"),
+                      console.look_by_name))  # fmt: skip
     items += [
         (Choice("queue", "New queue", "n among queues"), lambda: declaring.queue(console)),
         (Choice("exchange", "New exchange", "n among exchanges"), lambda: declaring.exchange(console)),

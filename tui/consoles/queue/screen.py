@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from tui.consoles.dialogs import TextDialog
+from tui.consoles.prompts import Prompt
 from tui.consoles.queue import declaring, menus, publishing, removing
 from tui.consoles.queue.browsing import BrowsingScreen
 from tui.consoles.queue.connecting import Phase
@@ -21,6 +22,7 @@ from tui.consoles.queue.queuelist import Order
 from tui.consoles.queue.tailing import TailView
 from tui.consoles.queue.values import Place
 from tui.services.queue import facts
+from tui.services.queue.arguments import wrong
 from tui.systems.queuesession import Half, Lack
 from tui.widgets.rows import RowTable
 
@@ -158,6 +160,17 @@ while you look around, and end with the console; it asks first."""
             publishing.browse(self, queue)
         else:
             self.app.push_screen(MessagesView(self, queue))
+
+    def look_by_name(self) -> None:
+        """Looks at messages of a queue that is not listed: without the management API none is."""
+
+        def done(typed: str) -> None:
+            if not typed:
+                raise wrong("A queue has a name")
+            queue = facts.Queue(typed, self.vhost)
+            self.call_after_refresh(lambda: self.app.push_screen(MessagesView(self, queue)))
+
+        self.app.push_screen(Prompt(f"Queue in {self.vhost}", "", done, word="look at its messages"))
 
     def action_publish(self) -> None:
         """Publishes."""
