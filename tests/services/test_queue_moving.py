@@ -174,12 +174,12 @@ async def test_connections_that_break_in_the_middle_lose_nothing(rabbit: Rabbit,
     async def dial() -> Broker:
         return await open_broker(rabbit.way(), LOGIN)
 
-    total, window = 20_000, 200
+    total, window = 5_000, 50
     async with queue(broker, queue_type="quorum") as source, queue(broker, queue_type="quorum") as target:
         await fill(broker, source, total)
         progress = Moving()
         task = asyncio.create_task(move(dial, dial, Route(source, "", target, window=window), progress))
-        await until(lambda: progress.done > 2000)
+        await until(lambda: progress.done > 500)
         rabbit.ctl("close_all_user_connections", "guest", "by the test")
         await task
         assert progress.losses >= 1

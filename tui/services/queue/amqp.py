@@ -189,6 +189,8 @@ class Broker:
             Refused: the broker closed the channel for what was asked.
             Lost: the connection went.
         """
+        if (ended := self.closed) is not None:  # aio-pika would wait for ever until it is connected again
+            raise Lost(ended)
         with self.told():
             channel = self.pika.channel(publisher_confirms=False)
             try:
