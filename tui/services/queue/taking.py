@@ -3,7 +3,8 @@
 AMQP has no way to look at a message without taking it. What is not acknowledged goes back to its place when the channel
 ends, at the latest; it is marked as redelivered then. A quorum queue counts each time (`x-delivery-count`), and
 RabbitMQ 4.0 drops or dead-letters a message after 20 of them unless the queue says otherwise; so a look takes all that
-it shows at once, and gives all of it back at once, and the order stays.
+it shows at once, and gives all of it back at once. A classic queue keeps its order then; a quorum queue delivers what
+came back and what it had left in turn (seen with 3.10).
 """
 
 from __future__ import annotations
