@@ -24,7 +24,7 @@ def parsed(*words: str) -> argparse.Namespace:
         (("publish", "x"), "give --queue or --exchange"),
         (("publish", "--queue", "a"), "give one of PAYLOAD"),
         (("publish", "x", "--queue", "a", "--exchange", "b"), "give --queue, or"),
-        (("publish", "x", "--queue", "a", "--property", "colour=red"), "colour is none of"),
+        (("publish", "x", "--queue", "a", "--property", "colour=red"), "argument --property: colour is none of"),
         (("publish", "x", "--queue", "a", "--header", "k"), "k is not NAME=VALUE"),
         (("get", "a", "--offset", "first", "--ack"), "nothing can be taken out of a stream"),
         (("tail",), "give EXCHANGE or --stream"),
