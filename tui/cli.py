@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tui import __version__
-from tui.commands import bucket_arguments, exits, fault_arguments, forward_arguments, sql_arguments
+from tui.commands import bucket_arguments, exits, fault_arguments, forward_arguments, queue_arguments, sql_arguments
 from tui.commands.parser import Parser
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ exit codes:
   2  wrong arguments or settings
   3  the cluster cannot be reached, or the kubeconfig or its credentials are not good
   4  the cluster allows this user nothing of what was asked
+  5    a part was done and a part was not (queue)
   130  interrupted    141  the reader of the output went away
 
 environment:
@@ -56,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "sql" and (mistake := sql_arguments.mistake(arguments)):
             parser.error(mistake)
         if arguments.command == "bucket" and (mistake := bucket_arguments.mistake(arguments)):
+            parser.error(mistake)
+        if arguments.command == "queue" and (mistake := queue_arguments.mistake(arguments)):
             parser.error(mistake)
         return _dispatch(arguments)
     except KeyboardInterrupt:
@@ -153,6 +156,7 @@ def _parser() -> Parser:
     forward_arguments.add(commands, common)
     sql_arguments.add(commands, common)
     bucket_arguments.add(commands, common)
+    queue_arguments.add(commands, common)
 
     demo = commands.add_parser(
         "demo", parents=[common], allow_abbrev=False, help="try it without a cluster: one on this machine",
@@ -235,6 +239,10 @@ def _dispatch(arguments: argparse.Namespace) -> int:
             from tui.commands import bucket  # noqa: PLC0415
 
             return bucket.run(options, settings, bucket.Request.of(arguments))
+        if arguments.command == "queue":
+            from tui.commands import queue  # noqa: PLC0415
+
+            return queue.run(options, settings, queue.Request(arguments.workload, arguments, arguments.wait))
         return _screen(options, settings)
     except SettingsError as error:
         exits.complain(error.problem)

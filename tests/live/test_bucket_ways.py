@@ -14,8 +14,9 @@ from real import IMAGE, KUBECONFIG, apply, kubectl
 from test_sql_sessions import key, live_in, until
 
 from tui.systems.bucketkeys import find_keys
-from tui.systems.bucketroutes import StoreFinder, StoreWay
+from tui.systems.bucketroutes import StoreFinder
 from tui.systems.live import Live
+from tui.systems.portroutes import ForwardWay
 
 pytestmark = pytest.mark.skipif(not KUBECONFIG, reason="needs STATETUI_TEST_KUBECONFIG")
 WEED = """set -e
@@ -25,7 +26,7 @@ exec weed -logtostderr=true mini -dir=/tmp/w -ip.bind=0.0.0.0 -master.telemetry=
 """
 
 
-async def answer(way: StoreWay, path: str = "/minio/health/live") -> str:
+async def answer(way: ForwardWay, path: str = "/minio/health/live") -> str:
     """The first line of an answer."""
     connected = await way.connect()
     reader, writer = await asyncio.open_connection(sock=connected)

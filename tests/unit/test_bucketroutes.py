@@ -11,7 +11,8 @@ from worlds import World, claim, make, pod_of, stateful_set
 from tui.kube.forward.targets import PodPort, Waiting
 from tui.kube.objects import StatefulSet
 from tui.problem import Cause, ProblemError
-from tui.systems.bucketroutes import StoreFinder, StoreTarget, members, port_of, service_of
+from tui.systems.bucketroutes import NAMES, StoreFinder, port_of, service_of
+from tui.systems.portroutes import PortTarget, members
 
 TENANT = {"v1.min.io/tenant": "t"}
 WEED = {"app.kubernetes.io/name": "seaweedfs", "app.kubernetes.io/instance": "sw"}
@@ -31,8 +32,8 @@ def world(*sets: tuple[str, str, dict[str, str], list[tuple[int, str]]]) -> Worl
     return made
 
 
-def target(made: World, port: int) -> StoreTarget:
-    return StoreTarget(lambda: made.workloads, made.store, made.only.key, port)
+def target(made: World, port: int) -> PortTarget:
+    return PortTarget(lambda: made.workloads, made.store, made.only.key, port, NAMES)
 
 
 def service(name: str, selector: dict[str, str], port: int, leads: Any, *, headless: bool = False) -> Any:

@@ -331,7 +331,7 @@ def test_wrong_words_for_forward(argv: list[str], told: str, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("argv", "told"),
     [
-        (["bucket", "a", "rb", "--yes", "b"], "--yes is an option of: statetui sql, statetui demo"),
+        (["bucket", "a", "rb", "--yes", "b"], "--yes is an option of: statetui sql, "),
         (["get", "--recursive"], "--recursive is an option of: statetui bucket WORKLOAD ls, "),
     ],
 )

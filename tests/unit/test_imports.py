@@ -28,7 +28,15 @@ def main(*argv: str) -> str:
 
 @pytest.mark.parametrize(
     "argv",
-    [("--version",), ("--help",), ("get", "--help"), ("forward", "--help"), ("sql", "--help"), ("bucket", "--help")],
+    [
+        ("--version",),
+        ("--help",),
+        ("get", "--help"),
+        ("forward", "--help"),
+        ("sql", "--help"),
+        ("bucket", "--help"),
+        ("queue", "--help"),
+    ],
 )
 def test_version_and_help_load_nothing(argv: tuple[str, ...]) -> None:
     assert not loaded(main(*argv)) & set(HEAVY)
@@ -44,7 +52,7 @@ def test_kubernetes_and_systems_know_no_screen(package: str) -> None:
     assert not loaded(f"import {package}") & {"textual", "rich"}
 
 
-@pytest.mark.parametrize("command", ["get", "doctor", "forward", "sql", "bucket"])
+@pytest.mark.parametrize("command", ["get", "doctor", "forward", "sql", "bucket", "queue"])
 def test_commands_load_no_screen_and_no_generated_client(command: str) -> None:
     assert not loaded(f"import tui.commands.{command}") & {"textual", "rich", "kubernetes_asyncio"}
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from tui.problem import Problem
 
 #: What the exit codes mean; README and --help tell the same.
-OK, FAILED, USAGE, UNREACHABLE, FORBIDDEN, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 4, 130, 141
+OK, FAILED, USAGE, UNREACHABLE, FORBIDDEN, PARTIAL, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 3, 4, 5, 130, 141
 
 
 def complain(problem: Problem) -> int:

@@ -31,9 +31,9 @@ class ConsolesApp(KeepingApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The key for a console is there where it leads somewhere."""
-        if action in ("sql", "operations", "bucket"):
-            screen, of = self.screen, self._bucket_for if action == "bucket" else self._console_for
-            return isinstance(screen, BaseScreen) and of(screen.reachable()[0]) is not None
+        if action in ("sql", "operations", "bucket", "queue"):
+            of = {"bucket": self._bucket_for, "queue": self._queue_for}.get(action, self._console_for)
+            return isinstance(self.screen, BaseScreen) and of(self.screen.reachable()[0]) is not None
         return super().check_action(action, parameters)
 
     def action_sql(self) -> None:
@@ -93,11 +93,19 @@ class ConsolesApp(KeepingApp):
 
     def _bucket_for(self, key: str) -> Workload | None:
         """The workload, if it is an object store."""
+        return self._with_port(key, "s3")
+
+    def _queue_for(self, key: str) -> Workload | None:
+        """The workload, if it is a message broker."""
+        return self._with_port(key, "amqp")
+
+    def _with_port(self, key: str, port: str) -> Workload | None:
+        """The workload, if its system has a port that is called so."""
         live, workload = self._me.live, self._me.workloads.get(key)
         if live is None or workload is None or live.forwards is None or not workload.members:
             return None
         system = live.catalogue.systems.get(workload.system)
-        return workload if system is not None and "s3" in system.ports else None
+        return workload if system is not None and port in system.ports else None
 
     def action_bucket(self) -> None:
         """The bucket console of the object store under the cursor."""
@@ -123,6 +131,31 @@ class ConsolesApp(KeepingApp):
         guard = Guard(settings.protects(access.context) and not locked, locked)
         self.push_screen(BucketConsole(access, workload.name, guard))
 
+    def action_queue(self) -> None:
+        """The queue console of the message broker under the cursor."""
+        screen = self.screen
+        if isinstance(screen, BaseScreen):
+            self.open_queue(screen.reachable()[0])
+
+    def open_queue(self, key: str) -> None:
+        """Opens the queue console of a workload.
+
+        Args:
+            key: the workload's.
+        """
+        from tui.consoles.bucket.guard import Guard  # noqa: PLC0415  (not needed to start)
+        from tui.consoles.queue.access import LiveAccess  # noqa: PLC0415
+        from tui.consoles.queue.screen import QueueConsole  # noqa: PLC0415
+
+        workload, live = self._queue_for(key), self._me.live
+        if workload is None or live is None:
+            return
+        access, settings = LiveAccess(live, key), self._me.settings
+        locked = settings.read_only
+        self.push_screen(
+            QueueConsole(access, workload.name, Guard(settings.protects(access.context) and not locked, locked))
+        )
+
     def console_choices(self) -> list[Choice]:
         """What the palette offers."""
         from tui.screens.chooser import Choice  # noqa: PLC0415  (not needed to start)
@@ -133,7 +166,7 @@ class ConsolesApp(KeepingApp):
             for key, workload in self._me.workloads.items()
             for what, name, of in (
                 ("sql", "SQL console", self._console_for), ("operations", "Operations", self._console_for),
-                ("bucket", "Bucket console", self._bucket_for),
+                ("bucket", "Bucket console", self._bucket_for), ("queue", "Queue console", self._queue_for),
             )
             if of(key) is not None
         ]  # fmt: skip

@@ -77,6 +77,7 @@ class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp
         "app.tcss", "overview/overview.tcss", "chooser.tcss", "workload/workload.tcss",
         "../consoles/dialogs.tcss", "../consoles/prompts.tcss", "../consoles/sql/console.tcss",
         "../consoles/sql/operations.tcss", "../consoles/bucket/console.tcss",
+        "../consoles/queue/console.tcss",
     ]  # fmt: skip
     ENABLE_COMMAND_PALETTE = False
     ALLOW_SELECT = False
@@ -375,6 +376,7 @@ class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp
 def _screens() -> None:
     """The modules of the screens that are pushed."""
     from tui.consoles.bucket import screen as buckets  # noqa: PLC0415, F401
+    from tui.consoles.queue import screen as queues  # noqa: PLC0415, F401
     from tui.consoles.sql import screen as console  # noqa: PLC0415, F401
     from tui.screens import help, switchers  # noqa: PLC0415, F401
     from tui.screens.forwards import desk, dialog, question  # noqa: PLC0415, F401

@@ -72,6 +72,8 @@ def palette(app: StatetuiApp) -> None:
             app.open_sql(rest)
         elif what == "bucket":
             app.open_bucket(rest)
+        elif what == "queue":
+            app.open_queue(rest)
         elif what == "operations":
             app.open_operations(rest)
         elif what == "fault":

@@ -18,10 +18,13 @@ from tui.systems.extracts import Extract, How
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "sql": ("user", "password", "database"),
     "bucket": ("access_key", "secret_key", "region"),
+    "queue": ("user", "password", "vhost"),
 }
-_NEEDED: Mapping[str, tuple[str, ...]] = {"sql": ("user", "password"), "bucket": ("access_key", "secret_key")}
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "sql": ("user", "password"), "bucket": ("access_key", "secret_key"), "queue": ("user", "password"),
+}  # fmt: skip
 #: The field without which the others are worth nothing.
-PROOFS: Mapping[str, str] = {"sql": "password", "bucket": "secret_key"}
+PROOFS: Mapping[str, str] = {"sql": "password", "bucket": "secret_key", "queue": "password"}
 
 _PEM = ("authority", "certificate", "private_key")
 _TLS = ("when", "mode", "secret", "configmap", *_PEM, "name")

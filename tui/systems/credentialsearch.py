@@ -112,7 +112,7 @@ async def search(
         store: has the operator's object, which may name the Secret.
         workload: whose credentials are meant.
         catalogue: the rules.
-        console: `sql`, `bucket`; see `credentialrules.FIELDS`.
+        console: `sql`, `bucket`, `queue`; see `credentialrules.FIELDS`.
         member: the pod that one connects to; empty for the one that takes writes, or the first.
         user: only a login of this user will do; empty for the packaging's best.
     """

@@ -58,6 +58,7 @@ class OverviewScreen(BaseScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "app.sql", "SQL", id="app.sql"),
         Binding("b", "app.bucket", "Buckets", id="app.bucket"),
+        Binding("m", "app.queue", "Messages", id="app.queue"),
         Binding("S", "app.operations", "Operations", show=False, id="app.operations"),
         Binding("f", "app.forward", "Forward", id="app.forward"),
         Binding("slash", "filter", "Filter", id="overview.filter"),

@@ -1,0 +1,220 @@
+"""The real broker behind a console: its management API, and its messages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tui.consoles.queue import answers
+from tui.consoles.queue.client import ERRORS, Opened
+from tui.consoles.queue.livemessages import LiveMessages
+from tui.consoles.queue.values import (
+    Cluster,
+    Consumer,
+    Detail,
+    Facts,
+    Node,
+    OpenChannel,
+    OpenConnection,
+    Place,
+    Policy,
+    QueueWish,
+    User,
+)
+from tui.problem import ProblemError
+from tui.services.queue import facts as topology
+from tui.services.queue import operations
+from tui.services.queue.definitions import without_secrets
+from tui.services.queue.management import Management
+from tui.services.queue.model import Login
+from tui.systems.queuesession import Half, QueueSession, Wish, open_queue
+
+if TYPE_CHECKING:
+    from tui.systems.live import Live
+    from tui.systems.queuekeys import FoundLogins
+
+
+async def open_live(live: Live, key: str, login: Login, found: FoundLogins, *, read_only: bool) -> Opened:
+    """Connects to the broker of a workload, over forwards that nothing listens for.
+
+    Args:
+        live: the context.
+        key: the workload's.
+        login: who one is, and the virtual host.
+        found: how the broker is spoken to.
+        read_only: the client refuses changes.
+
+    Raises:
+        ProblemError: it cannot be reached, or does not let this user in.
+    """
+
+    async def session(vhost: str) -> QueueSession:
+        wish = Wish(writes=not read_only, management=False)
+        return await open_queue(live, key, replace(login, vhost=vhost), found.security, wish)
+
+    first = await open_queue(live, key, login, found.security, Wish(writes=not read_only))
+    return Opened(LiveClient(first, session), login)
+
+
+class LiveClient(LiveMessages):
+    """A broker; see `client.Client`."""
+
+    @property
+    def facts(self) -> Facts:
+        """Of the broker and the connection, as they are now."""
+        session = self._own
+        spoken = session.amqp or session.http
+        way = session.broker.way if session.broker is not None else None
+        if way is None and session.management is not None:
+            way = session.management.way
+        overview = session.overview
+        tls = spoken.tls if spoken is not None else "off"
+        words = {"verified": "TLS", "not verified": "TLS not verified"}.get(tls, "off")
+        return Facts(
+            f"RabbitMQ {session.version}".strip(), session.login.user, session.login.vhost, words,
+            way.member if way is not None else "", overview.cluster_name if overview is not None else "",
+            tuple(session.lacks),
+        )  # fmt: skip
+
+    @property
+    def _api(self) -> Management:
+        if self._own.management is None:
+            raise ProblemError(self.facts.lack(Half.MANAGEMENT) or answers.NO_API)
+        return self._own.management
+
+    # --- what there is
+
+    async def cluster(self) -> Cluster:
+        """The cluster as a whole; what a server or a user cannot tell is left out."""
+        api = self._api
+        overview, checks = await asyncio.gather(api.overview(), api.checks())
+        told = [tuple[str, ...](), tuple[str, ...]()]
+        with contextlib.suppress(*ERRORS):
+            told[0] = tuple(one.name for one in await api.feature_flags() if one.state == "disabled")
+        with contextlib.suppress(*ERRORS):
+            told[1] = tuple(one.name for one in await api.deprecated())
+        return Cluster(overview, told[0], told[1], tuple((one.name, one.well, one.says) for one in checks))
+
+    async def nodes(self) -> Sequence[Node]:
+        """All nodes, and of the one that answers whether queues would lose their majority with it."""
+        found, check = await asyncio.gather(self._api.nodes(), self._api.check("node-is-quorum-critical"))
+        way = self._api.way
+        here = way.member if way is not None else ""
+        critical = None if check.well is None else not check.well
+        return [Node(one, critical if one.pod == here else None) for one in found]
+
+    async def queues(self, *, vhost: str, name: str, regex: bool, page: int, size: int) -> topology.QueuePage:
+        """A page of queues in the server's order."""
+        return await self._api.queues(vhost=vhost, name=name, regex=regex, page=page, size=size)
+
+    async def queue(self, place: Place) -> Detail:
+        """One queue."""
+        api = self._api
+        queue, bindings, consumers = await asyncio.gather(
+            api.queue(place.vhost, place.name), api.bindings_of(place.vhost, place.name), self._consumers(place)
+        )
+        return Detail(queue, bindings, consumers)
+
+    async def _consumers(self, place: Place) -> Sequence[Consumer]:
+        """They are told for a whole virtual host at once, and not to everybody: without them a queue is known, too."""
+        try:
+            found = await self._api.consumers(place.vhost)
+        except ERRORS:
+            return ()
+        return [answers.consumer(one) for one in found if one.queue is not None and one.queue.name == place.name]
+
+    async def exchanges(self, vhost: str = "") -> Sequence[topology.Exchange]:
+        """The exchanges of a virtual host, or of all."""
+        return await self._api.exchanges(vhost)
+
+    async def bindings(self, vhost: str) -> Sequence[topology.Binding]:
+        """The bindings of a virtual host."""
+        return await self._api.bindings(vhost)
+
+    async def connections(self) -> Sequence[OpenConnection]:
+        """Who is connected."""
+        return [answers.connection(one) for one in await self._api.connections()]
+
+    async def channels(self) -> Sequence[OpenChannel]:
+        """Their channels."""
+        return [answers.channel(one) for one in await self._api.channels()]
+
+    async def policies(self) -> Sequence[Policy]:
+        """All policies."""
+        return [answers.policy(one) for one in await self._api.policies()]
+
+    async def vhosts(self) -> Sequence[topology.Vhost]:
+        """The virtual hosts that this user may see."""
+        return await self._api.vhosts()
+
+    async def users(self) -> Sequence[User]:
+        """Users with their permissions."""
+        users, permissions = await asyncio.gather(self._api.users(), self._api.permissions())
+        return answers.users(users, permissions)
+
+    # --- what is changed
+
+    async def close_connection(self, name: str, reason: str) -> None:
+        """Ends somebody's connection; the client is told the reason."""
+        await self._api.close_connection(name, reason)
+
+    async def declare_queue(self, wish: QueueWish) -> None:
+        """Makes a queue; one that is there and alike stays."""
+        await self._api.declare_queue(
+            wish.place.vhost, wish.place.name, wish.arguments, durable=wish.durable, auto_delete=wish.auto_delete
+        )
+
+    async def delete_queue(self, place: Place, *, if_empty: bool, if_unused: bool) -> None:
+        """Deletes a queue with its messages."""
+        await self._api.delete_queue(place.vhost, place.name, if_empty=if_empty, if_unused=if_unused)
+
+    async def purge_queue(self, place: Place) -> None:
+        """Deletes the messages that are ready."""
+        await self._api.purge_queue(place.vhost, place.name)
+
+    async def declare_exchange(self, place: Place, kind: str, arguments: Mapping[str, Any]) -> None:
+        """Makes an exchange."""
+        await self._api.declare_exchange(place.vhost, place.name, kind, arguments)
+
+    async def delete_exchange(self, place: Place, *, if_unused: bool) -> None:
+        """Deletes an exchange."""
+        await self._api.delete_exchange(place.vhost, place.name, if_unused=if_unused)
+
+    async def bind(self, exchange: Place, to: str, kind: str, key: str, arguments: Mapping[str, Any]) -> None:
+        """Leads messages from an exchange to a queue or an exchange."""
+        await self._api.bind(exchange.vhost, exchange.name, to, key, arguments, kind=kind)
+
+    async def unbind(self, binding: topology.Binding) -> None:
+        """Ends a binding."""
+        await self._api.unbind(
+            binding.vhost, binding.source, binding.destination, binding.properties_key, kind=binding.destination_type
+        )
+
+    async def set_policy(self, policy: Policy) -> None:
+        """Makes a policy, or changes it."""
+        place = policy.place
+        wanted = operations.Policy(
+            place.name, place.vhost, policy.pattern, policy.applies, policy.priority, dict(policy.definition)
+        )
+        await self._api.set_policy(wanted)
+
+    async def delete_policy(self, place: Place) -> None:
+        """Deletes a policy."""
+        await self._api.delete_policy(place.vhost, place.name)
+
+    async def definitions(self, vhost: str, *, secrets: bool) -> Mapping[str, Any]:
+        """The topology of a virtual host, or of all; password hashes only if `secrets`."""
+        found = await self._api.definitions(vhost)
+        return found if secrets else without_secrets(found)
+
+    async def put_definitions(self, definitions: Mapping[str, Any], vhost: str) -> None:
+        """Makes what is not there; nothing is deleted."""
+        await self._api.put_definitions(definitions, vhost)
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self.close_messages()
+        await self._own.close()

@@ -1,0 +1,158 @@
+"""The console's lists to choose from: all that can be done here, the connection, definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tui.consoles.queue import declaring, definitions, removing
+from tui.consoles.queue.values import OpenConnection, Place, Policy
+from tui.screens.chooser import Choice, Chooser
+from tui.services.queue import facts
+from tui.systems.queuesession import Half
+
+if TYPE_CHECKING:
+    from tui.consoles.queue.screen import QueueConsole
+
+#: A line of a menu, and what it does.
+Item = tuple[Choice, Callable[[], object]]
+
+
+def choose(console: QueueConsole, title: str, items: list[Item]) -> None:
+    """Shows a menu and does what is chosen."""
+    does = {choice.value: act for choice, act in items}
+
+    def chosen(value: str | None) -> None:
+        if value is not None:
+            does[value]()
+
+    console.app.push_screen(Chooser(title, [choice for choice, _ in items]), chosen)
+
+
+def actions(console: QueueConsole) -> None:
+    """All that can be done with what is under the cursor."""
+    item = console.item
+    items: list[Item] = []
+    if isinstance(item, facts.Queue):
+        title = f"Queue {item.name}"
+        items += _of_queue(console, item)
+    elif isinstance(item, facts.Exchange):
+        title = f"Exchange {item.name or '(default)'}"
+        items += _of_exchange(console, item)
+    elif isinstance(item, OpenConnection):
+        title = "Connection"
+        items.append((Choice("close", "Close it, with a reason", "D"), console.action_delete))
+    elif isinstance(item, Policy):
+        title = f"Policy {item.place.name}"
+        items.append((Choice("change", "Change it", "n"), lambda: declaring.policy(console)))
+        items.append((Choice("delete", "Delete it", "D"), console.action_delete))
+    else:
+        title = "Queues"
+    if console.client.facts.lack(Half.AMQP) is None:
+        items.append((Choice("name", "Look at a queue by its name", "also one that is not listed"),
+                      console.look_by_name))  # fmt: skip
+    items += [
+        (Choice("queue", "New queue", "n among queues"), lambda: declaring.queue(console)),
+        (Choice("exchange", "New exchange", "n among exchanges"), lambda: declaring.exchange(console)),
+        (Choice("policy", "New policy", "n among policies"), lambda: declaring.policy(console)),
+        (Choice("definitions", "Definitions: export, import", "f4"), console.action_definitions),
+        (Choice("jobs", "Jobs", "f6"), console.action_jobs),
+    ]
+    choose(console, title, items)
+
+
+def _of_queue(console: QueueConsole, queue: facts.Queue) -> list[Item]:
+    place = Place(queue.vhost, queue.name)
+    return [
+        (Choice("look", "Look at messages", "enter"), console.action_look),
+        (Choice("publish", "Publish", "p"), console.action_publish),
+        (Choice("tail", "Tail what comes", "t"), console.action_tail),
+        (Choice("move", "Move messages", "m"), console.action_move),
+        (Choice("copy", "Copy messages", "c"), console.action_copy),
+        (Choice("walk", "Bindings and dead letters", "B"), console.action_walk),
+        (Choice("bind", "Bind it to an exchange", ""),
+         lambda: declaring.bind(console, None, place, lambda: console.do(console.reload()))),
+        (Choice("purge", "Purge", "P: deletes what is ready"), console.action_purge),
+        (Choice("delete", "Delete", "D"), console.action_delete),
+        (Choice("if-empty", "Delete if it is empty", "the broker judges"),
+         lambda: console.do(removing.queue_if(console, if_empty=True))),
+        (Choice("if-unused", "Delete if it has no consumer", "the broker judges"),
+         lambda: console.do(removing.queue_if(console, if_unused=True))),
+    ]  # fmt: skip
+
+
+def _of_exchange(console: QueueConsole, exchange: facts.Exchange) -> list[Item]:
+    place = Place(exchange.vhost, exchange.name)
+    return [
+        (Choice("walk", "Walk along its bindings", "enter"), console.action_walk),
+        (Choice("publish", "Publish to it", "p"), console.action_publish),
+        (Choice("tail", "Tail what comes through", "t"), console.action_tail),
+        (Choice("bind", "Bind something to it", ""),
+         lambda: declaring.bind(console, place, None, lambda: console.do(console.reload()))),
+        (Choice("delete", "Delete", "D"), console.action_delete),
+    ]  # fmt: skip
+
+
+def connection(console: QueueConsole) -> None:
+    """Who one is, the virtual host, and whether changes are taken."""
+    link, guard = console.connection, console.guard
+    found = link.found.logins if link.found is not None else ()
+    here = link.opened.login if link.opened is not None else None
+    items: list[Item] = []
+    for at, login in enumerate(found):
+        current = here is not None and (login.user, login.password) == (here.user, here.password)
+        items.append((Choice(f"as {at}", f"Be {login.user}", login.source, current), partial(console.connect, login)))
+    if here is not None:
+        items += [
+            (Choice(f"vhost {one.name}", f"Virtual host {one.name}", "messages go there"),
+             partial(console.turn_vhost, one.name))
+            for one in console.vhosts
+            if one.name != here.vhost
+        ]  # fmt: skip
+    items += [
+        (Choice("other", "Be somebody else", "typed, kept in memory only"), lambda: console.connect(as_other=True)),
+        (Choice("again", "Connect anew", link.source), console.connect),
+    ]
+    if link.usable:
+        items += [
+            (Choice(f"lack {lack.half}", f"Without {lack.half}", lack.problem.remedy or lack.problem.what),
+             partial(console.tell_lack, lack))
+            for lack in console.client.facts.lacks
+        ]  # fmt: skip
+    if guard.protected and not guard.locked:
+        word = "Read-only again" if guard.opened else "Take changes"
+        items.append((Choice("write", word, "the context is protected"), lambda: console.do(_open(console))))
+    choose(console, "Connection", items)
+
+
+async def _open(console: QueueConsole) -> None:
+    guard = console.guard
+    if guard.opened:
+        guard.opened = False
+    else:
+        does = (f"opens this console for changes in the protected context {console.access.context}",)
+        if not await console.confirm(guard.held("Take changes?", does, "open", console.access.context, always=True)):
+            return
+        guard.opened = True
+    console.connect()
+
+
+def topology(console: QueueConsole) -> None:
+    """Definitions out and in."""
+    if console.client.facts.lack(Half.MANAGEMENT) is not None:
+        console.tell("Definitions need the management API", "warn")
+        return
+    vhost = console.vhost
+    choose(console, "Definitions", [
+        (Choice("vhost", f"Export virtual host {vhost}", "queues, exchanges, bindings, policies"),
+         lambda: definitions.export(console, vhost)),
+        (Choice("all", "Export everything", "with users, without their password hashes"),
+         lambda: definitions.export(console, "")),
+        (Choice("secrets", "Export everything, with password hashes", "to a file that only you can read"),
+         lambda: definitions.export(console, "", secrets=True)),
+        (Choice("into", f"Import into virtual host {vhost}", "shows the difference first"),
+         lambda: definitions.import_(console, vhost)),
+        (Choice("import", "Import everything", "shows the difference first"),
+         lambda: definitions.import_(console, "")),
+    ])  # fmt: skip

@@ -1,0 +1,165 @@
+"""The way from a workload to a port of its own: any member that serves it will do, at each connection anew."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from tui.kube.forward import direct
+from tui.kube.forward.book import Forwards
+from tui.kube.forward.forward import Forward
+from tui.kube.forward.targets import PodPort, Waiting, of_pods
+from tui.kube.forward.tunnel import Tunnel
+from tui.kube.forward.views import Phase
+from tui.kube.objects import Pod, Service
+from tui.kube.resources import PODS, SERVICES
+from tui.kube.store import Store
+from tui.problem import Cause, Problem
+from tui.systems.model import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class PortTarget:
+    """The members of a workload that serve a port, whoever they are when a connection is made.
+
+    Attributes:
+        workloads: what is known now, by key.
+        store: where the members' pods are looked up.
+        key: the workload.
+        port: the number that all have agreed upon; the name of a container's port goes before it.
+        names: what containers call that port.
+    """
+
+    workloads: Callable[[], Mapping[str, Workload]]
+    store: Store
+    key: str
+    port: int
+    names: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The workload's name."""
+        return self.key.rpartition("/")[2]
+
+    @property
+    def namespace(self) -> str:
+        """The workload's namespace."""
+        return self.key.partition("/")[0]
+
+    def resolve(self) -> list[PodPort] | Waiting:
+        """The port of each ready member that serves it."""
+        workload = self.workloads().get(self.key)
+        if workload is None:
+            return Waiting(f"there is no workload {self.text}")
+        pods = members(self.store, workload)
+        serving = {pod.uid: number for pod in pods if (number := port_of(pod, self.port, self.names)) is not None}
+        if not serving:  # nothing is declared, or nobody is there: then it is the one that everybody has
+            return of_pods(pods, self.port)
+        found: list[PodPort] = []
+        waiting = Waiting(f"no member of {self.text} is ready")
+        for number in dict.fromkeys(serving.values()):
+            told = of_pods([pod for pod in pods if serving.get(pod.uid) == number], number)
+            if isinstance(told, Waiting):
+                waiting = told
+            else:
+                found += told
+        return found or waiting
+
+
+def members(store: Store, workload: Workload) -> list[Pod]:
+    """The pods of a workload that are there."""
+    pods = [store.by_uid(PODS.key, member.uid, Pod) for member in workload.members if member.uid]
+    return [pod for pod in pods if pod is not None]
+
+
+def port_of(pod: Pod, usual: int, names: Sequence[str]) -> int | None:
+    """The port at which a pod serves something; None when its containers declare ports, and none is it."""
+    declared = [port for item in pod.spec.containers for port in item.ports if port.protocol == "TCP"]
+    named = {port.name: port.container_port for port in declared}
+    if usual in named.values():
+        return usual
+    return next((named[name] for name in names if name in named), None)
+
+
+def service_of(
+    store: Store, workload: Workload, usual: int, names: Sequence[str], gateways: Collection[str] = ()
+) -> tuple[Service, int] | None:
+    """The Service that leads to a workload's port, and the port's number in it; one with a ClusterIP if there is one.
+
+    Its name is what certificates are made for.
+
+    Args:
+        store: has the Services and the pods.
+        workload: whose.
+        usual: the port's usual number.
+        names: what containers call the port.
+        gateways: names of Services whose pods are no members, and which will do as well.
+    """
+    pods = members(store, workload)
+    found: list[tuple[tuple[bool, bool, str], Service, int]] = []
+    for service in store.all(SERVICES.key, Service):
+        if service.namespace != workload.namespace or not service.spec.selector:
+            continue
+        wanted = service.spec.selector.items()
+        ours = [pod for pod in pods if wanted <= pod.metadata.labels.items()]
+        if not ours and service.name not in gateways:
+            continue
+        for port in service.spec.ports:
+            leads = port.target_port in (usual, str(usual), *names) or (not port.target_port and port.port == usual)
+            if leads:
+                headless = service.spec.cluster_ip == "None"
+                found.append(((not ours, headless, service.name), service, port.port))
+                break
+    return min(found, key=lambda item: item[0])[1:] if found else None
+
+
+class ForwardWay:
+    """A way over a forward of its own that nothing listens for; see `services.way.Way`.
+
+    Attributes:
+        host: the Service's name in the cluster's DNS, as far as there is one.
+        port: the port.
+        member: the pod that the last connection reached.
+    """
+
+    def __init__(self, forwards: Forwards, forward: Forward, host: str, port: int) -> None:
+        """Takes a forward over."""
+        self.host = host
+        self.port = port
+        self.member = ""
+        self._forwards = forwards
+        self._forward = forward
+        self._last: Tunnel | None = None
+        forward.on_tunnel.append(self._told)
+
+    async def connect(self) -> socket.socket:
+        """A connected socket; see `Forward.connect`."""
+        connection = await self._forward.connect()
+        if connection.tunnel.pod is not None:
+            self.member = connection.tunnel.pod.pod
+        return connection.socket
+
+    async def stream(self) -> direct.DirectEnd:
+        """A connection in memory; see `services.way.DirectWay`."""
+        end, tunnel = await direct.connect(self._forward)
+        if tunnel.pod is not None:
+            self.member = tunnel.pod.pod
+        return end
+
+    def ended(self) -> Problem | None:
+        """Why the last connection that is over ended; None when nobody but the client ended it."""
+        last = self._last
+        if last is None or (last.clean and last.problem is None):
+            return None
+        return last.problem or Problem(Cause.UNREACHABLE, last.why[:1].upper() + last.why[1:])
+
+    async def close(self) -> None:
+        """Ends the connections, and the forward."""
+        await self._forwards.remove(self._forward, drain=0.0)
+
+    def _told(self, tunnel: Tunnel) -> None:
+        if tunnel.phase is Phase.CLOSED:
+            self._last = tunnel
+        elif tunnel.pod is not None:
+            self.member = tunnel.pod.pod

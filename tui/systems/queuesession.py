@@ -1,0 +1,308 @@
+"""A session with a broker: AMQP for messages, the management API for the rest, and which half is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from tui.kube.forward.forward import PATIENCE
+from tui.problem import Cause, Problem, ProblemError
+from tui.services.queue.facts import Overview
+from tui.services.queue.model import Login, Refused
+from tui.services.queue.tls import Security
+from tui.systems.live import Live
+from tui.systems.queueroutes import Port, QueueFinder, choices
+
+if TYPE_CHECKING:
+    from tui.services.queue.amqp import Broker
+    from tui.services.queue.management import Management
+
+
+class Half(StrEnum):
+    """What a session may lack."""
+
+    AMQP = "AMQP"
+    MANAGEMENT = "the management API"
+    STATISTICS = "statistics"
+    NODES = "facts of the nodes"
+
+
+#: What one cannot do without it.
+COSTS = {
+    Half.AMQP: "no message can be published, got, tailed or moved",
+    Half.MANAGEMENT: "only what one knows the name of can be reached: no lists, no rates, no nodes",
+    Half.STATISTICS: "no rates, no memory, no counts of connections",
+    Half.NODES: "no memory, disk, uptime and alarms of the nodes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Something that is missing.
+
+    Attributes:
+        half: what.
+        problem: why, and what would help.
+    """
+
+    half: Half
+    problem: Problem
+
+    @property
+    def costs(self) -> str:
+        """What one cannot do without it."""
+        return COSTS[self.half]
+
+    def __str__(self) -> str:
+        """`no AMQP: no message can be published …, because …`."""
+        return f"no {self.half}: {self.costs}, because {self.problem.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How one half is reached.
+
+    Attributes:
+        port: which.
+        tls: `verified`, `not verified` or `off`.
+        remark: why it is not better (`its certificate …`); empty when there is nothing to say.
+    """
+
+    port: Port
+    tls: str
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a session is to be.
+
+    Attributes:
+        member: a pod's name, for that node and no other; empty for any that is ready.
+        patience: seconds to wait for a ready pod.
+        writes: whether anything may be changed.
+        amqp: whether messages are wanted; what is not wanted is no lack.
+        management: whether the API is wanted.
+    """
+
+    member: str = ""
+    patience: float = PATIENCE
+    writes: bool = True
+    amqp: bool = True
+    management: bool = True
+
+
+class QueueSession:
+    """What a console or a command has of a broker. At least one half is there.
+
+    Attributes:
+        login: who one is.
+        broker: the first connection of AMQP, None without it.
+        management: the API, None without it.
+        overview: what it said first; None without it.
+        lacks: what is missing, and why.
+        amqp: how AMQP is reached, None without it.
+        http: how the API is reached, None without it.
+        writes: whether anything may be changed; the API refuses it otherwise, and so do those who send messages.
+    """
+
+    def __init__(self, live: Live, key: str, login: Login, security: Security, wish: Wish) -> None:
+        """Is made by `open_queue`."""
+        self.login = login
+        self.writes = wish.writes
+        self.broker: Broker | None = None
+        self.management: Management | None = None
+        self.overview: Overview | None = None
+        self.lacks: list[Lack] = []
+        self.amqp: Spoken | None = None
+        self.http: Spoken | None = None
+        self._live = live
+        self._key = key
+        self._security = security
+        self._wish = wish
+
+    @property
+    def version(self) -> str:
+        """RabbitMQ's version; empty while unknown."""
+        told = self.overview.rabbitmq_version if self.overview is not None else ""
+        return told or (self.broker.version.rpartition(" ")[2] if self.broker is not None else "")
+
+    @property
+    def statistics(self) -> bool:
+        """Whether the server collects any."""
+        return self.overview is not None and not self.overview.disable_stats
+
+    async def dial(self, name: str = "statetui", *, member: str = "") -> Broker:
+        """Another connection of AMQP: for a transfer of its own, or in place of one that is gone. The caller closes it.
+
+        Args:
+            name: as the broker's list of connections shows it.
+            member: a pod's name, for that node and no other; empty for any that is ready.
+
+        Raises:
+            ProblemError: no node can be reached, or it does not let this user in.
+        """
+        from tui.services.queue.amqp import open_broker  # noqa: PLC0415  (loads the client)
+
+        ports: Sequence[Port] = (self.amqp.port,) if self.amqp is not None else choices(
+            self._live, self._key, Port.AMQP, Port.AMQPS, self._security
+        )  # fmt: skip
+        remark = self.amqp.remark if self.amqp is not None else ""
+        for last, port in enumerate(ports, 1 - len(ports)):
+            try:
+                context = self._context(port)
+                way = await self._finder(port, member)()
+                broker = await open_broker(way, self.login, context=context, name=name)
+            except ProblemError as error:
+                if last == 0 or error.problem.cause is Cause.CREDENTIALS:
+                    raise
+                remark = _remark(port, error.problem)
+                continue
+            self.amqp = Spoken(port, _tls(context), remark)
+            return broker
+        raise AssertionError("there is always a port to try")
+
+    async def reconnect(self) -> Broker:
+        """Puts another connection in the place of `broker`, which is gone or was never there.
+
+        Raises:
+            ProblemError: as `dial`; `broker` is None then, and what is missing is told by `lacks`.
+        """
+        old, self.broker = self.broker, None
+        if old is not None:
+            await old.close()
+        self.lacks = [lack for lack in self.lacks if lack.half is not Half.AMQP]
+        try:
+            self.broker = await self.dial()
+        except ProblemError as error:
+            self.lacks.insert(0, Lack(Half.AMQP, error.problem))
+            raise
+        return self.broker
+
+    async def ask_management(self) -> None:
+        """Reaches the API for the first time, or tries again. What is missing then is told by `lacks`.
+
+        Raises:
+            ProblemError: there is no API.
+        """
+        from tui.services.queue.management import Management  # noqa: PLC0415  (loads the client)
+
+        mine = (Half.MANAGEMENT, Half.STATISTICS, Half.NODES)
+        old, self.management, self.overview, self.http = self.management, None, None, None
+        if old is not None:
+            await old.close()
+        self.lacks = [lack for lack in self.lacks if lack.half not in mine]
+        remark = ""
+        problem: Problem | None = None
+        for port in choices(self._live, self._key, Port.MANAGEMENT, Port.MANAGEMENT_TLS, self._security):
+            try:
+                context = self._context(port)
+            except ProblemError as error:
+                problem = error.problem
+                remark = _remark(port, problem)
+                continue
+            asked = Management(self._finder(port, ""), self.login, context=context, writes=self.writes)
+            try:
+                self.overview = await asked.overview()
+            except (ProblemError, Refused) as error:
+                await asked.close()
+                problem = error.problem
+                if problem.cause is Cause.CREDENTIALS:
+                    break
+                remark = _remark(port, problem)
+                continue
+            except BaseException:
+                await asked.close()
+                raise
+            self.management, self.http = asked, Spoken(port, _tls(context), remark)
+            await self._note_lacks(asked)
+            return
+        assert problem is not None  # noqa: S101 (there is always a port to try)
+        self.lacks.append(Lack(Half.MANAGEMENT, _without_api(problem)))
+        raise ProblemError(problem)
+
+    async def _note_lacks(self, api: Management) -> None:
+        if not self.statistics:
+            self.lacks.append(Lack(Half.STATISTICS, Problem(
+                Cause.CONFIG, "the server collects none", "management_agent.disable_metrics_collector",
+                "Prometheus has them, where rabbitmq_prometheus is enabled.",
+            )))  # fmt: skip
+        try:
+            await api.nodes()
+        except (ProblemError, Refused) as error:
+            self.lacks.append(Lack(Half.NODES, error.problem))
+
+    async def close(self) -> None:
+        """Ends all connections, and the ways."""
+        for half in (self.broker, self.management):
+            if half is not None:
+                with contextlib.suppress(ProblemError, OSError, TimeoutError):
+                    await half.close()
+        self.broker = self.management = None
+
+    def _finder(self, port: Port, member: str) -> QueueFinder:
+        name = self._security.name if port.tls else ""
+        return QueueFinder(self._live, self._key, port, name, member or self._wish.member, self._wish.patience)
+
+    def _context(self, port: Port) -> ssl.SSLContext | None:
+        return self._security.context() if port.tls else None
+
+
+async def open_queue(live: Live, key: str, login: Login, security: Security, wish: Wish | None = None) -> QueueSession:
+    """Opens both halves at once; one will do.
+
+    Args:
+        live: the context.
+        key: the workload's.
+        login: who one is, and the virtual host.
+        security: how the broker is spoken to.
+        wish: what the session is to be.
+
+    Raises:
+        ProblemError: neither can be had: credentials that are refused are told before all else.
+    """
+    wish = wish or Wish()
+    session = QueueSession(live, key, login, security, wish)
+    halves = ((session.reconnect, wish.amqp), (session.ask_management, wish.management))
+    wanted = [half() for half, want in halves if want]
+    try:
+        came = await asyncio.gather(*wanted, return_exceptions=True)
+    except BaseException:
+        await session.close()
+        raise
+    failed = [one for one in came if isinstance(one, BaseException)]
+    for error in failed:
+        if not isinstance(error, ProblemError):
+            await session.close()
+            raise error
+    if len(failed) == len(wanted):
+        problems = [error.problem for error in failed if isinstance(error, ProblemError)]
+        await session.close()
+        raise ProblemError(next((one for one in problems if one.cause is Cause.CREDENTIALS), problems[0]))
+    return session
+
+
+def _tls(context: ssl.SSLContext | None) -> str:
+    if context is None:
+        return "off"
+    return "verified" if context.verify_mode is ssl.CERT_REQUIRED else "not verified"
+
+
+def _remark(port: Port, problem: Problem) -> str:
+    """Why another port than the one that is preferred was taken."""
+    return f"{port.text} on {port.number} did not do: {problem.evidence or problem.what}"
+
+
+def _without_api(problem: Problem) -> Problem:
+    """What helps where the port is closed."""
+    if problem.cause is not Cause.UNREACHABLE:
+        return problem
+    return Problem(
+        problem.cause, problem.what, problem.evidence,
+        "`rabbitmq-plugins enable rabbitmq_management` on the nodes, or their enabled_plugins, opens it.",
+    )  # fmt: skip
