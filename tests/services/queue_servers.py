@@ -67,6 +67,11 @@ def _mapper(port: int) -> list[str]:
     return [found, "-port", str(port), "-address", "127.0.0.1", "-relaxed_command_check"]
 
 
+def _with_us() -> list[str]:
+    """A program's beginning that ends it with us, even when the test run is killed: its script ends the node then."""
+    return ["setpriv", "--pdeathsig", "TERM"] if shutil.which("setpriv") else []
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
@@ -112,11 +117,11 @@ def rabbitmq(*lines: str, plugins: Sequence[str] = ("rabbitmq_management",)) -> 
             "RABBITMQ_CTL_DIST_PORT_MAX": "0",
         }  # fmt: skip
         log = home / "output"
-        mapper = subprocess.Popen(_mapper(names), env=environment, stdin=subprocess.DEVNULL)
+        mapper = subprocess.Popen([*_with_us(), *_mapper(names)], env=environment, stdin=subprocess.DEVNULL)
         with log.open("wb") as out:
             node = subprocess.Popen(
-                [str(programs() / "rabbitmq-server")], stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=folder,
-                env=environment, start_new_session=True,
+                [*_with_us(), str(programs() / "rabbitmq-server")], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                cwd=folder, env=environment, start_new_session=True,
             )  # fmt: skip
         try:
             _await(node, amqp, http if "rabbitmq_management" in plugins else 0, log)
