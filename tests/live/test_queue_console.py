@@ -131,6 +131,7 @@ async def test_the_chapters_steps_by_keyboard_alone(size: tuple[int, int], vhost
         program.type(f"vhost:{vhost}")
         await program.until(rf"vhost:{vhost}")
         program.type(ENTER)
+        await program.until(rf" /vhost:{vhost}")  # it is told so once the list has the keys
         await program.until(r"nothing matches")
 
         await declare(program, vhost, "orders", "quorum")
@@ -177,6 +178,7 @@ async def test_what_one_looks_at_goes_back_when_one_leaves(vhost: str) -> None:
         program.type(f"vhost:{vhost}")
         await program.until(rf"vhost:{vhost}")
         program.type(ENTER)
+        await program.until(rf" /vhost:{vhost}")  # it is told so once the list has the keys
         await program.until(r"▌kept ")
         program.type(ENTER)
         await program.until(r"3 messages, 3 unacknowledged with us(?s:.*)message 0(?s:.*)message 2")
@@ -194,6 +196,7 @@ async def test_a_thousand_are_published_and_moved_and_copied_none_is_lost(vhost:
         program.type(f"vhost:{vhost}")
         await program.until(rf"vhost:{vhost}")
         program.type(ENTER)
+        await program.until(rf" /vhost:{vhost}")  # it is told so once the list has the keys
         await program.until(r"▌from ")
         program.type("p")
         await program.until(r"routing key +from")
