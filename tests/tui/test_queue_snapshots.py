@@ -266,7 +266,8 @@ def running(far: Far, came: Any = None, view: bool = False) -> Show:
         await shown(pilot, Fields)
         await pilot.press("f5")
         await until(pilot, screen.jobs.all)
-        await until(pilot, lambda: came is None or not screen.jobs.running)
+        await until(pilot, lambda: screen.jobs.all()[0].far == far if came is None else not screen.jobs.running)
+        screen._tick()  # what the screen does twice a second
         if view:
             await pilot.press("f6")
             await shown(pilot, JobsView)

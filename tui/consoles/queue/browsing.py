@@ -144,6 +144,10 @@ class BrowsingScreen(FollowingScreen):
         problem = self.problems.get(self.tab) or missing
         nothing = not self.listed.rows and problem is not None
         self.set_class(not usable or nothing, "-words")
+        if self.has_class("-words") and self.focused is self.listed:
+            self.set_focus(None)  # its keys lead nowhere while it is hidden
+        elif not self.has_class("-words") and self.focused is None:
+            self.call_after_refresh(self.listed.focus)
         self.query_one("#words", Notice).show(words(self.connection, problem if usable else None))
         if usable:
             self._rows()
