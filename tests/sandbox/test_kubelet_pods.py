@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.sandbox.kubelet_fakes import FakeObjects, sh, until
+from tui.sandbox.freeports import free_port
 from tui.sandbox.kubelet import BusyError, Kubelet, supervisor
 from tui.sandbox.kubelet.addresses import Addresses
 from tui.sandbox.model import Exec, Logs
@@ -330,8 +331,7 @@ async def test_logs_are_followed_to_the_end(objects, kubelet):
 
 
 async def test_pods_listen_on_one_port_and_mounts_are_translated(objects, kubelet):
-    with socket.create_server(("0.0.0.0", 0)) as free:  # one that no other program here has on all addresses
-        port = free.getsockname()[1]
+    port = free_port("0.0.0.0")  # one that no other program here has on any address
     # HTTPServer would ask the name server for its own name first.
     serve = f"""import http.server as h, socketserver as s, sys
 s.ThreadingTCPServer((sys.argv[1], {port}), h.SimpleHTTPRequestHandler).serve_forever()"""

@@ -16,16 +16,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tui.problem import Cause, Problem, ProblemError
+from tui.sandbox.freeports import free_port
 from tui.sandbox.images import wheels
 from tui.services.bucket.model import Keys
 
 KEYS = Keys("testkeys", "testsecret123", source="the test")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Ports that no connection of this machine can take before a server listens there."""
+    found: list[int] = []
+    for _ in range(count):
+        found.append(free_port("127.0.0.1", found))
+    return found
 
 
 def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -73,7 +76,7 @@ def minio(certificates: Path | None = None) -> Iterator[int]:
     """
     program = shutil.which("minio")
     assert program, "minio is not on PATH"
-    port = free_port()
+    port = free_port("127.0.0.1")
     with tempfile.TemporaryDirectory() as folder:
         environment = {"MINIO_ROOT_USER": KEYS.access, "MINIO_ROOT_PASSWORD": KEYS.secret, "MINIO_BROWSER": "off"}
         command = [program, "server", "--quiet", "--address", f"127.0.0.1:{port}", str(Path(folder, "data"))]
@@ -96,10 +99,11 @@ def seaweedfs() -> Iterator[int]:
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
         (root / "s3.json").write_text(json.dumps({"identities": [identity]}))
-        ports = {name: free_port() for name in (
+        names = (
             "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
             "admin.port", "admin.port.grpc", "s3.port", "s3.port.grpc",
-        )}  # fmt: skip
+        )  # fmt: skip
+        ports = dict(zip(names, free_ports(len(names)), strict=True))
         command = [
             program, "-logtostderr=true", "mini", f"-dir={root / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
             "-master.telemetry=false", "-webdav=false", "-admin.ui=false", "-s3.port.iceberg=0", "-s3.port.lance=0",

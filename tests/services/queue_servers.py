@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bucket_servers import LocalWay, free_port
+from bucket_servers import LocalWay, free_ports
 
 from tui.sandbox.images.rabbitmq import programs
 from tui.services.queue.management import Management
@@ -89,7 +89,7 @@ def rabbitmq(*lines: str, plugins: Sequence[str] = ("rabbitmq_management",)) -> 
         lines: of rabbitmq.conf, beside those that say where it listens.
         plugins: to enable.
     """
-    amqp, http, distribution, names = (free_port() for _ in range(4))
+    amqp, http, distribution, names = free_ports(4)
     with tempfile.TemporaryDirectory(prefix="statetui-rabbit-") as folder:
         home = Path(folder)
         settings = [

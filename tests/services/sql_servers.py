@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tui.kube import program
 from tui.problem import Cause, Problem, ProblemError
+from tui.sandbox.freeports import free_port
 from tui.sandbox.images import wheels
 from tui.sandbox.images.model import MissingProgramError
 
@@ -59,12 +60,6 @@ class LocalRoute:
         for sock in self.sockets:
             sock.close()
         self.sockets.clear()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def as_somebody() -> list[str]:
@@ -136,7 +131,7 @@ def postgres(
                 shutil.copy(source, data / target)
                 (data / target).chmod(0o600)
             options = ("ssl=on", *options)
-        port = free_port()
+        port = free_port("127.0.0.1")
         words = [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
@@ -179,7 +174,7 @@ def mariadb(*options: str) -> Iterator[int]:
             f"CREATE OR REPLACE USER {user} IDENTIFIED BY 'secret';\nCREATE DATABASE test;\n"
             f"GRANT ALL ON *.* TO {user} WITH GRANT OPTION;\n"
         )
-        port = free_port()
+        port = free_port("127.0.0.1")
         command = [
             shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", *owner, f"--datadir={data}",
             f"--port={port}",

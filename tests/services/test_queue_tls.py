@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import queue_servers
-from bucket_servers import LocalWay, free_port
+from bucket_servers import LocalWay, free_ports
 from queue_servers import LOGIN
 
 from tui.problem import Cause, ProblemError
@@ -39,7 +39,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int,
     """The ports of AMQPS and of the API over TLS, and the certificate."""
     folder = tmp_path_factory.mktemp("tls")
     pem = certificate(folder, NAME)
-    amqps, https = free_port(), free_port()
+    amqps, https = free_ports(2)
     files = {"certfile": folder / "tls.crt", "keyfile": folder / "tls.key"}
     lines = [f"listeners.ssl.1 = 127.0.0.1:{amqps}", "ssl_options.verify = verify_none"]
     lines += [f"ssl_options.{key} = {path}" for key, path in files.items()]

@@ -452,7 +452,7 @@ class Host(App[None]):
         return self.now
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        no_console = ("sql", "operations", "bucket")  # nothing stands behind it
+        no_console = ("sql", "operations", "bucket", "queue")  # nothing stands behind it
         return action not in no_console and super().check_action(action, parameters)
 
     def on_mount(self) -> None:

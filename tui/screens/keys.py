@@ -278,7 +278,7 @@ BINDINGS: Final[Mapping[str, str]] = {
     "bucket-preview.left": "left,h",
     "bucket-transfers.pause": "p,P",
     "bucket-transfers.cancel": "X",
-    "bucket-transfers.retry": "R,Y",
+    "bucket-transfers.retry": "Y,R",
     "bucket-transfers.forget": "c",
     "bucket-uploads.abort": "d",
     "bucket-uploads.abort-all": "D",
