@@ -144,11 +144,11 @@ def buckets() -> int:
 
 async def test_a_large_upload_shows_how_far_it_is_rests_and_goes_on(bucket: str, tmp_path: Path) -> None:
     path = tmp_path / "big.bin"
-    path.write_bytes(os.urandom(192 * MIB))
+    path.write_bytes(os.urandom(384 * MIB))
     async with console(SMALL) as program:
         await make(program, bucket)
         await upload(program, path, bucket)
-        await program.until(r"◐ upload big\.bin.* ▕█[█ ]+▏ \d+% .*Mi/s .* left P pause X cancel f6 all")
+        await program.until(r"◐ upload big\.bin.* ▕█[█ ]+▏ \d+% .*Mi/s .* left +P pause X cancel f6 all")
         program.type("P")
         await program.until(r"upload big\.bin(?s:.*)paused|paused(?s:.*)upload big\.bin")
         assert mc("ls", f"tt/{bucket}") == "", "it has its name before it is whole"
@@ -156,10 +156,10 @@ async def test_a_large_upload_shows_how_far_it_is_rests_and_goes_on(bucket: str,
         await program.until(r"paused +upload big\.bin")
         program.type("p")
         await program.until(r"✓ done +upload big\.bin", 120)
-        await back(program, r"big\.bin +192Mi")
+        await back(program, r"big\.bin +384Mi")
     assert mc("ls", "--incomplete", f"tt/{bucket}") == ""
     listed = mc("stat", "--json", f"tt/{bucket}/big.bin")
-    assert f'"size":{192 * MIB}' in listed.replace(" ", "")
+    assert f'"size":{384 * MIB}' in listed.replace(" ", "")
 
 
 async def test_a_name_that_cannot_be_and_one_that_is_taken(bucket: str) -> None:

@@ -313,7 +313,7 @@ def test_verbs_that_change(free: Callable[[], str], tmp_path: Path) -> None:
     assert dry["status"] == "would be removed"
     run = Ran("rb", "--force", name)
     assert run.ok() == [{"status": "removed", "name": name}]
-    assert re.search(rf"{name} holds 1 objects, \d older versions and markers, 0 incomplete uploads", run.err)
+    assert re.search(rf"{name} holds 1 object, \d older versions and markers, 0 incomplete uploads", run.err)
     assert name not in mc("ls", "tt")
 
 
