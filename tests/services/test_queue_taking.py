@@ -144,7 +144,11 @@ async def test_a_stream_is_read_from_page_to_page_and_stays(broker: Broker) -> N
             assert [offset_of(message) for message in page.messages] == list(range(990, 1000))
             assert page.ended
         async with browse(broker, name, "last") as stream:
-            assert (await stream.page(1000)).messages[-1].body == b"999"
+            bodies: list[bytes] = []
+            async with asyncio.timeout(60):  # a page ends where a busy broker is quiet for a while
+                while bodies[-1:] != [b"999"]:
+                    bodies += [message.body for message in (await stream.page(1000)).messages]
+            assert bodies == [b"%d" % number for number in range(1000 - len(bodies), 1000)]
         before = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
         async with browse(broker, name, before) as stream:
             assert (await stream.page(10)).first == 0

@@ -205,10 +205,11 @@ class Lane(Channel):
         self._check()
 
     async def change(self) -> None:
-        """Waits for the next confirm, delivery or end."""
+        """Waits for a confirm, a delivery or the end, since the last time that this returned."""
         self._check()
-        self._change.clear()
         await self._change.wait()
+        # Not before: what came while the caller was writing would not be told.
+        self._change.clear()
         self._check()
 
     def _check(self) -> None:
