@@ -2,10 +2,10 @@
 
     STATETUI_TEST_KUBECONFIG=… PATH=…/mc-and-kubectl:$PATH .venv/bin/python tests/bench/bucket_screen.py [--mib 1024]
 
-The console is opened from the overview by its keys and makes a bucket of its own; then a large file goes up and down,
-many small ones go up, and the bucket is deleted, while the cursor of the list of buckets is moved. A key is answered
-when the mark of the cursor's row is written anew. Figures beside their limits, no assertions. On a busy machine compare
-with the line of the console at rest, which moves nothing.
+The console is opened from the overview by its keys and makes a bucket of its own; then a large file goes up, and many
+small ones, while the cursor of the list of buckets is moved. A key is answered when the mark of the cursor's row is
+written anew. Figures beside their limits, no assertions. On a busy machine compare with the line of the console at
+rest, which moves nothing.
 """
 
 from __future__ import annotations
