@@ -12,11 +12,11 @@ from queue_servers import LOGIN, THERE, Rabbit, rabbitmq
 
 from tui.problem import ProblemError
 from tui.services.queue.amqp import Broker, open_broker
-from tui.services.queue.model import Lost, Refused
+from tui.services.queue.model import Lost, Refused, Settle
 from tui.services.queue.publishing import Outgoing, Publishing, publish
 from tui.services.queue.streams import browse, offset_of
 from tui.services.queue.tailing import Listening, follow, listen
-from tui.services.queue.taking import Settle, take
+from tui.services.queue.taking import take
 
 pytestmark = [
     pytest.mark.timeout(600),

@@ -15,8 +15,8 @@ from fakes import FakeLive, app_for, sample
 from textual.pilot import Pilot
 
 from tui.consoles.bucket.client import Opened, Stage, Transfer
-from tui.consoles.bucket.guard import Guard
 from tui.consoles.bucket.screen import BucketConsole
+from tui.consoles.guard import Guard
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.model import (
     Anonymous,

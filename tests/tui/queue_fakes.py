@@ -11,7 +11,7 @@ from typing import Any
 from fakes import FakeLive, app_for, claim, member, sample, workload
 from textual.pilot import Pilot
 
-from tui.consoles.bucket.guard import Guard
+from tui.consoles.guard import Guard
 from tui.consoles.queue.client import Opened
 from tui.consoles.queue.screen import QueueConsole
 from tui.consoles.queue.values import (
@@ -30,13 +30,12 @@ from tui.consoles.queue.values import (
     Policy,
     Publication,
     QueueWish,
-    Settle,
     Told,
     User,
 )
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue import facts
-from tui.services.queue.model import Login, Message, Properties, Refused, Returned
+from tui.services.queue.model import Login, Message, Properties, Refused, Returned, Settle
 from tui.systems.credentialsearch import Looked, Outcome
 from tui.systems.model import Kind, Role
 from tui.systems.queuekeys import FoundLogins

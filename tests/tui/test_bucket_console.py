@@ -29,7 +29,6 @@ from bucket_fakes import (
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from tui.consoles.bucket.asking import Form, HeldQuestion
 from tui.consoles.bucket.client import Stage, Transfer
 from tui.consoles.bucket.connecting import TYPED, Phase
 from tui.consoles.bucket.credentials import MASK, CredentialsView
@@ -42,6 +41,7 @@ from tui.consoles.bucket.transfersview import TransfersView
 from tui.consoles.bucket.uploads import Uploads
 from tui.consoles.bucket.usage import Usage
 from tui.consoles.dialogs import TextDialog
+from tui.consoles.forms import Form, HeldQuestion
 from tui.consoles.prompts import Prompt
 from tui.problem import Cause, Problem
 from tui.screens.chooser import ChoiceList, Chooser

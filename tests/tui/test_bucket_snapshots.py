@@ -28,7 +28,6 @@ from fakes import NOW
 from looking import still
 from textual.pilot import Pilot
 
-from tui.consoles.bucket.asking import Form, HeldQuestion
 from tui.consoles.bucket.client import Stage, Transfer
 from tui.consoles.bucket.connecting import Phase
 from tui.consoles.bucket.dashboard import Dashboard
@@ -38,6 +37,7 @@ from tui.consoles.bucket.preview import Preview
 from tui.consoles.bucket.transfersview import TransfersView
 from tui.consoles.bucket.uploads import Uploads
 from tui.consoles.bucket.usage import Usage
+from tui.consoles.forms import Form, HeldQuestion
 from tui.problem import Cause, Problem
 from tui.screens.chooser import Chooser
 from tui.services.bucket.model import Told

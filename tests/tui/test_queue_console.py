@@ -35,8 +35,8 @@ from queue_fakes import (
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tui.consoles.bucket.asking import Form
 from tui.consoles.dialogs import TextDialog
+from tui.consoles.forms import Form
 from tui.consoles.prompts import Prompt
 from tui.consoles.queue.asking import Meant
 from tui.consoles.queue.connecting import TYPED, Phase

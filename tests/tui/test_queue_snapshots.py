@@ -31,7 +31,7 @@ from queue_fakes import (
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from tui.consoles.bucket.asking import Form
+from tui.consoles.forms import Form
 from tui.consoles.queue.asking import Meant
 from tui.consoles.queue.connecting import Phase
 from tui.consoles.queue.definitions import ImportView

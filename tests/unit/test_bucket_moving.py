@@ -13,8 +13,9 @@ import pytest
 
 from tui import cli
 from tui.commands import exits
+from tui.commands.amounts import clock, size
 from tui.commands.bucket_places import LocalPlace, StorePlace, place
-from tui.commands.bucket_progress import Telling, clock, size
+from tui.commands.bucket_progress import Telling
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.model import Lost, StoreError
 from tui.services.bucket.transfers import checksums, patience

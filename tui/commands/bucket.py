@@ -11,10 +11,11 @@ from pathlib import Path
 from tui import paths
 from tui.commands import bucket_asking, bucket_moving, exits
 from tui.commands.bucket_asking import Asking
-from tui.commands.bucket_moving import Moving, WrongUseError
+from tui.commands.bucket_moving import Moving
 from tui.commands.opening import Opening
 from tui.commands.remarks import note
 from tui.commands.signals import Signals
+from tui.commands.wronguse import WrongUseError
 from tui.kube.options import ConnectOptions
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.model import Keys, Lost, StoreError

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tui.commands import exits
+from tui.commands.amounts import size
 from tui.commands.bucket_counter import Counter
 from tui.commands.bucket_emptying import empty
-from tui.commands.bucket_moving import WrongUseError
 from tui.commands.bucket_places import StorePlace, place
-from tui.commands.bucket_progress import size
 from tui.commands.bucket_records import record
 from tui.commands.remarks import note
 from tui.commands.table import Cell, Table, paper
+from tui.commands.wronguse import WrongUseError
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.model import Anonymous, Entry, Failure, StoreError
 from tui.services.bucket.store import Store

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tui.commands.amounts import size
 from tui.commands.bucket_counter import Counter
-from tui.commands.bucket_progress import size
 from tui.commands.remarks import note
 from tui.services.bucket.model import Failure
 from tui.services.bucket.store import Store

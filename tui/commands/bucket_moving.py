@@ -13,6 +13,7 @@ from tui.commands import descriptors, exits
 from tui.commands.bucket_places import LocalPlace, StorePlace, place
 from tui.commands.bucket_progress import Telling
 from tui.commands.remarks import note
+from tui.commands.wronguse import WrongUseError
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.transfers import calls
 from tui.services.bucket.transfers.calls import Store
@@ -61,10 +62,6 @@ class Moving:
     def remove(self) -> bool:
         """Whether what was moved is deleted at its old place."""
         return self.verb == "mv"
-
-
-class WrongUseError(ProblemError):
-    """What was asked for does not fit together: a mistake of the command line."""
 
 
 async def run(moving: Moving, opener: Opener) -> int:

@@ -9,12 +9,12 @@ import shutil
 import sys
 from typing import Any
 
+from tui.commands.amounts import clock, size
 from tui.services.bucket.transfers.progress import Item, Job, Stage
 from tui.text import one_line, safe
 
 #: Seconds between two looks.
 _EVERY = 0.2
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Telling:
@@ -143,19 +143,3 @@ def _summary(job: Job) -> dict[str, Any]:
         "status": "summary", "files": job.files, "bytes": job.done, "seconds": round(job.seconds, 3),
         **{stage.value: job.counts[stage] for stage in Stage if job.counts[stage]},
     }  # fmt: skip
-
-
-def size(count: float) -> str:
-    """Bytes for people (`1.5 MiB`)."""
-    step = 0
-    while count >= 1024 and step < len(_UNITS) - 1:
-        count /= 1024
-        step += 1
-    return f"{count:.0f} {_UNITS[step]}" if step == 0 or count >= 100 else f"{count:.1f} {_UNITS[step]}"
-
-
-def clock(seconds: float) -> str:
-    """A time span for people (`1:05`, `2:00:00`)."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from tui import paths
 from tui.commands import exits, queue_asking, queue_changing, queue_messages
-from tui.commands.bucket_moving import WrongUseError
 from tui.commands.opening import Opening
 from tui.commands.queue_output import Output
 from tui.commands.queue_rows import argument_rows
 from tui.commands.remarks import note
 from tui.commands.signals import Signals
+from tui.commands.wronguse import WrongUseError
 from tui.kube.options import ConnectOptions
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.model import Login, Lost, Refused

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any
 
 from tui.commands import exits
-from tui.commands.bucket_progress import size
+from tui.commands.amounts import size
 from tui.commands.queue_output import Output, plain
 from tui.commands.queue_rows import FORMS, SORTS, amount, told
 from tui.commands.remarks import note

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from tui.commands import exits
-from tui.commands.bucket_moving import WrongUseError
 from tui.commands.queue_asking import has_pattern, matching
 from tui.commands.queue_output import Output
 from tui.commands.remarks import note
+from tui.commands.wronguse import WrongUseError
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue import arguments, definitions, facts
 from tui.services.queue.definitions import Change

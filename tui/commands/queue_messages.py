@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tui.commands import exits
-from tui.commands.bucket_moving import WrongUseError
 from tui.commands.queue_messages_arguments import PROPERTIES
 from tui.commands.queue_output import Output
+from tui.commands.wronguse import WrongUseError
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.queue.model import Message, Properties
+from tui.services.queue.model import Message, Properties, Settle
 from tui.systems.queuesession import QueueSession
 from tui.text import one_line
 
@@ -222,7 +222,7 @@ def _write(given: argparse.Namespace, messages: Sequence[Message], output: Outpu
 
 
 async def _get(given: argparse.Namespace, session: QueueSession, output: Output) -> int:
-    from tui.services.queue.taking import Settle, take  # noqa: PLC0415  (loads the client)
+    from tui.services.queue.taking import take  # noqa: PLC0415  (loads the client)
 
     broker = await session.dial("statetui get")
     try:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from tui.commands.bucket_progress import size
+from tui.commands.amounts import size
 from tui.commands.table import Cell
 from tui.services.queue import facts, operations
 from tui.services.queue.arguments import ARGUMENTS

@@ -120,8 +120,8 @@ class ConsolesApp(KeepingApp):
             key: the workload's.
         """
         from tui.consoles.bucket.access import LiveAccess  # noqa: PLC0415  (not needed to start)
-        from tui.consoles.bucket.guard import Guard  # noqa: PLC0415
         from tui.consoles.bucket.screen import BucketConsole  # noqa: PLC0415
+        from tui.consoles.guard import Guard  # noqa: PLC0415
 
         workload, live = self._bucket_for(key), self._me.live
         if workload is None or live is None:
@@ -143,7 +143,7 @@ class ConsolesApp(KeepingApp):
         Args:
             key: the workload's.
         """
-        from tui.consoles.bucket.guard import Guard  # noqa: PLC0415  (not needed to start)
+        from tui.consoles.guard import Guard  # noqa: PLC0415  (not needed to start)
         from tui.consoles.queue.access import LiveAccess  # noqa: PLC0415
         from tui.consoles.queue.screen import QueueConsole  # noqa: PLC0415
 

@@ -14,16 +14,16 @@ from textual.widgets import Input
 
 from tui.consoles.bucket import details, moves
 from tui.consoles.bucket.access import Access
-from tui.consoles.bucket.asking import HeldQuestion
 from tui.consoles.bucket.browser import ERRORS, Browser, Place, problem_of
 from tui.consoles.bucket.client import Client, Mover, Stage, Transfer
 from tui.consoles.bucket.connected import ConnectedScreen
 from tui.consoles.bucket.connecting import Phase
-from tui.consoles.bucket.guard import Guard, Held
 from tui.consoles.bucket.headline import activity, headline
 from tui.consoles.bucket.keylist import KeyList
 from tui.consoles.bucket.panes import BUCKETS, BucketTable, Details, bucket_row, path_line, words
 from tui.consoles.dialogs import TextDialog
+from tui.consoles.forms import HeldQuestion
+from tui.consoles.guard import Guard, Held
 from tui.services.bucket.model import Bucket, Entry
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import Line

@@ -7,13 +7,13 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from tui.consoles.bucket.asking import Field, Form
 from tui.consoles.bucket.browser import Place
 from tui.consoles.bucket.details import summed
 from tui.consoles.bucket.moves import wrong
 from tui.consoles.bucket.progress import show_progress
 from tui.consoles.bucket.words import size
 from tui.consoles.dialogs import TextDialog
+from tui.consoles.forms import Field, Form
 from tui.screens.chooser import Choice
 from tui.services.bucket.model import Count, Failure, Product, Progress
 from tui.text import counted, safe

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from textual.screen import Screen
 
 from tui.consoles.bucket.access import Access
-from tui.consoles.bucket.asking import Field, Form
 from tui.consoles.bucket.connecting import TYPED, Asked, Connection, Phase
 from tui.consoles.bucket.details import of_problem
-from tui.consoles.bucket.guard import Guard
+from tui.consoles.forms import Field, Form
+from tui.consoles.guard import Guard
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.base import BaseScreen
 from tui.screens.forwards.question import Question

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui.consoles.bucket.details import fact
-from tui.consoles.bucket.view import View
+from tui.consoles.view import View
 from tui.systems.bucketkeys import FoundKeys
 from tui.systems.credentialsearch import Outcome
 from tui.text import safe
@@ -33,7 +33,7 @@ What the workload's packaging keeps of keys, and where. Secrets are masked; d de
 them again. y copies the first secret by way of the terminal, without showing it. Nothing of it is stored or logged."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "decode", "Decode, or mask", id="bucket-credentials.decode"),
-        Binding("y", "copy", "Copy the first secret", id="bucket-view.copy"),
+        Binding("y", "copy", "Copy the first secret", id="view.copy"),
     ]
 
     def __init__(self, found: FoundKeys, name: str) -> None:

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from tui.consoles.bucket.browser import ERRORS, problem_of
 from tui.consoles.bucket.client import Client
 from tui.consoles.bucket.details import of_problem
-from tui.consoles.bucket.view import View
+from tui.consoles.view import View
 from tui.kube.times import clock
 from tui.services.bucket.model import Told
 from tui.text import safe
@@ -66,7 +66,7 @@ class Dashboard(View):
 Buckets, objects and use, and for MinIO servers, drives, quorum and whether a node may be drained, read from the store
 itself every ten seconds while this is open. What the store does not tell is said to be unknown, with the reason."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "again", "Read again", id="bucket-view.again"),
+        Binding("r", "again", "Read again", id="view.again"),
     ]
 
     def __init__(self, client: Client, name: str) -> None:

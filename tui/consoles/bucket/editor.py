@@ -12,7 +12,7 @@ from textual.widgets import TextArea
 
 from tui.consoles.bucket.browser import ERRORS, problem_of
 from tui.consoles.bucket.details import of_problem
-from tui.consoles.bucket.view import View
+from tui.consoles.view import View
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.forwards.question import Question
 from tui.text import safe

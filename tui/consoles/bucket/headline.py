@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tui.consoles.bucket.client import Stage, Transfer
 from tui.consoles.bucket.connecting import Connection, Phase
-from tui.consoles.bucket.guard import Guard
 from tui.consoles.bucket.words import duration, rate, size
+from tui.consoles.guard import Guard
 from tui.consoles.headparts import Part, laid, pieces_width
 from tui.kube.times import clock
 from tui.services.bucket.model import Facts

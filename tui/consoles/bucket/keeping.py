@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tui.consoles.bucket.asking import Field, Form
 from tui.consoles.bucket.moves import wrong
 from tui.consoles.bucket.words import moment, size
+from tui.consoles.forms import Field, Form
 from tui.screens.chooser import Choice
 from tui.text import safe
 from tui.widgets.lines import Line

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.consoles.bucket.view import View
+from tui.consoles.view import View
 from tui.problem import Cause, Problem, ProblemError
 from tui.text import safe
 from tui.widgets.keyline import KeyLine
@@ -64,7 +64,7 @@ class LinkView(View):
 y copies it by way of the terminal. Whoever has it may do what it is for until its time is over; there is no way to take
 it back but to change the keys that it was signed with."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "copy", "Copy", id="bucket-view.copy"),
+        Binding("y", "copy", "Copy", id="view.copy"),
     ]
 
     def __init__(self, link: str, method: str, key: str, time: str) -> None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.consoles.bucket.asking import Field, Form
 from tui.consoles.bucket.client import Stage, Transfer
 from tui.consoles.bucket.details import summed
+from tui.consoles.forms import Field, Form
 from tui.consoles.prompts import Prompt, files
 from tui.problem import Cause, Problem, ProblemError
 from tui.widgets.lines import Line

@@ -17,9 +17,9 @@ from tui.consoles.bucket.client import Client
 from tui.consoles.bucket.contents import BOUND, PICTURE, Contents, Look, read
 from tui.consoles.bucket.details import of_problem
 from tui.consoles.bucket.pictures import Picture, Pixel, fitted, size_of
-from tui.consoles.bucket.view import View
 from tui.consoles.bucket.words import size
 from tui.consoles.prompts import Prompt
+from tui.consoles.view import View
 from tui.services.bucket.model import Entry
 from tui.text import safe
 from tui.widgets.columns import fit

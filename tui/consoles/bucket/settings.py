@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tui.consoles.bucket.asking import Field, Form
 from tui.consoles.bucket.editor import TextEditor, check_json
 from tui.consoles.bucket.moves import wrong
+from tui.consoles.forms import Field, Form
 from tui.text import safe
 from tui.widgets.lines import Line
 

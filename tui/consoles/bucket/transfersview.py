@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 from tui.consoles.bucket.client import Mover, Stage, Transfer
 from tui.consoles.bucket.details import fact, of_problem
 from tui.consoles.bucket.headline import STAGES, bar, share
-from tui.consoles.bucket.view import View
 from tui.consoles.bucket.words import duration, rate, size
+from tui.consoles.view import View
 from tui.text import safe
 from tui.widgets.columns import Column
 from tui.widgets.keyline import KeyLine

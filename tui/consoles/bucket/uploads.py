@@ -11,8 +11,8 @@ from textual.binding import Binding, BindingType
 
 from tui.consoles.bucket.browser import ERRORS, problem_of
 from tui.consoles.bucket.progress import show_progress
-from tui.consoles.bucket.view import View
 from tui.consoles.bucket.words import moment, size
+from tui.consoles.view import View
 from tui.services.bucket.model import Progress, Upload
 from tui.text import counted, safe
 from tui.widgets.columns import Column
@@ -58,7 +58,7 @@ one under the cursor up, D all of them; one that is still going on fails by that
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "abort(False)", "Abort", id="bucket-uploads.abort"),
         Binding("D", "abort(True)", "Abort all", id="bucket-uploads.abort-all"),
-        Binding("r", "again", "Read again", id="bucket-view.again"),
+        Binding("r", "again", "Read again", id="view.again"),
     ]
 
     def __init__(self, console: BrowsingScreen, bucket: str) -> None:

@@ -13,8 +13,8 @@ from textual.app import ComposeResult
 from tui.consoles.bucket.browser import ERRORS, problem_of
 from tui.consoles.bucket.client import Client
 from tui.consoles.bucket.headline import bar
-from tui.consoles.bucket.view import View
 from tui.consoles.bucket.words import name_below, size
+from tui.consoles.view import View
 from tui.problem import Problem
 from tui.text import safe
 from tui.widgets.columns import Column

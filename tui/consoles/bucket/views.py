@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tui.consoles.bucket.asking import Field, Form
 from tui.consoles.bucket.browser import Place
 from tui.consoles.bucket.links import LinkView, seconds_of
 from tui.consoles.bucket.moves import wrong
 from tui.consoles.bucket.progress import show_progress
 from tui.consoles.bucket.words import size
+from tui.consoles.forms import Field, Form
 from tui.screens.chooser import Choice
 from tui.text import counted, safe
 from tui.widgets.lines import Line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tui.consoles.bucket.asking import HeldQuestion
+from tui.consoles.forms import HeldQuestion
 
 
 class Meant(HeldQuestion):

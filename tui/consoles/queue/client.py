@@ -20,13 +20,12 @@ from tui.consoles.queue.values import (
     Policy,
     Publication,
     QueueWish,
-    Settle,
     Told,
     User,
 )
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue import facts as topology
-from tui.services.queue.model import Login, Lost, Message, Refused
+from tui.services.queue.model import Login, Lost, Message, Refused, Settle
 
 #: What a call of a client may raise.
 ERRORS = (ProblemError, Refused, Lost, OSError, TimeoutError)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from textual.screen import Screen
 
-from tui.consoles.bucket.asking import Field, Form
-from tui.consoles.bucket.guard import Guard, Held
 from tui.consoles.dialogs import TextDialog
+from tui.consoles.forms import Field, Form
+from tui.consoles.guard import Guard, Held
 from tui.consoles.queue.access import Access
 from tui.consoles.queue.asking import Meant
 from tui.consoles.queue.client import ERRORS, Client, problem_of

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.consoles.bucket.view import View
 from tui.consoles.prompts import Prompt, files
 from tui.consoles.queue.details import words
 from tui.consoles.queue.words import counted
+from tui.consoles.view import View
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.arguments import wrong
 from tui.services.queue.definitions import KEYS, Change, Difference, differences, read

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tui.consoles.bucket.guard import Guard
+from tui.consoles.guard import Guard
 from tui.consoles.queue.access import Access
 from tui.consoles.queue.client import ERRORS, problem_of
 from tui.consoles.queue.connected import ConnectedScreen

@@ -13,8 +13,8 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Label, TextArea
 
-from tui.consoles.bucket.view import View
 from tui.consoles.queue.details import of_problem
+from tui.consoles.view import View
 from tui.problem import Problem, ProblemError
 from tui.screens.chooser import Choice, ChoiceList
 from tui.screens.forwards.question import Question

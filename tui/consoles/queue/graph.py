@@ -11,12 +11,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.consoles.bucket.view import View
 from tui.consoles.queue import declaring, removing
 from tui.consoles.queue.client import ERRORS, problem_of
 from tui.consoles.queue.details import key_of_binding
 from tui.consoles.queue.rows import exchange_name
 from tui.consoles.queue.values import Place
+from tui.consoles.view import View
 from tui.problem import Problem
 from tui.services.queue import facts
 from tui.services.queue import graph as topology

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.consoles.bucket.guard import Guard
+from tui.consoles.guard import Guard
 from tui.consoles.headparts import Part, laid, pieces_width
 from tui.consoles.queue.connecting import Connection, Phase
 from tui.consoles.queue.jobs import Job, Stage

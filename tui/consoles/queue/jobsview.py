@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.consoles.bucket.view import View
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.queue.headline import STAGES, came
 from tui.consoles.queue.jobs import Job, Stage
 from tui.consoles.queue.payload import beginning
 from tui.consoles.queue.words import rate
+from tui.consoles.view import View
 from tui.text import one_line
 from tui.widgets.columns import Column
 from tui.widgets.keyline import KeyLine

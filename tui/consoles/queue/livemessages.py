@@ -13,10 +13,10 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tui.consoles.queue.client import Held
-from tui.consoles.queue.values import Came, Far, Move, Place, Publication, Settle, Told
+from tui.consoles.queue.values import Came, Far, Move, Place, Publication, Told
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue import moving, publishing, streams, tailing, taking, templates
-from tui.services.queue.model import Message
+from tui.services.queue.model import Message, Settle
 
 if TYPE_CHECKING:
     from tui.services.queue.amqp import Broker
@@ -192,7 +192,7 @@ class _Holding:
     async def settle(self, messages: Sequence[Message], how: Settle) -> int:
         if how is not Settle.REQUEUE:
             self._owner._may("settled")
-        return await self._held.settle(messages, taking.Settle(how.value))
+        return await self._held.settle(messages, how)
 
     async def close(self) -> None:
         await self._stack.aclose()

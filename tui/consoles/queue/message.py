@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.consoles.bucket.view import View
 from tui.consoles.prompts import Prompt, files
 from tui.consoles.queue.details import fact, heading
 from tui.consoles.queue.payload import BOUND, Look, beginning, looks, shown, unpacked
 from tui.consoles.queue.words import size
+from tui.consoles.view import View
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.model import Message
 from tui.text import one_line, safe

@@ -12,15 +12,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from tui.consoles.bucket.view import View
 from tui.consoles.queue.client import ERRORS, Held, problem_of
 from tui.consoles.queue.details import of_problem
 from tui.consoles.queue.message import COLUMNS, WIDE, MessageTable, MessageView, message_lines, message_row, save
-from tui.consoles.queue.values import Place, Settle
+from tui.consoles.queue.values import Place
 from tui.consoles.queue.words import counted
+from tui.consoles.view import View
 from tui.problem import Problem
 from tui.services.queue.facts import Queue
-from tui.services.queue.model import Kind, Message
+from tui.services.queue.model import Kind, Message, Settle
 from tui.text import one_line, safe
 from tui.widgets.ink import Piece
 from tui.widgets.keyline import KeyLine

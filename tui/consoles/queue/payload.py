@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from tui.consoles.bucket.contents import encoding_of, hexadecimal
+from tui.consoles.decoding import encoding_of, hexadecimal
 from tui.services.queue.model import Message
 
 #: Bytes of a body that are laid out to read, and to which a packed one is unpacked.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tui.consoles.bucket.asking import Field, Form
+from tui.consoles.forms import Field, Form
 from tui.consoles.queue.details import key_of_binding
 from tui.consoles.queue.rows import exchange_name
 from tui.consoles.queue.values import OpenConnection, Place, Policy

@@ -10,10 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from tui.consoles.bucket.view import View
 from tui.consoles.queue.client import ERRORS, problem_of
 from tui.consoles.queue.message import COLUMNS, WIDE, MessageTable, MessageView, message_lines, message_row, save
 from tui.consoles.queue.words import counted
+from tui.consoles.view import View
 from tui.problem import Problem
 from tui.services.queue.model import Message
 from tui.text import one_line, safe

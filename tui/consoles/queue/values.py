@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, TypeAlias
 
 from tui.problem import Problem
@@ -266,11 +265,3 @@ class Came:
     rejected: int = 0
     undeliverable: Sequence[Returned] = ()
     doubled: int = 0
-
-
-class Settle(StrEnum):
-    """What becomes of a message that was taken."""
-
-    ACKNOWLEDGE = "acknowledge"
-    REQUEUE = "requeue"
-    REJECT = "reject"

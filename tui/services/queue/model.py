@@ -122,3 +122,11 @@ class Returned:
 
     message: Message
     why: str
+
+
+class Settle(StrEnum):
+    """What becomes of a message that was taken."""
+
+    ACKNOWLEDGE = "acknowledge"
+    REQUEUE = "requeue"
+    REJECT = "reject"

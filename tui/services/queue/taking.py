@@ -11,23 +11,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
-from enum import StrEnum
 
 import aio_pika
 from pamqp import commands
 
 from tui.problem import Cause, Problem
 from tui.services.queue.amqp import Broker
-from tui.services.queue.model import Lost, Message, Refused
+from tui.services.queue.model import Lost, Message, Refused, Settle
 from tui.services.queue.properties import from_incoming
-
-
-class Settle(StrEnum):
-    """What becomes of a message that was taken."""
-
-    ACKNOWLEDGE = "acknowledge"
-    REQUEUE = "requeue"
-    REJECT = "reject"
 
 
 class Held:

@@ -1,4 +1,4 @@
-"""What the console's other screens have in common: they are looked at and left again."""
+"""What a console's other screens have in common: they are looked at and left again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class View(BaseScreen):
     WORKING: ClassVar[bool] = True
     HERE: ClassVar[frozenset[str]] = frozenset({"forward", "forwards"})
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back", id="bucket-view.back"),
+        Binding("escape,q", "leave", "Back", id="view.back"),
     ]
 
     def action_leave(self) -> None:

@@ -1,4 +1,4 @@
-"""What the console asks: for keys, for a few fields, and whether something that destroys is meant."""
+"""What consoles ask: a few fields, and whether something that destroys is meant."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Label
 
-from tui.consoles.bucket.guard import Held
 from tui.consoles.dialogs import Dialog
+from tui.consoles.guard import Held
 from tui.problem import Problem, ProblemError
 from tui.screens.chooser import Choice, ChoiceList
 from tui.text import one_line, safe
@@ -63,12 +63,12 @@ class Form(Dialog):
 Tab and shift+tab go from field to field. Where offers are shown, the arrows mark one and tab takes it, as it does once
 something was typed. Enter does it, escape leaves everything as it is."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="bucket-form.leave", priority=True),
-        Binding("enter", "submit", "Do it", id="bucket-form.done", priority=True),
-        Binding("tab", "take", "Next field", id="bucket-form.next", priority=True),
-        Binding("shift+tab", "turn(-1)", "Field before", show=False, id="bucket-form.previous", priority=True),
-        Binding("up,alt+k", "move(-1)", "Up", show=False, id="bucket-form.up", priority=True),
-        Binding("down,alt+j", "move(1)", "Down", show=False, id="bucket-form.down", priority=True),
+        Binding("escape", "leave", "Back", id="form.leave", priority=True),
+        Binding("enter", "submit", "Do it", id="form.done", priority=True),
+        Binding("tab", "take", "Next field", id="form.next", priority=True),
+        Binding("shift+tab", "turn(-1)", "Field before", show=False, id="form.previous", priority=True),
+        Binding("up,alt+k", "move(-1)", "Up", show=False, id="form.up", priority=True),
+        Binding("down,alt+j", "move(1)", "Down", show=False, id="form.down", priority=True),
     ]
 
     def __init__(
@@ -209,8 +209,8 @@ class HeldQuestion(Dialog):
 Nothing was changed yet. y does it, escape leaves everything as it is. For a whole bucket, and in a protected context,
 the name of what goes must be typed."""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,n", "answer(False)", "Leave it", id="bucket-held.no"),
-        Binding("y", "answer(True)", "Do it", id="bucket-held.yes"),
+        Binding("escape,n", "answer(False)", "Leave it", id="held.no"),
+        Binding("y", "answer(True)", "Do it", id="held.yes"),
     ]
 
     def __init__(self, held: Held, where: str) -> None:

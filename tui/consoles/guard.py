@@ -1,4 +1,4 @@
-"""What a bucket console may change, and what it asks first."""
+"""What a console may change, and what it asks first."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Guard:
             title: the question.
             does: what it does.
             yes: what the answer does.
-            name: of what goes; must be typed in a protected context, or
-            always: everywhere, because a whole bucket goes.
+            name: of what goes; it must be typed in a protected context.
+            always: it must be typed everywhere, because what goes is whole (a bucket, a virtual host).
         """
         return Held(title, does, yes, name if self.protected or always else "")
