@@ -13,7 +13,7 @@ import pytest
 from real import KUBECONFIG, kubectl
 from test_sql_sessions import key, live_in, until
 
-from tui.services.bucket.model import Request, StoreError
+from tui.services.bucket.model import Lost, Request, StoreError
 from tui.services.bucket.session import open_session
 from tui.services.bucket.transfers import calls, wire
 from tui.services.bucket.transfers.download import download_file
@@ -60,13 +60,18 @@ async def tenant() -> AsyncIterator[wire.Wire]:
 
 
 async def remove(store: wire.Wire, key: str) -> None:
-    """Deletes an object, or the bucket: for a while after a pod's return the store has no quorum for it (503)."""
+    """Deletes an object, or the bucket: for a while after a pod's return the store has no quorum for it.
+
+    It says so (503), or waits for it for longer than an answer is waited for.
+    """
     async with asyncio.timeout(120):
         while True:
             try:
                 await store(Request("DELETE", BUCKET, key))
-            except StoreError as error:
-                if error.status != 503:
+            except (StoreError, Lost) as error:
+                if isinstance(error, StoreError) and error.status == 404:
+                    return  # by a request before, whose answer did not come
+                if isinstance(error, StoreError) and error.status != 503:
                     raise
                 await asyncio.sleep(0.5)
             else:

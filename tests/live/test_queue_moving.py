@@ -55,6 +55,7 @@ async def session() -> AsyncIterator[QueueSession]:
             await again.close()
 
 
+@pytest.mark.alone  # others use the broker whose pod goes
 async def test_ten_thousand_survive_the_deletion_of_the_pod_that_is_connected(session: QueueSession) -> None:
     broker = session.broker
     assert broker is not None

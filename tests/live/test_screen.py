@@ -90,6 +90,7 @@ def all_in_use(text: str) -> bool:
 async def test_the_five_workloads_with_roles_claims_and_usage() -> None:
     async with Program("-n", NAMESPACE, "--layout", "grid", kubeconfig=KUBECONFIG, size=WIDE) as program:
         await program.until(r"● live +5 workloads")
+        await program.until(r"● rabbitmq(?s:.*)3/3 ready")
         await program.until(all_in_use, A_FIGURE)
         text = program.text
         for name, system in (("cdb", "CockroachDB"), ("my-tenant", "MinIO"), ("mysql", "MySQL"), ("orders", "MySQL"),

@@ -26,6 +26,7 @@ from console_fakes import (
 from fakes import HOSTILE, FakeLive, app_for, sample
 from forward_fakes import FakeForwards
 from looking import until
+from textual import events
 from textual.pilot import Pilot
 
 from tui.consoles.dialogs import TextDialog
@@ -561,6 +562,15 @@ async def test_the_tree_shows_inserts_previews_and_defines() -> None:
         assert [node.name for node in tree.nodes] == ["shop", "sold"]
         await pilot.press("escape")
         assert len(tree.nodes) > 4
+
+
+async def test_what_is_pressed_after_a_filter_in_one_piece_is_the_trees() -> None:
+    async with opened(FakeServer()) as (pilot, screen):
+        tree = screen.catalogue.names
+        await until(pilot, lambda: any(node.name == "orders" for node in tree.nodes))
+        for key in ("f8", "slash", *"orders", "enter", "down", "i"):
+            pilot.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: screen.editor.text == "orders")
 
 
 async def test_definitions_that_change_are_read_anew() -> None:

@@ -3,7 +3,8 @@
 Over a thin line, from a paste or a macro, `/orders⏎` arrives in one piece. Textual hands each key to the widget that
 has the focus when the key is read, and looks for bindings only when it has come back from there through every queue
 above that widget: the letters would reach the list, and its bindings, before the line that `/` opens exists. Here a
-key is answered before the next one is looked at.
+key is answered before the next one is looked at. To its answer belongs what it has the app do later, above all giving
+the focus to another widget: `Widget.focus` only queues that, behind the keys that have come by then.
 
 The answer is also drawn at once. Textual draws with the next of its frames, up to a thirtieth of a second later, and
 the contents of a new screen not before its second frame.
@@ -12,7 +13,11 @@ the contents of a new screen not before its second frame.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from textual import events
 from textual.app import App
@@ -27,6 +32,7 @@ class OrderedKeys(App[None]):
     """An app that finishes with a key before it takes the next."""
 
     _drawn_at = 0.0  # monotonic seconds
+    _left_for_later: list[Callable[[], object]] | None = None  # while a key is being answered
 
     async def on_event(self, event: events.Event) -> None:
         """Answers bindings at once, unless text is being typed; then waits until those concerned have taken it in."""
@@ -35,12 +41,30 @@ class OrderedKeys(App[None]):
             return
         await self._until_mounted()
         focused = self.focused
+        later = self._left_for_later = []
+        try:
+            await self._answer(event)
+        finally:
+            self._left_for_later = None
+        for callback in later:
+            if inspect.isawaitable(result := callback()):
+                await result
+        await self._draw(focused)
+
+    async def _answer(self, event: events.Key) -> None:
+        focused = self.focused
         if focused is not None and focused.check_consume_key(event.key, event.character):
             await super().on_event(event)
         elif not await self._check_bindings(event.key, priority=True):
             await self._check_bindings(event.key)
         await _taken_in(focused or self.screen)
-        await self._draw(focused)
+
+    def call_later(self, callback: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
+        """Has something done after what is queued; while a key is answered, before the keys that are queued."""
+        if self._left_for_later is None:
+            return super().call_later(callback, *args, **kwargs)
+        self._left_for_later.append(partial(callback, *args, **kwargs))
+        return True
 
     async def draw_now(self, changed: MessagePump) -> None:
         """Draws without waiting for the next frame, for what somebody waits for.
