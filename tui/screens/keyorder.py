@@ -17,7 +17,6 @@ import inspect
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from textual import events
 from textual.app import App
@@ -59,7 +58,7 @@ class OrderedKeys(App[None]):
             await self._check_bindings(event.key)
         await _taken_in(focused or self.screen)
 
-    def call_later(self, callback: Callable[..., object], *args: Any, **kwargs: Any) -> bool:
+    def call_later(self, callback: Callable[..., object], *args: object, **kwargs: object) -> bool:
         """Has something done after what is queued; while a key is answered, before the keys that are queued."""
         if self._left_for_later is None:
             return super().call_later(callback, *args, **kwargs)
