@@ -4,7 +4,10 @@
 
 Figures, no assertions: seconds and MiB/s (objects/s) of each round and their medians, CPU seconds and memory of the
 process, how late the event loop was. Each of ours is a process of its own, as the others are; each makes its connection
-anew. The bucket is ours, and removed at the end.
+anew. Which of the two goes first changes with each round, and each begins when nothing waits for the disk: what one has
+written would otherwise slow down the next. Both download the object that statetui has uploaded, whose CRC-32 the store
+keeps: of one that has only the MD5 of its parts (mc's), verifying takes 1.2 CPU seconds more for each GiB, and mc
+verifies neither. The bucket is ours, and removed at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,6 +49,9 @@ from tui.systems.live import Live
 KUBECONFIG = os.environ["STATETUI_TEST_KUBECONFIG"]
 ACCESS, SECRET = "CHAPTERACCESSKEY", "chapter-secret-key-0123456789"
 BUCKET = f"bench-transfer-{os.getpid()}"
+
+#: Seconds, CPU seconds and memory of one run, and what else is known of ours.
+Figures = dict[str, float]
 
 
 # --- ours, each in a process of its own
@@ -124,7 +130,7 @@ def forwarded() -> Iterator[int]:
         process.wait()
 
 
-def mc(port: int, *words: str) -> dict[str, float]:
+def mc(port: int, *words: str) -> Figures:
     environment = {
         **os.environ,
         "MC_HOST_rival": f"http://{ACCESS}:{SECRET}@127.0.0.1:{port}",
@@ -138,7 +144,7 @@ def mc(port: int, *words: str) -> dict[str, float]:
     return {"seconds": time.monotonic() - began, "cpu": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss >> 10}
 
 
-def run_ours(what: str, path: Path) -> dict[str, float]:
+def run_ours(what: str, path: Path) -> Figures:
     done = subprocess.run(
         [sys.executable, __file__, "--ours", what, "--bucket", BUCKET, "--path", str(path)],
         stdout=subprocess.PIPE, check=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
@@ -146,9 +152,23 @@ def run_ours(what: str, path: Path) -> dict[str, float]:
     return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
-def tell(
-    title: str, amount: float, unit: str, rival: list[dict[str, float]], own: list[dict[str, float]], wanted: float
-) -> None:
+class Sides:
+    """What the rival and ours have needed, round by round."""
+
+    def __init__(self) -> None:
+        self.rival: list[Figures] = []
+        self.own: list[Figures] = []
+
+    def take(self, number: int, rival: Callable[[], Figures], own: Callable[[], Figures]) -> None:
+        """One round; in odd ones ours goes first."""
+        turns = [(rival, self.rival), (own, self.own)]
+        for run, figures in reversed(turns) if number % 2 else turns:
+            os.sync()
+            figures.append(run())
+
+
+def tell(title: str, amount: float, unit: str, sides: Sides, wanted: float) -> None:
+    rival, own = sides.rival, sides.own
     rates = [[amount / one["seconds"] for one in side] for side in (rival, own)]
     medians = [statistics.median(one) for one in rates]
     ratio = medians[1] / medians[0]
@@ -196,17 +216,23 @@ def big(root: Path, port: int, mib: int, rounds: int) -> None:
     with path.open("wb") as out:
         for _ in range(mib):
             out.write(os.urandom(1 << 20))
-    results: dict[str, list[dict[str, float]]] = {"mc up": [], "up": [], "mc down": [], "down": []}
-    for _ in range(rounds):
-        results["mc up"].append(mc(port, "cp", str(path), f"rival/{BUCKET}/big"))
-        results["up"].append(run_ours("up", path))
-        results["mc down"].append(mc(port, "cp", f"rival/{BUCKET}/big", str(root / "back")))
-        results["down"].append(run_ours("down", root / "ours"))
+    up, down = Sides(), Sides()
+    for number in range(rounds):
+        up.take(
+            number,
+            lambda: mc(port, "cp", str(path), f"rival/{BUCKET}/big-of-mc"),
+            lambda: run_ours("up", path),
+        )
+        down.take(
+            number,
+            lambda: mc(port, "cp", f"rival/{BUCKET}/big", str(root / "back")),
+            lambda: run_ours("down", root / "ours"),
+        )
         assert subprocess.run(["cmp", path, root / "ours"], check=False).returncode == 0
         (root / "back").unlink()
         (root / "ours").unlink()
-    tell(f"{mib} MiB up", mib, "MiB/s", results["mc up"], results["up"], 1.2)
-    tell(f"{mib} MiB down", mib, "MiB/s", results["mc down"], results["down"], 1.2)
+    tell(f"{mib} MiB up", mib, "MiB/s", up, 1.2)
+    tell(f"{mib} MiB down", mib, "MiB/s", down, 1.2)
     path.unlink()
 
 
@@ -216,17 +242,23 @@ def many(root: Path, port: int, count: int, rounds: int) -> None:
         path = source / f"{number % 100:02}" / f"{number:06}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(os.urandom(4096))
-    results: dict[str, list[dict[str, float]]] = {"mc up": [], "up": [], "mc down": [], "down": []}
-    for _ in range(rounds):
-        results["mc up"].append(mc(port, "cp", "--recursive", f"{source}/", f"rival/{BUCKET}/many/"))
-        results["up"].append(run_ours("many-up", source))
-        results["mc down"].append(mc(port, "cp", "--recursive", f"rival/{BUCKET}/many/", f"{root}/back/"))
-        results["down"].append(run_ours("many-down", root / "ours"))
+    up, down = Sides(), Sides()
+    for number in range(rounds):
+        up.take(
+            number,
+            lambda: mc(port, "cp", "--recursive", f"{source}/", f"rival/{BUCKET}/many/"),
+            lambda: run_ours("many-up", source),
+        )
+        down.take(
+            number,
+            lambda: mc(port, "cp", "--recursive", f"rival/{BUCKET}/many/", f"{root}/back/"),
+            lambda: run_ours("many-down", root / "ours"),
+        )
         assert subprocess.run(["diff", "-rq", source, root / "ours"], check=False).returncode == 0
         shutil.rmtree(root / "back")
         shutil.rmtree(root / "ours")
-    tell(f"{count} objects of 4 KiB up", count, "objects/s", results["mc up"], results["up"], 1.0)
-    tell(f"{count} objects of 4 KiB down", count, "objects/s", results["mc down"], results["down"], 1.0)
+    tell(f"{count} objects of 4 KiB up", count, "objects/s", up, 1.0)
+    tell(f"{count} objects of 4 KiB down", count, "objects/s", down, 1.0)
 
 
 if __name__ == "__main__":
