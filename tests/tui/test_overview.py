@@ -23,7 +23,7 @@ from fakes import (
     sample,
     workload,
 )
-from looking import screen_text, settle
+from looking import screen_text, settle, until
 
 from tui.kube.presence import Presence
 from tui.problem import Cause, Problem, ProblemError
@@ -489,7 +489,7 @@ async def test_three_hundred_resizes() -> None:
         for size in ((20, 5), (60, 15), (5, 2), (140, 40)):
             await pilot.resize_terminal(*size)
             await settle(pilot)
-        assert "mysql · MySQL" in screen_text(app)
+        await until(pilot, lambda: "mysql · MySQL" in screen_text(app))
 
 
 async def test_an_unhealthy_thousand_is_quick() -> None:

@@ -165,7 +165,9 @@ async def test_without_the_management_api_messages_are_reached_by_a_queues_name(
         view = await shown_screen(pilot, MessagesView)
         await until(pilot, lambda: len(view.query_one(MessageTable).rows) == 6)
         assert broker.all("take") == [("take", "orders", 50)]
-        await pilot.press("escape", "p")
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("p")
         await fill(pilot, key="orders", body="x")
         await pilot.press("f5")
         await until(pilot, lambda: broker.all("publish"))

@@ -23,8 +23,9 @@ from textual.app import App
 from textual.message_pump import MessagePump
 from textual.screen import UPDATE_PERIOD
 
-#: Seconds that one key may hold up the next: a widget that is busy for longer must not stop the keys for ever.
-PATIENCE = 0.5
+#: Seconds that one key may hold up the next: a widget that is busy for longer must not stop the keys for ever. On a
+#: machine with much else to do, half a second was seen to be too short: the next key went to the wrong widget.
+PATIENCE = 2.0
 
 
 class OrderedKeys(App[None]):
