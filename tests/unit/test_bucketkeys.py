@@ -15,8 +15,9 @@ from tui.kube.api import Api
 from tui.kube.objects import StatefulSet
 from tui.problem import Cause, ProblemError
 from tui.services.bucket.model import Security
-from tui.systems.bucketkeys import ASSUMED, FoundKeys, find_keys
+from tui.systems.bucketkeys import FoundKeys, find_keys
 from tui.systems.catalogue import parse_system
+from tui.systems.credentialsearch import ASSUMED, Outcome
 from tui.systems.extracts import Extract, How, extract
 
 ENV = """# written by hand
@@ -223,9 +224,10 @@ async def test_a_secret_that_may_not_be_read_is_named_with_the_right() -> None:
     assert "the right to get secrets/configuration, secrets/my-tenant-env-configuration, " in problem.remedy
     assert problem.remedy.count("in namespace shop") == 1, "the rights are told together"
     assert problem.evidence.count("cannot get") == 1, "what the API server says of each is the same"
-    assert problem.evidence.count(": forbidden") == len(found.refused)
+    refused = [one.right for one in found.looked if one.outcome is Outcome.FORBIDDEN]
+    assert problem.evidence.count(": forbidden") == len(refused)
     assert problem.remedy.startswith("Type them here")
-    assert "get secrets/u0 in namespace shop" in found.refused
+    assert "get secrets/u0 in namespace shop" in refused
 
 
 async def test_nothing_is_assumed_where_the_proof_may_not_be_read() -> None:

@@ -14,7 +14,8 @@ from tui.kube.api import Api
 from tui.kube.objects import StatefulSet
 from tui.problem import Cause
 from tui.services.queue.tls import Security
-from tui.systems.queuekeys import ASSUMED, FoundLogins, find_logins
+from tui.systems.credentialsearch import ASSUMED
+from tui.systems.queuekeys import FoundLogins, find_logins
 
 OPERATOR = {"app.kubernetes.io/name": "orders", "app.kubernetes.io/component": "rabbitmq",
             "app.kubernetes.io/part-of": "rabbitmq"}  # fmt: skip

@@ -6,19 +6,17 @@ The best one is used; all can be shown. Values leave this module inside `Keys` o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tui.kube.api import Api
 from tui.kube.store import Store
 from tui.problem import Problem
 from tui.services.bucket.model import Keys, Security
-from tui.services.sql.model import Tls, TlsMode
 from tui.systems.catalogue import Catalogue
-from tui.systems.credentialsearch import Looked, Outcome, missing, search
+from tui.systems.credentialsearch import Looked, missing
+from tui.systems.loginsearch import find_all
 from tui.systems.model import Workload
-
-#: The source of keys that no object of the cluster proves.
-ASSUMED = "assumed: nothing in the cluster says otherwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +37,6 @@ class FoundKeys:
     looked: tuple[Looked, ...] = ()
     access: str = ""
 
-    @property
-    def refused(self) -> tuple[str, ...]:
-        """The rights that were missing."""
-        return tuple(dict.fromkeys(one.right for one in self.looked if one.outcome is Outcome.FORBIDDEN))
-
     def problem(self, workload: str, ask: str = "Give --access-key and --secret-key-file") -> Problem:
         """Why there are no keys, with what would have served.
 
@@ -63,25 +56,14 @@ async def find_keys(api: Api, store: Store, workload: Workload, catalogue: Catal
         workload: whose keys are meant.
         catalogue: the rules.
     """
-    looking, rules = await search(api, store, workload, catalogue, "bucket")
-    keys: dict[tuple[str, str], Keys] = {}
-    security: Security | None = None
-    region = access = ""
-    for rule in rules:
-        if not looking.applies(rule) or (rule.assumed and keys):
-            continue
-        fields, source = await looking.fields(rule)
-        region = region or fields.get("region", "")
-        access = access or fields.get("access_key", "")
-        if security is None and rule.tls and (tls := await looking.tls(rule)) is not None:
-            security = _security(tls)
-        if fields.get("access_key") and fields.get("secret_key"):
-            pair = fields["access_key"], fields["secret_key"]
-            keys.setdefault(pair, Keys(*pair, source=source or ASSUMED))
-    return FoundKeys(tuple(keys.values()), security or Security(), region, looking.looked, access)
+    found = await find_all(api, store, workload, catalogue, "bucket", _keys)
+    # What is encrypted is verified if there is a way to.
+    security = Security(found.encrypted, found.tls.authority, found.tls.name) if found.tls is not None else Security()
+    return FoundKeys(
+        found.all, security, found.known.get("region", ""), found.looked, found.known.get("access_key", "")
+    )  # fmt: skip
 
 
-def _security(tls: Tls) -> Security:
-    """What the mode says of HTTPS: `prefer` is to find out, and what is encrypted is verified if there is a way to."""
-    https = {TlsMode.DISABLE: False, TlsMode.PREFER: None}.get(tls.mode, True)
-    return Security(https, tls.authority, tls.name)
+def _keys(fields: Mapping[str, str], _: Mapping[str, str], source: str) -> tuple[tuple[str, str], Keys] | None:
+    pair = fields.get("access_key", ""), fields.get("secret_key", "")
+    return (pair, Keys(*pair, source=source)) if all(pair) else None

@@ -13,7 +13,7 @@ from tui.problem import Problem
 from tui.services.sql.model import Login, Tls
 from tui.systems.catalogue import Catalogue
 from tui.systems.credentialrules import CredentialRule, From
-from tui.systems.credentialsearch import Looked, missing, search
+from tui.systems.credentialsearch import ASSUMED, Looked, missing, search
 from tui.systems.model import Workload
 
 
@@ -96,10 +96,7 @@ async def find_login(
         if "user" in fields and "password" in fields:
             found = await looking.tls(rule)
             if found is not None:
-                login = Login(
-                    fields["user"], fields["password"], fields.get("database", ""), found,
-                    source or "assumed: nothing in the cluster says otherwise",
-                )  # fmt: skip
+                login = Login(fields["user"], fields["password"], fields.get("database", ""), found, source or ASSUMED)
                 return Found(login, looking.looked, _bare(found), login.user, login.database)
         tls = tls or await looking.tls(rule)
         database = database or fields.get("database", "")

@@ -33,6 +33,8 @@ from tui.systems.staticusers import static_user
 
 #: Seconds for each Secret.
 TIMEOUT = 10.0
+#: The source of a login that no object of the cluster proves.
+ASSUMED = "assumed: nothing in the cluster says otherwise"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _SINGULAR = {"secrets": "Secret", "configmaps": "ConfigMap", "pods": "pod"}
 

@@ -5,6 +5,7 @@ Values leave this module inside `Login` only; nothing is logged or stored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tui.kube.api import Api
@@ -12,13 +13,10 @@ from tui.kube.store import Store
 from tui.problem import Problem
 from tui.services.queue.model import Login
 from tui.services.queue.tls import Security
-from tui.services.sql.model import Tls, TlsMode
 from tui.systems.catalogue import Catalogue
-from tui.systems.credentialsearch import Looked, Outcome, missing, search
+from tui.systems.credentialsearch import Looked, missing
+from tui.systems.loginsearch import find_all
 from tui.systems.model import Workload
-
-#: The source of a login that no object of the cluster proves.
-ASSUMED = "assumed: nothing in the cluster says otherwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +37,6 @@ class FoundLogins:
     user: str = ""
     vhost: str = "/"
 
-    @property
-    def refused(self) -> tuple[str, ...]:
-        """The rights that were missing."""
-        return tuple(dict.fromkeys(one.right for one in self.looked if one.outcome is Outcome.FORBIDDEN))
-
     def problem(self, workload: str, ask: str = "Give --user and --password-file") -> Problem:
         """Why there is no login, with what would have served.
 
@@ -63,26 +56,17 @@ async def find_logins(api: Api, store: Store, workload: Workload, catalogue: Cat
         workload: whose logins are meant.
         catalogue: the rules.
     """
-    looking, rules = await search(api, store, workload, catalogue, "queue")
-    logins: dict[tuple[str, str], Login] = {}
-    security: Security | None = None
-    user = vhost = ""
-    for rule in rules:
-        if not looking.applies(rule) or (rule.assumed and logins):
-            continue
-        fields, source = await looking.fields(rule)
-        user = user or fields.get("user", "")
-        vhost = vhost or fields.get("vhost", "")
-        if security is None and rule.tls and (tls := await looking.tls(rule)) is not None:
-            security = _security(tls)
-        if fields.get("user") and "password" in fields:
-            pair = fields["user"], fields["password"]
-            at = fields.get("vhost") or vhost or "/"
-            logins.setdefault(pair, Login(*pair, vhost=at, source=source or ASSUMED))
-    return FoundLogins(tuple(logins.values()), security or Security(), looking.looked, user, vhost or "/")
+    found = await find_all(api, store, workload, catalogue, "queue", _login)
+    # What is encrypted is verified if there is a way to; where nothing is said, the ports tell.
+    security = Security(found.encrypted, found.tls.authority, found.tls.name) if found.tls is not None else Security()
+    return FoundLogins(found.all, security, found.looked, found.known.get("user", ""), found.known.get("vhost", "/"))
 
 
-def _security(tls: Tls) -> Security:
-    """What the mode says: `prefer` leaves it to the ports, and what is encrypted is verified if there is a way to."""
-    spoken = {TlsMode.DISABLE: False, TlsMode.PREFER: None}.get(tls.mode, True)
-    return Security(spoken, tls.authority, tls.name)
+def _login(
+    fields: Mapping[str, str], known: Mapping[str, str], source: str
+) -> tuple[tuple[str, str], Login] | None:  # fmt: skip
+    """A password may be empty; the virtual host may stand in a rule before."""
+    user, password = fields.get("user"), fields.get("password")
+    if not user or password is None:
+        return None
+    return (user, password), Login(user, password, vhost=fields.get("vhost") or known.get("vhost", "/"), source=source)
