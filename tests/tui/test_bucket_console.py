@@ -30,7 +30,6 @@ from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
 from tui.consoles.bucket.client import Stage, Transfer
-from tui.consoles.bucket.connecting import TYPED, Phase
 from tui.consoles.bucket.credentials import MASK, CredentialsView
 from tui.consoles.bucket.dashboard import Dashboard
 from tui.consoles.bucket.editor import TextEditor
@@ -40,6 +39,7 @@ from tui.consoles.bucket.screen import BucketConsole
 from tui.consoles.bucket.transfersview import TransfersView
 from tui.consoles.bucket.uploads import Uploads
 from tui.consoles.bucket.usage import Usage
+from tui.consoles.connecting import TYPED, Phase
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.forms import Form, HeldQuestion
 from tui.consoles.prompts import Prompt
@@ -850,7 +850,7 @@ async def test_keys_that_were_rotated_are_read_again(by: str) -> None:
         access = FakeAccess(full_store())
         screen = await opened(pilot, access)
         await enter(pilot, screen, "my-bucket")
-        screen.connection.forget_keys()  # as when other keys than the best were chosen
+        screen.connection.forget_login()  # as when other keys than the best were chosen
         screen.connect(CONSOLE)
         await until(pilot, lambda: screen.connection.phase is Phase.OPEN and screen.connection.source == CONSOLE.source)
         await until(pilot, lambda: screen.browser is not None and screen.browser.loaded)

@@ -29,7 +29,6 @@ from looking import still
 from textual.pilot import Pilot
 
 from tui.consoles.bucket.client import Stage, Transfer
-from tui.consoles.bucket.connecting import Phase
 from tui.consoles.bucket.dashboard import Dashboard
 from tui.consoles.bucket.editor import TextEditor
 from tui.consoles.bucket.links import LinkView
@@ -37,6 +36,7 @@ from tui.consoles.bucket.preview import Preview
 from tui.consoles.bucket.transfersview import TransfersView
 from tui.consoles.bucket.uploads import Uploads
 from tui.consoles.bucket.usage import Usage
+from tui.consoles.connecting import Phase
 from tui.consoles.forms import Form, HeldQuestion
 from tui.problem import Cause, Problem
 from tui.screens.chooser import Chooser

@@ -35,11 +35,11 @@ from queue_fakes import (
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tui.consoles.connecting import TYPED, Phase
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.forms import Form
 from tui.consoles.prompts import Prompt
 from tui.consoles.queue.asking import Meant
-from tui.consoles.queue.connecting import TYPED, Phase
 from tui.consoles.queue.definitions import ImportView
 from tui.consoles.queue.filters import parse
 from tui.consoles.queue.forms import Fields

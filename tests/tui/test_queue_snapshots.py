@@ -31,9 +31,9 @@ from queue_fakes import (
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
+from tui.consoles.connecting import Phase
 from tui.consoles.forms import Form
 from tui.consoles.queue.asking import Meant
-from tui.consoles.queue.connecting import Phase
 from tui.consoles.queue.definitions import ImportView
 from tui.consoles.queue.forms import Fields
 from tui.consoles.queue.graph import GraphTable, GraphView

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui.kube.times import clock
 from tui.widgets.columns import fit, width_of
 from tui.widgets.ink import Piece
 
@@ -15,6 +16,22 @@ class Part:
     long: tuple[Piece, ...]
     short: tuple[Piece, ...]
     rank: int = 0
+
+
+def standing(sign: str, ink: str, state: str, since: float, *, stands: bool) -> tuple[list[Piece], list[Piece]]:
+    """Since when a connection is what it is, for the right side: long and short.
+
+    Args:
+        sign: of its phase.
+        ink: of the sign.
+        state: the phase, in words.
+        since: seconds of the wall clock.
+        stands: whether it is a connection: then the time says enough.
+    """
+    tone, at = "" if ink == "ready" else ink, clock(since)
+    said = "connected" if stands else state
+    short: Piece = (f"{at} ", tone) if stands else (f"{state} ", ink)
+    return [(f"{sign} ", ink), (f"{said} since {at} ", tone)], [(f"{sign} ", ink), short]
 
 
 def laid(

@@ -8,25 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from tui.consoles.bucket.client import Client
+from tui.consoles.bucket.client import ERRORS, Client, problem_of
 from tui.consoles.bucket.listing import Listing
-from tui.problem import Problem, ProblemError
-from tui.services.bucket.model import Anonymous, Bucket, Entry, Lost, Page, StoreError
+from tui.problem import Problem
+from tui.services.bucket.model import Anonymous, Bucket, Entry, Page
 
 T = TypeVar("T")
 #: Buckets whose access is asked for at once: each is a request.
 AT_ONCE = 4
-
-
-def problem_of(error: Exception) -> Problem:
-    """What a store's error says."""
-    if isinstance(error, StoreError | Lost | ProblemError):
-        return error.problem
-    raise error
-
-
-#: What a store may raise.
-ERRORS = (StoreError, Lost, ProblemError)
 
 
 @dataclass(frozen=True, slots=True)

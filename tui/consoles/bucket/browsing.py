@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -12,25 +11,25 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import Input
 
+from tui.consoles import problems
 from tui.consoles.bucket import details, moves
 from tui.consoles.bucket.access import Access
-from tui.consoles.bucket.browser import ERRORS, Browser, Place, problem_of
-from tui.consoles.bucket.client import Client, Mover, Stage, Transfer
+from tui.consoles.bucket.browser import Browser, Place
+from tui.consoles.bucket.client import ERRORS, Client, Mover, Stage, Transfer, problem_of
 from tui.consoles.bucket.connected import ConnectedScreen
-from tui.consoles.bucket.connecting import Phase
-from tui.consoles.bucket.headline import activity, headline
+from tui.consoles.bucket.headline import activity, of_store
 from tui.consoles.bucket.keylist import KeyList
-from tui.consoles.bucket.panes import BUCKETS, BucketTable, Details, bucket_row, path_line, words
-from tui.consoles.dialogs import TextDialog
-from tui.consoles.forms import HeldQuestion
-from tui.consoles.guard import Guard, Held
+from tui.consoles.bucket.panes import BUCKETS, BucketTable, Details, bucket_row, path_line
+from tui.consoles.connecting import Phase
+from tui.consoles.guard import Guard
+from tui.consoles.headline import login_of, words
+from tui.consoles.headparts import Part
 from tui.services.bucket.model import Bucket, Entry
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import Line
 from tui.widgets.notice import Notice, Text
 from tui.widgets.oneline import OneLine
 
-T = TypeVar("T")
 #: Columns from which facts stand beside the keys, and below which there is one pane only.
 WIDE, NARROW = 110, 64
 #: Seconds that the cursor rests before something is asked about what it is on; between two looks at what moves.
@@ -62,10 +61,7 @@ class BrowsingScreen(ConnectedScreen):
 
     def compose(self) -> ComposeResult:
         """Head, buckets, keys, facts, what moves, keys."""
-        yield OneLine(
-            lambda width: headline(self.connection, self.guard, self.access.workload, self.workload_name, width),
-            id="head",
-        )
+        yield OneLine(self._head, id="head")
         with Horizontal(id="desk"):
             yield BucketTable(BUCKETS, id="buckets", empty_text="none yet: n makes one")
             with Vertical(id="work"):
@@ -128,13 +124,14 @@ class BrowsingScreen(ConnectedScreen):
         """The keys that something is done with: none while the buckets have the focus."""
         return [] if self.table.has_focus else self.keys_list.chosen
 
+    def _of_service(self) -> Sequence[Part]:
+        return of_store(self.client.facts) if self.connection.opened is not None else ()
+
     def _path(self, width: int) -> list[tuple[str, str]]:
         return path_line(self.browser, self.keys_list.marks.values(), width)
 
     def _activity(self, width: int) -> list[tuple[str, str]]:
-        source = self.connection.source
-        said = [("keys: ", "dim"), (source, "dim")] if source and self.connection.phase is Phase.OPEN else []
-        return activity(self._moved, said, width)
+        return activity(self._moved, login_of(self.connection), width)
 
     # --- the beginning
 
@@ -332,7 +329,7 @@ class BrowsingScreen(ConnectedScreen):
         try:
             found = await self.client.detail(at[0], at[1], at[2])
         except ERRORS as error:
-            lines = [*self.facts_pane.lines, Line(), *details.of_problem(problem_of(error))]
+            lines = [*self.facts_pane.lines, Line(), *problems.lines_of(problem_of(error))]
         else:
             while len(self._known) >= KNOWN:
                 self._known.pop(next(iter(self._known)))
@@ -355,35 +352,3 @@ class BrowsingScreen(ConnectedScreen):
         if entry is not None:
             listed.go_to(entry.key, entry.version)
         self.rest()
-
-    # --- for actions
-
-    def do(self, work: Coroutine[Any, Any, Any], *, group: str = "work") -> None:
-        """Does something beside; of a group other than `work` only the last counts. What fails is told."""
-
-        async def doing() -> None:
-            try:
-                await work
-            except ERRORS as error:
-                self.fail(error)
-
-        self.run_worker(doing(), group=group, exclusive=group != "work", exit_on_error=False)
-
-    def fail(self, error: Exception) -> None:
-        """Tells what went wrong, with the store's words."""
-        problem = problem_of(error)
-        if self.read_keys_anew(problem):
-            return
-        text = "\n\n".join(part for part in (problem.what, problem.evidence, problem.remedy) if part)
-        self.app.push_screen(TextDialog("That did not work", text))
-
-    async def confirm(self, held: Held) -> bool:
-        """Asks whether something is meant."""
-        where = f"{self.workload_name} in context {self.access.context}"
-        return await self.shown(HeldQuestion(held, where)) is True
-
-    def may_change(self) -> bool:
-        """Whether something may be changed; tells why not."""
-        if why := self.guard.read_only:
-            self.tell(f"Nothing is changed: {why}", "warn")
-        return not why

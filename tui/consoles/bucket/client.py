@@ -1,7 +1,7 @@
 """What the console asks of a store, and of whoever moves bytes: two protocols, so that tests have others.
 
-`live` fulfils them with `tui.services.bucket`. All that is asked may raise StoreError (the store's own words), Lost (no
-whole answer came) or ProblemError.
+`live` fulfils them with `tui.services.bucket`. All that is asked may raise one of `ERRORS`: StoreError (the store's own
+words), Lost (no whole answer came) or ProblemError.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from tui.problem import Problem
+from tui.problem import Problem, ProblemError
 from tui.services.bucket.model import (
     Anonymous,
     Bucket,
@@ -22,11 +22,23 @@ from tui.services.bucket.model import (
     Facts,
     Failure,
     Keys,
+    Lost,
     Page,
     Progress,
+    StoreError,
     Told,
     Upload,
 )  # fmt: skip
+
+#: What a store may raise.
+ERRORS = (StoreError, Lost, ProblemError)
+
+
+def problem_of(error: Exception) -> Problem:
+    """What a store's error says."""
+    if isinstance(error, StoreError | Lost | ProblemError):
+        return error.problem
+    raise error
 
 
 class Client(Protocol):
@@ -260,3 +272,10 @@ class Opened:
     client: Client
     mover: Mover
     keys: Keys
+
+    async def close(self) -> None:
+        """Ends both, the transfers first."""
+        try:
+            await self.mover.close()
+        finally:
+            await self.client.close()

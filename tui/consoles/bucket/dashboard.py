@@ -10,9 +10,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.consoles.bucket.browser import ERRORS, problem_of
-from tui.consoles.bucket.client import Client
-from tui.consoles.bucket.details import of_problem
+from tui.consoles import problems
+from tui.consoles.bucket.client import ERRORS, Client, problem_of
 from tui.consoles.view import View
 from tui.kube.times import clock
 from tui.services.bucket.model import Told
@@ -105,7 +104,7 @@ itself every ten seconds while this is open. What the store does not tell is sai
         except ERRORS as error:
             self._failed = True
             if self._at is None:
-                self.query_one(Lines).set_lines(of_problem(problem_of(error)))
+                self.query_one(Lines).set_lines(problems.lines_of(problem_of(error)))
         else:
             self._at, self._failed = time.time(), False
             self.query_one(Lines).set_lines(lines_of(told))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from tui.consoles.bucket.words import moment, size
-from tui.problem import Problem
 from tui.services.bucket.model import Anonymous, Bucket, Detail, Entry
 from tui.text import counted, safe
 from tui.widgets.lines import Line
@@ -24,19 +23,6 @@ _TOLD = frozenset({
 def fact(name: str, value: str, ink: str = "") -> Line:
     """One fact; its value is wrapped below itself."""
     return Line(((f"{name:<{LEAD}} ", "dim"), (safe(value), ink)), hang=LEAD + 1)
-
-
-def of_problem(problem: Problem, *, remedy_first: bool = False) -> list[Line]:
-    """What went wrong, the evidence, and what to do.
-
-    Args:
-        problem: what went wrong.
-        remedy_first: what to do before the evidence, where there may be no room for all of it.
-    """
-    what = Line((("✗ ", "failing"), (safe(problem.what), "failing")), hang=2)
-    evidence = [Line((("  ", ""), (safe(line), "dim")), hang=2) for line in problem.evidence.splitlines()]
-    remedy = [Line((("  ", ""), (safe(problem.remedy), "")), hang=2)] if problem.remedy else []
-    return [what, *remedy, *evidence] if remedy_first else [what, *evidence, *remedy]
 
 
 def of_entry(entry: Entry) -> list[Line]:

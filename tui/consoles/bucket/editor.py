@@ -10,8 +10,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
-from tui.consoles.bucket.browser import ERRORS, problem_of
-from tui.consoles.bucket.details import of_problem
+from tui.consoles.bucket.client import ERRORS, problem_of
+from tui.consoles.problems import lines_of
 from tui.consoles.view import View
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.forwards.question import Question
@@ -112,7 +112,7 @@ takes away what is there. escape leaves it unsent, and asks first where somethin
             self._check(text)
             await self._save(text.strip() and text)
         except ERRORS as error:
-            self._say(of_problem(problem_of(error)))
+            self._say(lines_of(problem_of(error)))
         else:
             self.dismiss()
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.consoles.bucket.client import Stage, Transfer
-from tui.consoles.bucket.connecting import Connection, Phase
 from tui.consoles.bucket.words import duration, rate, size
-from tui.consoles.guard import Guard
-from tui.consoles.headparts import Part, laid, pieces_width
-from tui.kube.times import clock
+from tui.consoles.headline import of_tls
+from tui.consoles.headparts import Part, pieces_width
 from tui.services.bucket.model import Facts
-from tui.systems.model import Workload
 from tui.text import one_line
 from tui.widgets.columns import fit
 from tui.widgets.ink import Piece
 
-_SIGNS = {
-    Phase.LOOKING: ("◌", "starting"), Phase.ASKING: ("?", "warn"), Phase.CONNECTING: ("◌", "starting"),
-    Phase.OPEN: ("●", "ready"), Phase.FAILED: ("✗", "failing"), Phase.CLOSED: ("○", "dim"),
-}  # fmt: skip
 STAGES = {
     Stage.WAITING: ("○", "waiting"), Stage.RUNNING: ("◐", "running"), Stage.PAUSED: ("‖", "warn"),
     Stage.DONE: ("✓", "ready"), Stage.FAILED: ("✗", "failing"), Stage.CANCELLED: ("■", "stopped"),
@@ -30,37 +23,11 @@ SKEWED = 60
 BAR, SHORT_BAR, TITLE = 10, 5, 14
 
 
-def headline(connection: Connection, guard: Guard, workload: Workload | None, name: str, width: int) -> list[Piece]:
-    """Workload, product and version, TLS, who one is, read-only; at the right since when it stands."""
-    sign, ink = _SIGNS[connection.phase]
-    since = clock(connection.since)
-    word = "connected since " if connection.phase is Phase.OPEN else f"{connection.phase} since "
-    tone = "" if ink == "ready" else ink
-    right_long: list[Piece] = [(f"{sign} ", ink), (f"{word}{since} ", tone)]
-    right_short: list[Piece] = [(f"{sign} ", ink), (f"{since} ", tone)]
-    if connection.phase is not Phase.OPEN:
-        right_short = [(f"{sign} ", ink), (f"{connection.phase} ", ink)]
-    title: list[Piece] = [(f" {one_line(name)}", "title")]
-    parts: list[Part] = []
-    facts = connection.opened.client.facts if connection.opened is not None else None
-    if facts is not None:
-        parts += _of_store(facts)
-    elif workload is not None:
-        title.append((f" · {workload.title}", ""))
-    if guard.read_only:
-        parts.append(Part(((f"   read-only: {guard.read_only}", "warn"),), (("  read-only", "warn"),), 0))
-    elif guard.protected:
-        parts.append(Part((("   protected context, open for changes", "warn"),), (("  protected", "warn"),), 1))
-    return laid(title, parts, right_long, right_short, width)
-
-
-def _of_store(facts: Facts) -> list[Part]:
+def of_store(facts: Facts) -> list[Part]:
+    """Product and version, TLS, the access key, the clock where it is wrong."""
     version = one_line(facts.version)
     parts = [Part(((f" · {facts.product} {version}".rstrip(), ""),), ((f" · {facts.product}", ""),), 3)]
-    plain = facts.tls == "off"
-    tls = f"   {facts.tls}" if not plain else "   no TLS"
-    short = "  no TLS" if plain else ("  TLS" if "not" not in facts.tls else "  TLS unverified")
-    parts.append(Part(((tls, "warn" if plain or "not" in facts.tls else ""),), ((short, "dim"),), 4))
+    parts.append(of_tls(facts.tls))
     who = one_line(facts.access)
     parts.append(Part((("   as ", "dim"), (who, "strong")), ((f"  {who}", ""),), 2))
     if abs(facts.skew) >= SKEWED:

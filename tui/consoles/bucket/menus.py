@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.consoles.bucket import keeping, settings, views
-from tui.screens.chooser import Choice, Chooser
+from tui.consoles.menus import Item, choose, of_protection
+from tui.screens.chooser import Choice
 from tui.services.bucket.model import Anonymous
 
 if TYPE_CHECKING:
     from tui.consoles.bucket.screen import BucketConsole
 
-#: A line of a menu, and what it does.
-Item = tuple[Choice, Callable[[], object]]
-
-
-def _choose(console: BucketConsole, title: str, items: list[Item]) -> None:
-    does = {choice.value: act for choice, act in items}
-
-    def chosen(value: str | None) -> None:
-        if value is not None:
-            does[value]()
-
-    console.app.push_screen(Chooser(title, [choice for choice, _ in items]), chosen)
-
 
 def actions(console: BucketConsole) -> None:
     """All that can be done with the bucket, or with the keys that are chosen."""
     if console.table.has_focus or not console.place.bucket:
-        _choose(console, f"Bucket {console.bucket.name}" if console.bucket is not None else "Buckets", _bucket(console))
+        choose(console, f"Bucket {console.bucket.name}" if console.bucket is not None else "Buckets", _bucket(console))
     else:
-        _choose(console, console.place.text, _keys(console))
+        choose(console, console.place.text, _keys(console))
 
 
 def _bucket(console: BucketConsole) -> list[Item]:
@@ -109,7 +96,7 @@ def _keys(console: BucketConsole) -> list[Item]:
 
 def connection(console: BucketConsole) -> None:
     """Whose keys, and whether changes are taken."""
-    link, guard = console.connection, console.guard
+    link = console.connection
     found = link.found.keys if link.found is not None else ()
     here = link.opened.keys if link.opened is not None else None
     items: list[Item] = []
@@ -124,22 +111,7 @@ def connection(console: BucketConsole) -> None:
         (Choice("other", "Use other keys", "typed, kept in memory only"), lambda: console.connect(as_other=True)),
         (Choice("again", "Connect anew", link.source), console.connect),
     ]
-    if guard.protected and not guard.locked:
-        word = "Read-only again" if guard.opened else "Take changes"
-        items.append((Choice("write", word, "the context is protected"), lambda: console.do(_open(console))))
-    _choose(console, "Credentials", items)
-
-
-async def _open(console: BucketConsole) -> None:
-    guard = console.guard
-    if guard.opened:
-        guard.opened = False
-    else:
-        does = (f"opens this console for changes in the protected context {console.access.context}",)
-        if not await console.confirm(guard.held("Take changes?", does, "open", console.access.context, always=True)):
-            return
-        guard.opened = True
-    console.connect()
+    choose(console, "Credentials", [*items, *of_protection(console)])
 
 
 def anonymous(console: BucketConsole, bucket: str) -> None:
@@ -158,7 +130,7 @@ def anonymous(console: BucketConsole, bucket: str) -> None:
          partial(set_to, access))
         for access, said in words.items()
     ]  # fmt: skip
-    _choose(console, f"Without keys, in {bucket}", items)
+    choose(console, f"Without keys, in {bucket}", items)
 
 
 async def _set_anonymous(console: BucketConsole, bucket: str, access: Anonymous) -> None:
@@ -187,7 +159,7 @@ async def versioning(console: BucketConsole, bucket: str) -> None:
         (Choice("off", "Suspended", "versions that are there stay; it can never be taken away again",
                 state == "Suspended"), lambda: console.do(_set_versioning(console, bucket, on=False))),
     ]  # fmt: skip
-    _choose(console, f"Versioning of {bucket}: {state or 'never switched on'}", items)
+    choose(console, f"Versioning of {bucket}: {state or 'never switched on'}", items)
 
 
 async def _set_versioning(console: BucketConsole, bucket: str, *, on: bool) -> None:
@@ -204,7 +176,7 @@ def clean(console: BucketConsole) -> None:
         console.tell("There is no bucket to clean up", "warn")
         return
     prefix = place.prefix if bucket == place.bucket else ""
-    _choose(console, f"Clean up {bucket}/{prefix}", [
+    choose(console, f"Clean up {bucket}/{prefix}", [
         (Choice("uploads", "Incomplete uploads", "size, age, abort"), lambda: views.uploads(console, bucket)),
         (Choice("old", "Old versions and delete markers", "all below here; mark and delete"),
          lambda: views.old_versions(console, bucket, prefix)),

@@ -6,16 +6,13 @@ from collections.abc import Collection
 from typing import ClassVar
 
 from tui.consoles.bucket.browser import Browser
-from tui.consoles.bucket.connecting import Connection, Phase
 from tui.consoles.bucket.details import summed
 from tui.consoles.bucket.words import moment, size
-from tui.problem import Problem
 from tui.services.bucket.model import Anonymous, Bucket, Entry
 from tui.text import one_line, safe
 from tui.widgets.columns import Column, fit, width_of
 from tui.widgets.ink import Cell, Piece
 from tui.widgets.lines import Lines
-from tui.widgets.notice import Text
 from tui.widgets.rows import Row, RowTable
 
 BUCKETS = (
@@ -82,22 +79,3 @@ def path_line(browser: Browser | None, marked: Collection[Entry], width: int) ->
     taken = sum(width_of(text) for text, _ in right)
     room = max(12, width - taken)
     return fit((*fit(tuple(left), room, keep="end"), *right), width)
-
-
-def words(connection: Connection, problem: Problem | None) -> Text:
-    """What is said in the place of everything while there is no store, or while its buckets cannot be read."""
-    problem = problem or connection.problem
-    match connection.phase:
-        case Phase.LOOKING:
-            told = "Reading what the pod's own definition says of its keys, then the Secrets that it names."
-            return Text("◌", "starting", "Looking for the keys…", ((told, "dim"),), (("esc", "give up"),))
-        case Phase.CONNECTING:
-            source = f"Keys: {connection.source}." if connection.source else ""
-            return Text("◌", "starting", "Connecting…", ((source, ""),), (("esc", "give up"),))
-        case Phase.ASKING:
-            return Text("?", "warn", "Waiting for keys", ((problem.what if problem is not None else "", ""),))
-        case Phase.FAILED | Phase.OPEN if problem is not None:
-            keys = (("r", "try again"), ("f2", "other keys"), ("esc", "back"))
-            more = ((problem.evidence, "dim"), ("", ""), (problem.remedy, ""))
-            return Text("✗", "failing", problem.what, more, keys)
-    return Text("○", "dim", "No store")

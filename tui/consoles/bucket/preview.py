@@ -12,12 +12,11 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.consoles.bucket.browser import ERRORS, problem_of
-from tui.consoles.bucket.client import Client
+from tui.consoles.bucket.client import ERRORS, Client, problem_of
 from tui.consoles.bucket.contents import BOUND, PICTURE, Contents, Look, read
-from tui.consoles.bucket.details import of_problem
 from tui.consoles.bucket.pictures import Picture, Pixel, fitted, size_of
 from tui.consoles.bucket.words import size
+from tui.consoles.problems import lines_of
 from tui.consoles.prompts import Prompt
 from tui.consoles.view import View
 from tui.services.bucket.model import Entry
@@ -122,7 +121,7 @@ holds is shown, never interpreted."""
             if size_of(data) is not None and len(data) < whole <= PICTURE:
                 data = await self._client.read(self._bucket, self._entry.key, self._version, whole)
         except ERRORS as error:
-            self.query_one(Lines).set_lines(of_problem(problem_of(error)), top=True)
+            self.query_one(Lines).set_lines(lines_of(problem_of(error)), top=True)
             return
         self._data = data
         self._show(None)

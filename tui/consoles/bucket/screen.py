@@ -11,8 +11,8 @@ from textual.widgets import Input
 
 from tui.consoles.bucket import changes, menus, moves, views
 from tui.consoles.bucket.browsing import BrowsingScreen
-from tui.consoles.bucket.connecting import Phase
 from tui.consoles.bucket.listing import Order
+from tui.consoles.connecting import Phase
 from tui.services.bucket.model import Entry
 
 _ORDERS = (Order.NAME, Order.SIZE, Order.MODIFIED)

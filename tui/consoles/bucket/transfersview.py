@@ -9,9 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from tui.consoles.bucket.client import Mover, Stage, Transfer
-from tui.consoles.bucket.details import fact, of_problem
+from tui.consoles.bucket.details import fact
 from tui.consoles.bucket.headline import STAGES, bar, share
 from tui.consoles.bucket.words import duration, rate, size
+from tui.consoles.problems import lines_of
 from tui.consoles.view import View
 from tui.text import safe
 from tui.widgets.columns import Column
@@ -52,7 +53,7 @@ def facts_of(one: Transfer) -> list[Line]:
     if one.current:
         lines.append(fact("now", one.current))
     if one.problem is not None:
-        lines += [Line(), *of_problem(one.problem, remedy_first=True)]  # there are few lines
+        lines += [Line(), *lines_of(one.problem, remedy_first=True)]  # there are few lines
     return lines
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.consoles.bucket.browser import ERRORS, problem_of
+from tui.consoles.bucket.client import ERRORS, problem_of
 from tui.consoles.bucket.progress import show_progress
 from tui.consoles.bucket.words import moment, size
 from tui.consoles.view import View

@@ -10,8 +10,7 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 
-from tui.consoles.bucket.browser import ERRORS, problem_of
-from tui.consoles.bucket.client import Client
+from tui.consoles.bucket.client import ERRORS, Client, problem_of
 from tui.consoles.bucket.headline import bar
 from tui.consoles.bucket.words import name_below, size
 from tui.consoles.view import View

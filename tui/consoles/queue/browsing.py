@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Input
 
+from tui.consoles.connecting import Phase
+from tui.consoles.headline import login_of, words
+from tui.consoles.headparts import Part
 from tui.consoles.queue import details
-from tui.consoles.queue.connecting import Phase
 from tui.consoles.queue.filters import HINT, Filter, parse
 from tui.consoles.queue.following import FollowingScreen
-from tui.consoles.queue.headline import activity, came, headline, warnings
+from tui.consoles.queue.headline import activity, came, of_broker, warnings
 from tui.consoles.queue.jobs import Job, Stage
-from tui.consoles.queue.panes import QUEUES, TABS, Facts, words
+from tui.consoles.queue.panes import QUEUES, TABS, Facts
 from tui.consoles.queue.queuelist import Order
 from tui.consoles.queue.rows import rows_of
 from tui.consoles.queue.values import Place
@@ -43,10 +47,7 @@ class BrowsingScreen(FollowingScreen):
 
     def compose(self) -> ComposeResult:
         """Head, what is wrong, tabs, lists, facts, what goes on, keys."""
-        yield OneLine(
-            lambda width: headline(self.connection, self.guard, self.access.workload, self.workload_name, width),
-            id="head",
-        )
+        yield OneLine(self._head, id="head")
         yield OneLine(self._wrong, id="wrong")
         yield TabLine(id="tabs")
         yield OneLine(self._path, id="path")
@@ -70,6 +71,9 @@ class BrowsingScreen(FollowingScreen):
     def facts_pane(self) -> Facts:
         """What is known of one."""
         return self.query_one(Facts)
+
+    def _of_service(self) -> Sequence[Part]:
+        return of_broker(self.client.facts) if self.connection.opened is not None else ()
 
     def _wrong(self, _: int) -> list[Piece]:
         opened = self.connection.opened
@@ -108,9 +112,7 @@ class BrowsingScreen(FollowingScreen):
         return told
 
     def _activity(self, width: int) -> list[Piece]:
-        source = self.connection.source
-        said = [("login: ", "dim"), (one_line(source), "dim")] if source and self.connection.usable else []
-        return activity(self.jobs.all(), said, width)
+        return activity(self.jobs.all(), login_of(self.connection), width)
 
     # --- the beginning
 

@@ -215,3 +215,7 @@ class Opened:
 
     client: Client
     login: Login
+
+    async def close(self) -> None:
+        """Ends the connections."""
+        await self.client.close()

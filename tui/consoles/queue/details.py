@@ -9,7 +9,6 @@ from tui.consoles.queue.queuelist import History
 from tui.consoles.queue.rows import dead_letters, exchange_name, member_of, patterns, short
 from tui.consoles.queue.values import Cluster, Consumer, Node, OpenChannel, OpenConnection, Policy, User
 from tui.consoles.queue.words import amount, counted, duration, rate, size, spark, use
-from tui.problem import Problem
 from tui.services.queue import facts
 from tui.services.queue.facts import Queue
 from tui.systems.model import Workload
@@ -35,14 +34,6 @@ def title(text: str) -> Line:
 def heading(text: str) -> Line:
     """A part's name."""
     return Line(((text, "strong"),))
-
-
-def of_problem(problem: Problem, *, remedy_first: bool = False) -> list[Line]:
-    """A problem: what, the evidence, what to do."""
-    lines = [Line((("✗ ", "failing"), (problem.what, "failing")), hang=2)]
-    rest = (problem.remedy, problem.evidence) if remedy_first else (problem.evidence, problem.remedy)
-    lines += [Line((("  ", ""), (part, "")), hang=2) for text in rest if text for part in text.splitlines()]
-    return lines
 
 
 def of_queue(queue: Queue, history: History | None, bindings: Sequence[facts.Binding] | None = None,

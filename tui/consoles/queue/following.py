@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tui.consoles.connecting import Phase
 from tui.consoles.guard import Guard
 from tui.consoles.queue.access import Access
 from tui.consoles.queue.client import ERRORS, problem_of
 from tui.consoles.queue.connected import ConnectedScreen
-from tui.consoles.queue.connecting import Phase
 from tui.consoles.queue.filters import parse
 from tui.consoles.queue.panes import NODES, QUEUES, TABS, VHOSTS, Around
 from tui.consoles.queue.queuelist import QueueList

@@ -13,7 +13,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Input, Label, TextArea
 
-from tui.consoles.queue.details import of_problem
+from tui.consoles.problems import lines_of
 from tui.consoles.view import View
 from tui.problem import Problem, ProblemError
 from tui.screens.chooser import Choice, ChoiceList
@@ -158,7 +158,7 @@ wrong is told below, and everything typed stays. escape leaves it, and asks firs
         """Tells what is wrong."""
         said = self.query_one("#said", Words)
         said.display = problem is not None
-        said.set_lines(of_problem(problem) if problem is not None else [])
+        said.set_lines(lines_of(problem) if problem is not None else [])
 
     # --- keys
 

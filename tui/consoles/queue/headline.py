@@ -4,54 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.consoles.guard import Guard
-from tui.consoles.headparts import Part, laid, pieces_width
-from tui.consoles.queue.connecting import Connection, Phase
+from tui.consoles.headline import of_tls
+from tui.consoles.headparts import Part, pieces_width
 from tui.consoles.queue.jobs import Job, Stage
 from tui.consoles.queue.values import Facts, Node
 from tui.consoles.queue.words import counted, rate
-from tui.kube.times import clock
-from tui.systems.model import Workload
 from tui.text import one_line
 from tui.widgets.columns import fit
 from tui.widgets.ink import Piece
 from tui.widgets.signs import bar
 
-_SIGNS = {
-    Phase.LOOKING: ("◌", "starting"), Phase.ASKING: ("?", "warn"), Phase.CONNECTING: ("◌", "starting"),
-    Phase.OPEN: ("●", "ready"), Phase.LOST: ("◐", "running"), Phase.FAILED: ("✗", "failing"),
-    Phase.CLOSED: ("○", "dim"),
-}  # fmt: skip
 STAGES = {
     Stage.RUNNING: ("◐", "running"), Stage.DONE: ("✓", "ready"), Stage.PARTLY: ("▲", "warn"),
     Stage.FAILED: ("✗", "failing"), Stage.CANCELLED: ("■", "stopped"),
 }  # fmt: skip
 
 
-def headline(connection: Connection, guard: Guard, workload: Workload | None, name: str, width: int) -> list[Piece]:
-    """Workload, product, member, user, virtual host, TLS, read-only; at the right since when it stands."""
-    sign, ink = _SIGNS[connection.phase]
-    since = clock(connection.since)
-    word = "connected since " if connection.phase is Phase.OPEN else f"{connection.phase} since "
-    tone = "" if ink == "ready" else ink
-    right_long: list[Piece] = [(f"{sign} ", ink), (f"{word}{since} ", tone)]
-    right_short: list[Piece] = [(f"{sign} ", ink), (f"{since} ", tone)]
-    if connection.phase is not Phase.OPEN:
-        right_short = [(f"{sign} ", ink), (f"{connection.phase} ", ink)]
-    title: list[Piece] = [(f" {one_line(name)}", "title")]
-    parts: list[Part] = []
-    if connection.opened is not None:
-        parts += _of_broker(connection.opened.client.facts)
-    elif workload is not None:
-        title.append((f" · {workload.title}", ""))
-    if guard.read_only:
-        parts.append(Part(((f"   read-only: {guard.read_only}", "warn"),), (("  read-only", "warn"),), 0))
-    elif guard.protected:
-        parts.append(Part((("   protected context, open for changes", "warn"),), (("  protected", "warn"),), 1))
-    return laid(title, parts, right_long, right_short, width)
-
-
-def _of_broker(facts: Facts) -> list[Part]:
+def of_broker(facts: Facts) -> list[Part]:
+    """Product, member, user, virtual host, TLS."""
     product = one_line(facts.product)
     parts = [Part(((f" · {product}", ""),), ((f" · {product.rpartition(' ')[2]}", ""),), 3)]
     if facts.member:
@@ -59,10 +29,7 @@ def _of_broker(facts: Facts) -> list[Part]:
     user, vhost = one_line(facts.user), one_line(facts.vhost)
     parts.append(Part((("   as ", "dim"), (user, "strong")), ((f"  {user}", ""),), 2))
     parts.append(Part((("   vhost ", "dim"), (vhost, "strong")), ((f"  {vhost}", ""),), 2))
-    plain = facts.tls == "off"
-    short = "  no TLS" if plain else "  TLS" if "not" not in facts.tls else "  TLS unverified"
-    told = "   no TLS" if plain else f"   {facts.tls}"
-    parts.append(Part(((told, "warn" if plain or "not" in facts.tls else ""),), ((short, "dim"),), 4))
+    parts.append(of_tls(facts.tls))
     return parts
 
 

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tui.consoles.menus import Item, choose, of_protection
 from tui.consoles.queue import declaring, definitions, removing
 from tui.consoles.queue.values import OpenConnection, Place, Policy
-from tui.screens.chooser import Choice, Chooser
+from tui.screens.chooser import Choice
 from tui.services.queue import facts
 from tui.systems.queuesession import Half
 
 if TYPE_CHECKING:
     from tui.consoles.queue.screen import QueueConsole
-
-#: A line of a menu, and what it does.
-Item = tuple[Choice, Callable[[], object]]
-
-
-def choose(console: QueueConsole, title: str, items: list[Item]) -> None:
-    """Shows a menu and does what is chosen."""
-    does = {choice.value: act for choice, act in items}
-
-    def chosen(value: str | None) -> None:
-        if value is not None:
-            does[value]()
-
-    console.app.push_screen(Chooser(title, [choice for choice, _ in items]), chosen)
 
 
 def actions(console: QueueConsole) -> None:
@@ -96,7 +82,7 @@ def _of_exchange(console: QueueConsole, exchange: facts.Exchange) -> list[Item]:
 
 def connection(console: QueueConsole) -> None:
     """Who one is, the virtual host, and whether changes are taken."""
-    link, guard = console.connection, console.guard
+    link = console.connection
     found = link.found.logins if link.found is not None else ()
     here = link.opened.login if link.opened is not None else None
     items: list[Item] = []
@@ -120,22 +106,7 @@ def connection(console: QueueConsole) -> None:
              partial(console.tell_lack, lack))
             for lack in console.client.facts.lacks
         ]  # fmt: skip
-    if guard.protected and not guard.locked:
-        word = "Read-only again" if guard.opened else "Take changes"
-        items.append((Choice("write", word, "the context is protected"), lambda: console.do(_open(console))))
-    choose(console, "Connection", items)
-
-
-async def _open(console: QueueConsole) -> None:
-    guard = console.guard
-    if guard.opened:
-        guard.opened = False
-    else:
-        does = (f"opens this console for changes in the protected context {console.access.context}",)
-        if not await console.confirm(guard.held("Take changes?", does, "open", console.access.context, always=True)):
-            return
-        guard.opened = True
-    console.connect()
+    choose(console, "Connection", [*items, *of_protection(console)])
 
 
 def topology(console: QueueConsole) -> None:

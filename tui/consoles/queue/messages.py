@@ -12,8 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
+from tui.consoles.problems import lines_of
 from tui.consoles.queue.client import ERRORS, Held, problem_of
-from tui.consoles.queue.details import of_problem
 from tui.consoles.queue.message import COLUMNS, WIDE, MessageTable, MessageView, message_lines, message_row, save
 from tui.consoles.queue.values import Place
 from tui.consoles.queue.words import counted
@@ -164,7 +164,7 @@ cursor. + takes more. A stream is only read: nothing changes there."""
     def _beside(self) -> None:
         pane, at = self.query_one("#beside", Lines), self._at
         if at is None:
-            pane.set_lines(of_problem(self._problem) if self._problem is not None else [])
+            pane.set_lines(lines_of(self._problem) if self._problem is not None else [])
             return
         other = getattr(pane, "at", None) != at
         if other:

@@ -8,14 +8,10 @@ from typing import Any, ClassVar
 
 from tui.consoles.queue import details, rows
 from tui.consoles.queue.client import Client
-from tui.consoles.queue.connecting import Connection, Phase
 from tui.consoles.queue.values import Cluster, Node
-from tui.problem import Problem
 from tui.systems.model import Workload
-from tui.text import one_line
 from tui.widgets.columns import Column
 from tui.widgets.lines import Line, Lines
-from tui.widgets.notice import Text
 from tui.widgets.rows import Row, RowTable
 
 
@@ -154,25 +150,3 @@ TABS = (
         lambda one, _: rows.user_row(one), lambda one, _: details.of_user(one), "no users"),
 )  # fmt: skip
 QUEUES, NODES, EXCHANGES, CONNECTIONS, CHANNELS, POLICIES, VHOSTS, USERS = range(len(TABS))
-
-
-def words(connection: Connection, problem: Problem | None = None) -> Text:
-    """What is said in the place of everything while there is no broker, or while a list cannot be had."""
-    problem = problem or connection.problem
-    match connection.phase:
-        case Phase.LOOKING:
-            told = "Reading what the pod's own definition says of users, then the Secrets that it names."
-            return Text("◌", "starting", "Looking for a login…", ((told, "dim"),), (("esc", "give up"),))
-        case Phase.CONNECTING:
-            source = f"Login: {connection.source}." if connection.source else ""
-            return Text("◌", "starting", "Connecting…", ((source, ""),), (("esc", "give up"),))
-        case Phase.ASKING:
-            return Text("?", "warn", "Waiting for a login", ((problem.what if problem is not None else "", ""),))
-        case Phase.CLOSED:
-            return Text("○", "dim", "Closed")
-        case _ if problem is not None:
-            keys = (("r", "try again"), ("f2", "another user"), ("esc", "back"))
-            more = ((problem.evidence, "dim"), ("", ""), (problem.remedy, ""))
-            return Text("✗", "failing", one_line(problem.what), tuple(one for one in more if one[0]), keys)
-        case _:
-            return Text("◌", "starting", "Asking…")

@@ -9,11 +9,11 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from tui.consoles.connecting import Phase
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.prompts import Prompt
 from tui.consoles.queue import declaring, menus, publishing, removing
 from tui.consoles.queue.browsing import BrowsingScreen
-from tui.consoles.queue.connecting import Phase
 from tui.consoles.queue.graph import GraphView, Spot
 from tui.consoles.queue.jobsview import JobsView
 from tui.consoles.queue.messages import MessagesView

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tui.problem import Cause, Problem, ProblemError
+from tui.consoles.access import WorkloadAccess
+from tui.problem import Problem, ProblemError
 from tui.services.sql.model import Login, Options, Route, Router, Wire
 from tui.services.sql.renewing import Renewing
 from tui.systems.reach import PRIMARY, REPLICA, plays
@@ -98,28 +99,8 @@ class Access(Protocol):
         ...
 
 
-class LiveAccess:
-    """The access to a workload of an opened context.
-
-    Attributes:
-        context: its name.
-    """
-
-    def __init__(self, live: Live, key: str) -> None:
-        """Opens nothing.
-
-        Args:
-            live: the context.
-            key: the workload's.
-        """
-        self.context = live.context.name if live.context is not None else ""
-        self._live = live
-        self._key = key
-
-    @property
-    def workload(self) -> Workload | None:
-        """The workload as it is now; None when it is gone."""
-        return self._live.workloads.get(self._key)
+class LiveAccess(WorkloadAccess):
+    """The access to the servers of a workload."""
 
     @property
     def members(self) -> Sequence[Member]:
@@ -141,12 +122,7 @@ class LiveAccess:
         """
         from tui.systems.credentials import find_login  # noqa: PLC0415  (not needed to start)
 
-        live, workload = self._live, self.workload
-        if live.api is None or live.cluster is None or workload is None:
-            raise ProblemError(Problem(Cause.ABSENT, f"There is no workload {self._key.rpartition('/')[2]} any more"))
-        return await find_login(
-            live.api, live.cluster.store, workload, live.catalogue, member=way.member, user=user
-        )  # fmt: skip
+        return await find_login(*self.sought(), member=way.member, user=user)
 
     def session(self, way: Way, login: Login, options: Options) -> Renewing:
         """A session that is not opened yet."""

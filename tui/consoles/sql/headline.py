@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from tui.consoles.headparts import Part, laid, pieces_width
+from tui.consoles.headparts import Part, laid, pieces_width, standing
 from tui.consoles.sql.connecting import Connection, Phase
 from tui.consoles.sql.desk import Desk
 from tui.consoles.sql.exports import Exports
 from tui.consoles.sql.resultset import State, seconds
 from tui.consoles.sql.running import Outcome
-from tui.kube.times import clock
 from tui.services.sql.history import Status
 from tui.services.sql.model import Lost, ServerError, Transaction
 from tui.systems.model import Member, Workload
@@ -35,12 +34,7 @@ def headline(desk: Desk, workload: Workload | None, name: str, width: int) -> li
     """
     connection, facts = desk.connection, desk.connection.facts
     sign, ink = _SIGNS[connection.phase]
-    since = clock(connection.since)
-    long_state = "connected since " if connection.phase is Phase.OPEN else f"{connection.phase} since "
-    right_long: list[Piece] = [(f"{sign} ", ink), (f"{long_state}{since} ", "" if ink == "ready" else ink)]
-    right_short: list[Piece] = [(f"{sign} ", ink), (f"{since} ", "" if ink == "ready" else ink)]
-    if connection.phase is not Phase.OPEN:
-        right_short = [(f"{sign} ", ink), (f"{connection.phase} ", ink)]
+    right = standing(sign, ink, str(connection.phase), connection.since, stands=connection.phase is Phase.OPEN)
     title: list[Piece] = [(f" {one_line(name)}", "title")]
     parts: list[Part] = []
     if facts is not None:
@@ -61,7 +55,7 @@ def headline(desk: Desk, workload: Workload | None, name: str, width: int) -> li
         parts.append(Part(((f"   read-only: {why}", "warn"),), (("  read-only", "warn"),), 0))
     if desk.guard.protected:
         parts.append(Part((("   protected context", "warn"),), (("  protected", "warn"),), 1))
-    return laid(title, parts, right_long, right_short, width)
+    return laid(title, parts, *right, width)
 
 
 def _place(member: str, replica: bool | None, name: str, workload: Workload | None) -> list[Part]:

@@ -235,7 +235,7 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
     def _begun(self, run: Run) -> None:
         self.exports.hush()
         self.show_run(run)
-        self._host.make_room()
+        self.host.make_room()
 
     def _ended(self) -> None:
         """What the end of a run means for the editor and the catalogue."""
@@ -329,7 +329,7 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
         def go() -> None:
             self._opening = asyncio.create_task(use(), name="another database")
 
-        self._unless_lost(f"Go to database {message.database}?", go, "go there")
+        self.unless_lost(f"Go to database {message.database}?", go, "go there")
 
     # --- keys
 
@@ -387,7 +387,7 @@ opens a new one; nothing is ever sent twice. What destroys is held back until yo
         """Topology, sessions, locks, sizes and health, with the login of this console if it was typed."""
         login = self.desk.connection.login
         typed = login if login is not None and login.source == TYPED else None
-        self._host.open_operations(self.reachable()[0], typed)
+        self.host.open_operations(self.reachable()[0], typed)
 
     def action_plan(self) -> None:
         """The plan of the statement at the cursor."""

@@ -100,7 +100,7 @@ class StayingScreen(ConnectedScreen):
     def leave(self) -> None:
         """Leaves it. What goes on, or stays open, is asked for."""
         if not self.kept:
-            self._unless_lost("Leave the console?", self._gone, "leave")
+            self.unless_lost("Leave the console?", self._gone, "leave")
             return
         choices = self._open_ends()
         if not choices:
@@ -142,7 +142,7 @@ class StayingScreen(ConnectedScreen):
             self._go()
 
     def _go(self) -> None:
-        self._host.console_left(self)
+        self.host.console_left(self)
 
     def note_leaving(self) -> None:
         """Nobody is here from now on."""
@@ -153,10 +153,10 @@ class StayingScreen(ConnectedScreen):
 
     def close_for_good(self) -> None:
         """Ends the console with all that it holds; what is open is asked for."""
-        self._unless_lost("Close the console?", self._gone, "close it")
+        self.unless_lost("Close the console?", self._gone, "close it")
 
     def _gone(self) -> None:
-        self._host.console_gone(self)
+        self.host.console_gone(self)
 
     def come_back(self, way: Way | None) -> None:
         """Somebody is here again.
@@ -189,7 +189,7 @@ class StayingScreen(ConnectedScreen):
 
     def _say(self, *what: Piece) -> None:
         lead: Piece = (f"SQL console of {one_line(self.workload_name)}: ", "strong")
-        self._host.tell((lead, *what))
+        self.host.tell((lead, *what))
 
     def forget_rows(self) -> None:
         """Lets the rows of its results go; in their place it is said that they went."""
@@ -202,9 +202,9 @@ class StayingScreen(ConnectedScreen):
         self.show_run(run)
         run.say(Message(statement, notice))
 
-    async def _shown(self, screen: Screen[T]) -> T | None:
+    async def shown(self, screen: Screen[T]) -> T | None:
         """A question is put to whoever is here; nobody is asked on a screen that is about something else."""
         if not self.here:
             self._say(("waits for an answer", "warn"))
             await self._back.wait()
-        return await super()._shown(screen)
+        return await super().shown(screen)
