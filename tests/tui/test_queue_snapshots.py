@@ -267,7 +267,7 @@ def running(far: Far, came: Any = None, view: bool = False) -> Show:
         await pilot.press("f5")
         await until(pilot, screen.jobs.all)
         await until(pilot, lambda: screen.jobs.all()[0].far == far if came is None else not screen.jobs.running)
-        screen._tick()  # what the screen does twice a second
+        await screen._tick()  # what the screen does twice a second
         if view:
             await pilot.press("f6")
             await shown(pilot, JobsView)

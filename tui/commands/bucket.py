@@ -6,18 +6,14 @@ import argparse
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from pathlib import Path
 
-from tui import paths
 from tui.commands import bucket_asking, bucket_moving, exits
 from tui.commands.bucket_asking import Asking
 from tui.commands.bucket_moving import Moving
-from tui.commands.opening import Opening
-from tui.commands.remarks import note
-from tui.commands.signals import Signals
-from tui.commands.wronguse import WrongUseError
+from tui.commands.given import first_line
+from tui.commands.service import ServiceRun
 from tui.kube.options import ConnectOptions
-from tui.problem import Cause, Problem, ProblemError
+from tui.problem import ProblemError
 from tui.services.bucket.model import Keys, Lost, StoreError
 from tui.services.bucket.session import StoreSession, open_session
 from tui.services.bucket.store import Store as Connected
@@ -26,9 +22,6 @@ from tui.services.bucket.transfers.calls import Store
 from tui.settings import Settings
 from tui.systems.bucketkeys import find_keys
 from tui.systems.bucketroutes import StoreFinder
-from tui.systems.catalogue import load_catalogue
-from tui.systems.forwarding import Definition, target_of, workload_of
-from tui.systems.live import Live
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +77,8 @@ class _Bucket:
     """One run of `bucket`."""
 
     def __init__(self, options: ConnectOptions, settings: Settings, request: Request) -> None:
-        catalogue = load_catalogue([paths.config_dir() / "systems"])
-        for problem in catalogue.problems:
-            note(str(problem))
-        self._settings = settings
         self._request = request
-        self._live = Live(options, catalogue, usage=False)
-        self._opening = Opening(self._live, request.wait)
-        self._signals = Signals()
+        self._service = ServiceRun(options, settings, request.wait)
         self._sessions: list[StoreSession] = []
         self._wires: list[wire.Wire] = []
         self._stores: dict[str, Store] = {}
@@ -99,39 +86,23 @@ class _Bucket:
 
     async def run(self) -> int:
         """Runs it, and returns the exit code."""
-        work = asyncio.create_task(self._work())
-        with self._signals.ending(work):
-            try:
-                return await work
-            except asyncio.CancelledError:
-                if self._signals.received is None:
-                    raise
-                return 128 + self._signals.received
-            except WrongUseError as error:
-                exits.complain(error.problem)
-                return exits.USAGE
-            except (StoreError, Lost, ProblemError) as error:
-                return exits.complain(error.problem)
+        try:
+            return await self._service.run(self._work)
+        except (StoreError, Lost) as error:
+            return exits.complain(error.problem)
 
     async def _work(self) -> int:
-        async with self._opening:
-            if not await self._opening.arrive():
-                late = ", ".join(self._opening.late)
-                raise ProblemError(
-                    Problem(Cause.TIMEOUT, f"not all has come within {self._request.wait:g} s",
-                            f"still waiting for {late}", "Give it longer with --wait, or name a namespace with -n.")
-                )  # fmt: skip
-            try:
-                if self._request.asking is not None:
-                    return await self._ask(self._request.asking)
-                assert self._request.moving is not None  # noqa: S101 (one of the two)
-                return await bucket_moving.run(self._request.moving, self._open)
-            finally:
-                for one in self._wires:
-                    await one.close()
-                for session in self._sessions:
-                    with contextlib.suppress(ProblemError, Lost):
-                        await session.close()
+        try:
+            if self._request.asking is not None:
+                return await self._ask(self._request.asking)
+            assert self._request.moving is not None  # noqa: S101 (one of the two)
+            return await bucket_moving.run(self._request.moving, self._open)
+        finally:
+            for one in self._wires:
+                await one.close()
+            for session in self._sessions:
+                with contextlib.suppress(ProblemError, Lost):
+                    await session.close()
 
     async def _open(self, name: str) -> Store:
         """The store of a workload, the command's own for an empty name."""
@@ -143,7 +114,7 @@ class _Bucket:
 
     async def _opened(self, name: str) -> Store:
         session, place = await self._session(name)
-        connection = wire.over(session, writes=not self._protected)
+        connection = wire.over(session, writes=not self._service.protected)
         self._wires.append(connection)
         return Store(connection, place)
 
@@ -153,43 +124,22 @@ class _Bucket:
         await store.learn()
         return await bucket_asking.run(asking, store)
 
-    @property
-    def _protected(self) -> bool:
-        assert self._live.context is not None  # noqa: S101 (it has arrived)
-        return self._settings.protects(self._live.context.name)
-
     async def _session(self, name: str) -> tuple[StoreSession, str]:
         """A session with the store of a workload, and the name of its place."""
-        request, live = self._request, self._live
-        workload = workload_of(target_of(Definition(name), live), live)
-        if workload is None:
-            raise WrongUseError(Problem(Cause.CONFIG, f"{name} is no workload", "", "Name one that `get` lists."))
+        request, service = self._request, self._service
+        workload = service.workload(name)
         # The way refuses what serves no S3, before credentials are looked for.
-        finder = StoreFinder(live, workload.key, patience=request.wait)
-        assert live.api is not None and live.cluster is not None and live.context is not None  # noqa: S101 (arrived)
-        found = await find_keys(live.api, live.cluster.store, workload, live.catalogue)
+        finder = StoreFinder(service.live, workload.key, patience=request.wait)
+        found = await find_keys(*service.sought(workload))
         own = name == request.workload and request.access_key
         if own:
-            keys = Keys(request.access_key, _secret(request.secret_key_file), source="--secret-key-file")
+            keys = Keys(request.access_key, first_line(request.secret_key_file), source="--secret-key-file")
         elif found.keys:
             keys = found.keys[0]
         else:
             raise ProblemError(found.problem(workload.name))
         session = await open_session(
-            finder, keys, found.security, request.region or found.region, writes=not self._protected
+            finder, keys, found.security, request.region or found.region, writes=not self._service.protected
         )  # fmt: skip
         self._sessions.append(session)
-        return session, f"{live.context.name}/{workload.key}"
-
-
-def _secret(file: str) -> str:
-    """The first line of a file.
-
-    Raises:
-        ProblemError: CONFIG, it cannot be read.
-    """
-    try:
-        return Path(file).read_text(encoding="utf-8").split("\n", 1)[0].removesuffix("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ProblemError(Problem(Cause.CONFIG, f"{file} cannot be read", said or "")) from error
+        return session, f"{service.context}/{workload.key}"

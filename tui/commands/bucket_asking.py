@@ -17,10 +17,11 @@ from tui.commands.bucket_counter import Counter
 from tui.commands.bucket_emptying import empty
 from tui.commands.bucket_places import StorePlace, place
 from tui.commands.bucket_records import record
+from tui.commands.given import unreadable
 from tui.commands.remarks import note
 from tui.commands.table import Cell, Table, paper
-from tui.commands.wronguse import WrongUseError
-from tui.problem import Cause, Problem, ProblemError
+from tui.commands.wronguse import WrongUseError, wrong
+from tui.problem import Cause, ProblemError
 from tui.services.bucket.model import Anonymous, Entry, Failure, StoreError
 from tui.services.bucket.store import Store
 from tui.services.bucket.transfers.planning import Options
@@ -197,7 +198,7 @@ class _Verbs:
             await self._store.set_versioning(where.bucket, on=given.enable)
         elif given.restore:
             if not where.key:
-                raise _wrong(f"{where.text} names no key", "Name the key whose version is to come back.")
+                raise wrong(f"{where.text} names no key", "Name the key whose version is to come back.")
             await self._store.copy(where.bucket, where.key, given.restore, where.bucket, where.key)
         elif where.key:
             given.recursive, given.versions = True, True
@@ -282,9 +283,7 @@ class _Verbs:
             where = self._place(word)
             if not where.pattern and not given.recursive:
                 if where.prefix_meant:
-                    raise _wrong(
-                        f"{where.text} is a prefix or a bucket", "Add --recursive to remove all that is below."
-                    )
+                    raise wrong(f"{where.text} is a prefix or a bucket", "Add --recursive to remove all that is below.")
                 await self._there(where, given.version_id or "")
                 batch = [Entry(where.key, 0, version=given.version_id or "")]
                 failed |= await self._remove(where.bucket, batch, given.version_id is not None)
@@ -335,15 +334,15 @@ class _Verbs:
     def _place(self, word: str, *, key: bool = False) -> StorePlace:
         where = place(word, globs=getattr(self._given, "globs", True), bare=True)
         if not isinstance(where, StorePlace) or where.workload:
-            raise _wrong(f"{word} is no place in this store", "Write BUCKET/KEY.")
+            raise wrong(f"{word} is no place in this store", "Write BUCKET/KEY.")
         if key and (not where.key or where.pattern):
-            raise _wrong(f"{word} names no single object", "Write BUCKET/KEY (with --no-glob if * is a part of it).")
+            raise wrong(f"{word} names no single object", "Write BUCKET/KEY (with --no-glob if * is a part of it).")
         return where
 
     def _bucket(self, word: str) -> str:
         where = self._place(word)
         if where.key or where.pattern:
-            raise _wrong(f"{word} names a key", "Name a bucket.")
+            raise wrong(f"{word} names a key", "Name a bucket.")
         return where.bucket
 
     def _fail(self, failures: Sequence[Failure]) -> bool:
@@ -379,8 +378,7 @@ def _text(file: str) -> str:
     try:
         return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ProblemError(Problem(Cause.CONFIG, f"{file} cannot be read", said or "")) from error
+        raise ProblemError(unreadable(file, error)) from error
 
 
 def _silent(_: int, __: int | None) -> None:
@@ -389,7 +387,3 @@ def _silent(_: int, __: int | None) -> None:
 
 def _when(at: dt.datetime | None) -> str:
     return at.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S") if at is not None else ""
-
-
-def _wrong(what: str, remedy: str) -> WrongUseError:
-    return WrongUseError(Problem(Cause.CONFIG, what, "", remedy))

@@ -13,7 +13,7 @@ from tui.commands import descriptors, exits
 from tui.commands.bucket_places import LocalPlace, StorePlace, place
 from tui.commands.bucket_progress import Telling
 from tui.commands.remarks import note
-from tui.commands.wronguse import WrongUseError
+from tui.commands.wronguse import wrong
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.transfers import calls
 from tui.services.bucket.transfers.calls import Store
@@ -117,7 +117,7 @@ async def _cat(moving: Moving, opener: Opener) -> int:
         for word in moving.sources:
             source = place(word, globs=moving.globs, bare=True)
             if not isinstance(source, StorePlace) or (not source.key and not source.pattern):
-                raise _wrong(f"{word} is no key", "Name BUCKET/KEY.")
+                raise wrong(f"{word} is no key", "Name BUCKET/KEY.")
             store = await opener(source.workload)
             async for origin in _origins(store, source):
                 await _to_stdout(engine, origin)
@@ -156,13 +156,13 @@ async def _plan(engine: Engine, moving: Moving, opener: Opener) -> AsyncIterator
     words = [place(word, globs=moving.globs) for word in moving.sources]
     target = place(moving.target, globs=False)
     if moving.verb == "mirror" and len(words) != 1:
-        raise _wrong("a mirror has one source", "")
+        raise wrong("a mirror has one source", "")
     if all(isinstance(one, LocalPlace) for one in (*words, target)):
-        raise _wrong("neither the source nor the target is in a store", "Write :BUCKET/KEY for what is.")
+        raise wrong("neither the source nor the target is in a store", "Write :BUCKET/KEY for what is.")
     several = len(words) > 1 or any(isinstance(one, StorePlace) and one.pattern for one in words)
     if isinstance(target, LocalPlace) and target.stream:
         if several or moving.recursive or moving.remove:
-            raise _wrong("one object at a time goes to stdout, and stays where it is", "`cat` takes several.")
+            raise wrong("one object at a time goes to stdout, and stays where it is", "`cat` takes several.")
         assert isinstance(words[0], StorePlace)  # noqa: S101 (not all are local)
         store = await opener(words[0].workload)
         origin = Origin(store, words[0].bucket, words[0].key)
@@ -202,7 +202,7 @@ async def _one(
         cut = len(key) if key == origin.key or inner else origin.key.rfind("/") + 1
         origin, options = replace(origin, key=key), replace(options, cut=cut)
     elif source.prefix_meant:
-        raise _wrong(f"{source.text} is a prefix or a bucket", "Add --recursive to move all that is below.")
+        raise wrong(f"{source.text} is a prefix or a bucket", "Add --recursive to move all that is below.")
     many = bool(source.pattern) or recursive
     if isinstance(target, LocalPlace):
         return await _down(engine, origin, target, many, several, options)
@@ -221,13 +221,13 @@ def _up(
 ) -> AsyncIterator[Task]:  # fmt: skip
     if source.stream:
         if options.remove or not goal.key or goal.key.endswith("/"):
-            raise _wrong("a stream is copied to a key", "Write - :BUCKET/KEY.")
+            raise wrong("a stream is copied to a key", "Write - :BUCKET/KEY.")
         item = Item("-", f"{goal.bucket}/{goal.key}")
         return _single(engine, item, options, lambda: upload_stream(engine, goal, _stdin(), item))
     path = source.path
     if path.is_dir():
         if not recursive:
-            raise _wrong(f"{source.text} is a folder", "Add --recursive to move all that is below.")
+            raise wrong(f"{source.text} is a folder", "Add --recursive to move all that is below.")
         inner = source.text.endswith("/") or options.newer_only or path.name in ("", ".", "..")
         prefix = _below(goal.key) + ("" if inner else path.name + "/")
         return files(engine, path, replace(goal, key=prefix), options)
@@ -255,7 +255,7 @@ async def _down(
         folder = await _folder(engine, target.path.parent, options)
         name = LocalName((), target.path.name, False)
         if component(target.path.name) != target.path.name:
-            raise _wrong(f"{target.text} is no name for a file", "Name another one.")
+            raise wrong(f"{target.text} is no name for a file", "Name another one.")
     item = Item(f"{origin.bucket}/{origin.key}", str(folder.path / name.path))
     if name.changed:
         item.add_note(f"as {name.path}: its key cannot be a file's name here")
@@ -291,7 +291,3 @@ def _below(key: str) -> str:
 async def _stdin() -> AsyncIterator[bytes]:
     while data := await descriptors.read(0):
         yield data
-
-
-def _wrong(what: str, remedy: str) -> WrongUseError:
-    return WrongUseError(Problem(Cause.CONFIG, what, "", remedy))

@@ -10,12 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tui import paths
 from tui.commands import exits, output
 from tui.commands.forward_definitions import Request, check_context, definitions, listing, table
 from tui.commands.forward_environment import EnvFile, environment, expanded, facts, variables
 from tui.commands.forward_output import Entry, Reporter
-from tui.commands.opening import Opening, tell_nowhere
+from tui.commands.opening import Opening, live_for, tell_nowhere
 from tui.commands.remarks import note
 from tui.commands.signals import Signals
 from tui.kube import program
@@ -25,9 +24,7 @@ from tui.kube.forward.views import State
 from tui.kube.options import ConnectOptions
 from tui.problem import Cause, Problem, ProblemError
 from tui.settings import Settings
-from tui.systems.catalogue import load_catalogue
 from tui.systems.forwarding import Definition, address_of, looked_up_in, target_of
-from tui.systems.live import Live
 from tui.text import one_line, safe
 
 #: Seconds between two looks at what announces itself by no change: which pod is next.
@@ -73,13 +70,10 @@ class _Forwarding:
     def __init__(
         self, options: ConnectOptions, settings: Settings, request: Request, wanted: Sequence[Definition]
     ) -> None:
-        catalogue = load_catalogue([paths.config_dir() / "systems"])
-        for problem in catalogue.problems:
-            note(str(problem))
         self._settings = settings
         self._request = request
         self._wanted = wanted
-        self._live = Live(options, catalogue, usage=False)
+        self._live = live_for(options)
         self._opening = Opening(self._live, request.timeout)
         self._reporter = Reporter(self._live, json=request.output == "json", wake=self._opening.wake)
         self._entries: list[Entry] = []
@@ -107,15 +101,7 @@ class _Forwarding:
     async def _work(self) -> int:
         async with self._opening:
             needed = dict.fromkeys(map(looked_up_in, self._wanted))
-            if not (await self._opening.arrive() and all([await self._opening.arrive_too(it) for it in needed])):
-                raise ProblemError(
-                    Problem(
-                        Cause.TIMEOUT,
-                        f"not all has come within {self._request.timeout:g} s",
-                        f"still waiting for {', '.join(self._opening.late)}",
-                        "Give it longer with --timeout, or name a namespace with -n.",
-                    )
-                )
+            await self._opening.arrive_whole(*needed, option="--timeout")
             self._arrived = True
             try:
                 await self._open()

@@ -8,9 +8,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tui import paths
 from tui.commands import exits
-from tui.commands.opening import LOOK, Opening, tell_nowhere
+from tui.commands.opening import LOOK, Opening, live_for, tell_nowhere
 from tui.commands.printers import Printer, printer
 from tui.commands.remarks import note
 from tui.kube.feeds import Feed, Phase
@@ -18,8 +17,7 @@ from tui.kube.options import ConnectOptions
 from tui.kube.usagebook import READING
 from tui.settings import Settings
 from tui.settings_readers import nearest
-from tui.systems.catalogue import load_catalogue
-from tui.systems.live import Live, Update
+from tui.systems.live import Update
 from tui.systems.model import Workload
 from tui.systems.naming import select
 
@@ -61,11 +59,8 @@ class _Get:
     """One run of `get`."""
 
     def __init__(self, options: ConnectOptions, settings: Settings, request: Request) -> None:
-        catalogue = load_catalogue([paths.config_dir() / "systems"])
-        for problem in catalogue.problems:
-            note(str(problem))
         self._request = request
-        self._live = Live(options, catalogue, usage=request.usage)
+        self._live = live_for(options, usage=request.usage)
         self._changed: dict[str, Workload | None] = {}
         self._live.listeners.append(self._hear)
         self._opening = Opening(self._live, request.timeout)

@@ -7,10 +7,13 @@ import logging
 import time
 from types import TracebackType
 
+from tui import paths
 from tui.commands.remarks import note
 from tui.kube.feeds import Phase
+from tui.kube.options import ConnectOptions
 from tui.kube.presence import look_for
 from tui.problem import Cause, Problem, ProblemError
+from tui.systems.catalogue import load_catalogue
 from tui.systems.live import Live, Update
 
 log = logging.getLogger(__name__)
@@ -23,6 +26,19 @@ STUBBORN = 1.0
 _FINAL = (Cause.CONFIG, Cause.CREDENTIALS, Cause.PROTOCOL, Cause.INTERNAL)
 #: The resources without which there is no workload to tell of.
 _ESSENTIAL = ("statefulsets", "pods", "persistentvolumeclaims", "deployments", "daemonsets")
+
+
+def live_for(options: ConnectOptions, *, usage: bool = False) -> Live:
+    """A context that is not opened yet, with the systems that are known; what is wrong with their files is told.
+
+    Args:
+        options: which cluster.
+        usage: whether figures of use are read.
+    """
+    catalogue = load_catalogue([paths.config_dir() / "systems"])
+    for problem in catalogue.problems:
+        note(str(problem))
+    return Live(options, catalogue, usage=usage)
 
 
 class Opening:
@@ -73,6 +89,26 @@ class Opening:
             await self.wait(LOOK if self._failing_since else deadline - time.monotonic())
         self._refuse()
         return True
+
+    async def arrive_whole(self, *too: str, option: str = "--wait") -> None:
+        """Waits until everything has come, and what workloads can do without as well.
+
+        Args:
+            too: resources of the latter kind, by their names.
+            option: the command's, that gives it longer.
+
+        Raises:
+            ProblemError: nothing will come, or not all has come in time.
+        """
+        if not (await self.arrive() and all([await self.arrive_too(resource) for resource in too])):
+            raise ProblemError(
+                Problem(
+                    Cause.TIMEOUT,
+                    f"not all has come within {self._timeout:g} s",
+                    f"still waiting for {', '.join(self.late)}",
+                    f"Give it longer with {option}, or name a namespace with -n.",
+                )
+            )
 
     async def arrive_too(self, resource: str) -> bool:
         """Waits for what workloads can do without (Services), or until it is known not to come. False: out of time."""

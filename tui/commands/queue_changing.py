@@ -15,10 +15,11 @@ from typing import Any
 import msgspec
 
 from tui.commands import exits
+from tui.commands.given import contents
 from tui.commands.queue_asking import has_pattern, matching
 from tui.commands.queue_output import Output
 from tui.commands.remarks import note
-from tui.commands.wronguse import WrongUseError
+from tui.commands.wronguse import WrongUseError, wrong
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue import arguments, definitions, facts
 from tui.services.queue.definitions import Change
@@ -67,7 +68,7 @@ class _Verbs:
         if given.type:
             wanted["x-queue-type"] = given.type
         if given.type in (Kind.QUORUM, Kind.STREAM) and (not given.durable or given.auto_delete):
-            raise _wrong(f"A {given.type} queue outlives restarts and consumers",
+            raise wrong(f"A {given.type} queue outlives restarts and consumers",
                          "Leave --transient and --auto-delete out, or choose classic.")  # fmt: skip
         if not given.dry_run:
             await self._api.declare_queue(
@@ -89,7 +90,7 @@ class _Verbs:
                 more[key] = _value(text)
             elif Kind(kind) not in known[whole].kinds:
                 fits = ", ".join(sorted(known[whole].kinds))
-                raise _wrong(f"A {kind} queue has no argument {whole}: {fits} do", "`ls arguments` tells all.")
+                raise wrong(f"A {kind} queue has no argument {whole}: {fits} do", "`ls arguments` tells all.")
             else:
                 texts[whole] = text
         try:
@@ -267,7 +268,7 @@ class _Verbs:
         """Tells what a document changes, and makes it."""
         given = self._given
         try:
-            wanted = definitions.read(_read(given.file), "stdin" if given.file == "-" else given.file)
+            wanted = definitions.read(contents(given.file), "stdin" if given.file == "-" else given.file)
         except ProblemError as error:
             raise WrongUseError(error.problem) from error
         here = await self._api.definitions(given.vhost)
@@ -307,13 +308,6 @@ def _value(text: str) -> Any:  # noqa: ANN401  (an argument's)
         return text
 
 
-def _read(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise WrongUseError(Problem(Cause.CONFIG, f"{file} cannot be read", error.strerror or "")) from error
-
-
 def _write(path: Path, text: str) -> None:
     """Whole, or not at all; readable to its owner alone: hashes of passwords may be in it."""
     try:
@@ -327,7 +321,3 @@ def _write(path: Path, text: str) -> None:
                 raise
     except OSError as error:
         raise WrongUseError(Problem(Cause.CONFIG, f"{path} cannot be written", error.strerror or "")) from error
-
-
-def _wrong(what: str, remedy: str) -> WrongUseError:
-    return WrongUseError(Problem(Cause.CONFIG, what, "", remedy))

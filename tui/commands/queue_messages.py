@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from tui.commands import exits
+from tui.commands.given import contents
 from tui.commands.queue_messages_arguments import PROPERTIES
 from tui.commands.queue_output import Output
 from tui.commands.wronguse import WrongUseError
@@ -68,7 +69,7 @@ async def _publish(given: argparse.Namespace, session: QueueSession) -> int:
         messages: Iterator[publishing.Outgoing] = _lines(given, key, properties)
         total = None
     else:
-        body = given.payload.encode() if given.payload not in (None, "-") else _read(given.file or "-")
+        body = given.payload.encode() if given.payload not in (None, "-") else contents(given.file or "-")
         if given.template:
             messages = templates.messages(
                 body, key, exchange=given.exchange, properties=properties, count=given.count
@@ -95,13 +96,6 @@ async def _publish(given: argparse.Namespace, session: QueueSession) -> int:
     if progress.taken == progress.sent:
         return exits.OK
     return exits.PARTIAL if progress.taken else exits.FAILED
-
-
-def _read(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise WrongUseError(Problem(Cause.CONFIG, f"{file} cannot be read", error.strerror or "")) from error
 
 
 def _properties(given: argparse.Namespace) -> Properties:

@@ -11,28 +11,26 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tui import paths
 from tui.commands import descriptors, exits, sql_client, sql_status
-from tui.commands.opening import Opening
-from tui.commands.remarks import note
+from tui.commands.given import unreadable
+from tui.commands.opening import Opening, live_for
 from tui.commands.signals import Signals
 from tui.commands.sql_output import Narration, Output
 from tui.commands.sql_run import Rules, Runner
 from tui.commands.sql_statements import Script
+from tui.commands.wronguse import WrongUseError, wrong
 from tui.kube.forward.targets import PodTarget
 from tui.kube.options import ConnectOptions
-from tui.problem import Cause, Problem, ProblemError
+from tui.problem import ProblemError
 from tui.services.sql.connect import open_session
 from tui.services.sql.formats import FormatError
 from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import Login, Lost, Options, ServerError, Session, TlsMode, Wire
 from tui.settings import Settings
-from tui.systems.catalogue import load_catalogue
 from tui.systems.credentials import Found, find_login
 from tui.systems.forwarding import Definition, target_of, workload_of
-from tui.systems.live import Live
 from tui.systems.model import Workload
-from tui.systems.reach import PRIMARY, plays
+from tui.systems.reach import PRIMARY, follows
 from tui.systems.sqlroutes import WorkloadRouter
 from tui.text import safe
 
@@ -125,14 +123,11 @@ class _Sql:
     """One run of `sql`."""
 
     def __init__(self, options: ConnectOptions, settings: Settings, request: Request, output: Output) -> None:
-        catalogue = load_catalogue([paths.config_dir() / "systems"])
-        for problem in catalogue.problems:
-            note(str(problem))
         self._settings = settings
         self._request = request
         self._output = output
         self._narration = Narration()
-        self._live = Live(options, catalogue, usage=False)
+        self._live = live_for(options)
         self._opening = Opening(self._live, request.wait)
         self._signals = Signals()
         self._protected = False
@@ -158,7 +153,7 @@ class _Sql:
                 return exits.FAILED
             except ProblemError as error:
                 code = exits.complain(error.problem)
-                return exits.USAGE if isinstance(error, _UsageError) else code
+                return exits.USAGE if isinstance(error, WrongUseError) else code
             finally:
                 if self._output.give_up():
                     self._narration.say(f"{self._request.out} was not written")
@@ -166,12 +161,7 @@ class _Sql:
     async def _work(self) -> int:
         request = self._request
         async with self._opening:
-            if not await self._opening.arrive():
-                late = ", ".join(self._opening.late)
-                raise ProblemError(
-                    Problem(Cause.TIMEOUT, f"not all has come within {request.wait:g} s", f"still waiting for {late}",
-                            "Give it longer with --wait, or name a namespace with -n.")
-                )  # fmt: skip
+            await self._opening.arrive_whole()
             assert self._live.context is not None  # noqa: S101 (it has arrived)
             self._protected = self._settings.protects(self._live.context.name)
             if request.status:
@@ -180,10 +170,10 @@ class _Sql:
             wire = self._wire(workload)
             if request.client and (wire is Wire.POSTGRES) is not (request.client == "psql"):
                 other = "psql" if wire is Wire.POSTGRES else "mysql"
-                raise _wrong(f"{workload.title} is not for {request.client}", f"Its client is --{other}.")
+                raise wrong(f"{workload.title} is not for {request.client}", f"Its client is --{other}.")
             login = await self._login(workload, router.member)
-            follows = _follows(workload, router)
-            read_only = self._protected or follows
+            follower = follows(workload, router.role, router.member)
+            read_only = self._protected or follower
             options = Options(read_only, request.timeout, application="statetui sql")
             session = await open_session(router, wire, login, options)
             try:
@@ -195,7 +185,7 @@ class _Sql:
                     )  # fmt: skip
                 hold = Hold.OFF if request.sure else Hold(self._settings.sql.confirm)
                 rules = Rules(
-                    self._protected, follows, request.stop, request.single, hold, long=request.execute is None
+                    self._protected, follower, request.stop, request.single, hold, long=request.execute is None
                 )  # fmt: skip
                 self._runner = Runner(session, self._output, self._narration, rules)
                 return await self._runner.run(Script(wire, request.execute, request.file))
@@ -207,7 +197,7 @@ class _Sql:
         """Asks all members what an operator asks; see `sql_status`."""
         workload = workload_of(target_of(Definition(self._request.workload), self._live), self._live)
         if workload is None:
-            raise _wrong(f"{self._request.workload} is no workload", "Name one that `statetui get` lists.")
+            raise wrong(f"{self._request.workload} is no workload", "Name one that `statetui get` lists.")
         self._wire(workload)
         request = self._request
         given = request.user or request.password_file or request.database or request.tls
@@ -226,7 +216,7 @@ class _Sql:
         target = target_of(Definition(request.workload, pod=request.member, role=request.role), live)
         workload = workload_of(target, live)
         if workload is None:
-            raise _wrong(f"{request.workload} is no workload", "Name one that `statetui get` lists.")
+            raise wrong(f"{request.workload} is no workload", "Name one that `statetui get` lists.")
         member = target.name if isinstance(target, PodTarget) else ""
         return workload, WorkloadRouter(
             live, workload.key, request.role or PRIMARY, member, patience=request.wait
@@ -236,7 +226,7 @@ class _Sql:
         system = self._live.catalogue.systems.get(workload.system)
         if system is None or system.sql is None:
             known = ", ".join(sorted(one.title for one in self._live.catalogue.systems.values() if one.sql))
-            raise _wrong(f"{workload.name} ({workload.title}) speaks no SQL that is known here", f"Known are {known}.")
+            raise wrong(f"{workload.name} ({workload.title}) speaks no SQL that is known here", f"Known are {known}.")
         return system.sql
 
     async def _login(self, workload: Workload, member: str) -> Login:
@@ -279,18 +269,6 @@ class _Sql:
         self._narration.say(", ".join(part for part in parts if part))
 
 
-def _follows(workload: Workload, router: WorkloadRouter) -> bool:
-    """Whether it is known that the member to go to takes no writes.
-
-    MySQL lets an administrator write to a replica unless `super_read_only` is set, and that breaks replication.
-    """
-    for member in workload.members:
-        wanted = member.pod == router.member if router.member else plays(member, router.role)
-        if wanted and member.role is not None and member.role.writes is False:
-            return True
-    return False
-
-
 def _typed(prompt: str) -> str:
     """What somebody types unseen. Nothing goes on meanwhile; Ctrl-C ends it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -315,14 +293,5 @@ async def _password(file: str) -> str:
             data = Path(file).read_bytes()  # noqa: ASYNC240 (a line)
         text = data.decode()
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ProblemError(Problem(Cause.CONFIG, f"{file} cannot be read", said or "")) from error
+        raise ProblemError(unreadable(file, error)) from error
     return text.split("\n", 1)[0].removesuffix("\r")
-
-
-class _UsageError(ProblemError):
-    """What was asked for does not fit what is there."""
-
-
-def _wrong(what: str, remedy: str) -> ProblemError:
-    return _UsageError(Problem(Cause.CONFIG, what, "", remedy))

@@ -109,6 +109,23 @@ def servers_among(members: Sequence[Member], store: Store, labels: Sequence[Labe
     return found
 
 
+def follows(workload: Workload | None, role: str, member: str = "") -> bool:
+    """Whether it is known that whoever one goes to takes no writes.
+
+    MySQL lets an administrator write to a replica unless `super_read_only` is set, and that breaks replication.
+
+    Args:
+        workload: as it is now; None when it is gone.
+        role: `primary`, `replica`, or the system's own word; empty for any.
+        member: a pod's name, in place of a role.
+    """
+    for one in workload.members if workload is not None else ():
+        wanted = one.pod == member if member else plays(one, role)
+        if wanted and one.role is not None and one.role.writes is False:
+            return True
+    return False
+
+
 def plays(member: Member, role: str) -> bool:
     """Whether a member has a role, by the system's own word for it or by whether it takes writes."""
     if member.role is None:

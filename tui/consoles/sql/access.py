@@ -11,7 +11,7 @@ from tui.consoles.access import WorkloadAccess
 from tui.problem import Problem, ProblemError
 from tui.services.sql.model import Login, Options, Route, Router, Wire
 from tui.services.sql.renewing import Renewing
-from tui.systems.reach import PRIMARY, REPLICA, plays
+from tui.systems.reach import PRIMARY, REPLICA
 from tui.systems.sqlroutes import WorkloadRouter
 
 if TYPE_CHECKING:
@@ -145,18 +145,6 @@ def wire_of(live: Live, workload: Workload | None) -> Wire | None:
     """What a workload's servers speak; None when it is no database of SQL."""
     system = live.catalogue.systems.get(workload.system) if workload is not None else None
     return system.sql if system is not None else None
-
-
-def follows(workload: Workload | None, way: Way) -> bool:
-    """Whether it is known that the member to go to takes no writes.
-
-    MySQL lets an administrator write to a replica unless `super_read_only` is set, and that breaks replication.
-    """
-    for member in workload.members if workload is not None else ():
-        wanted = member.pod == way.member if way.member else plays(member, way.role)
-        if wanted and member.role is not None and member.role.writes is False:
-            return True
-    return False
 
 
 def offers(members: Sequence[Member]) -> list[Offer]:

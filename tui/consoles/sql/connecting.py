@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from tui.consoles.sql.access import Access, TellingRouter, Way, follows
+from tui.consoles.sql.access import Access, TellingRouter, Way
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.sql.model import Facts, Login, Lost, Options, ServerError, Transaction
 from tui.services.sql.renewing import Renewing
+from tui.systems.reach import follows
 
 #: The source of a login that a person typed.
 TYPED = "typed"
@@ -169,7 +170,7 @@ class Connection:
             if login is None:
                 return False
             self._login = login
-            read_only = self.asked_read_only or follows(self.access.workload, self.way)
+            read_only = self.asked_read_only or follows(self.access.workload, self.way.role, self.way.member)
             self.options = replace(self.options, read_only=read_only)
             self.session = self.access.session(self.way, login, self.options)
             self.turn(Phase.CONNECTING)

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tui.consoles.prompts import Prompt
-from tui.consoles.sql.access import Offer, follows, offers
+from tui.consoles.sql.access import Offer, offers
 from tui.consoles.sql.guard import Held
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.chooser import Choice, Chooser
 from tui.services.sql.language.facts import Hold
 from tui.services.sql.model import Transaction
+from tui.systems.reach import follows
 
 if TYPE_CHECKING:
     from tui.consoles.sql.screen import SqlConsole
@@ -111,7 +112,7 @@ async def _read_only(console: SqlConsole, *, wanted: bool) -> None:
     if not wanted and guard.locked:
         console.tell("The settings say read_only: no console of this program takes changes", "warn")
         return
-    if not wanted and follows(console.access.workload, connection.way):
+    if not wanted and follows(console.access.workload, connection.way.role, connection.way.member):
         console.tell(f"{connection.way.text} follows another member: what is written there would exist there alone",
                      "warn")  # fmt: skip
         return
