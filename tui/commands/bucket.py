@@ -12,6 +12,7 @@ from tui.commands.bucket_asking import Asking
 from tui.commands.bucket_moving import Moving
 from tui.commands.given import first_line
 from tui.commands.service import ServiceRun
+from tui.commands.wronguse import wrong
 from tui.kube.options import ConnectOptions
 from tui.problem import ProblemError
 from tui.services.bucket.model import Keys, Lost, StoreError
@@ -21,7 +22,7 @@ from tui.services.bucket.transfers import wire
 from tui.services.bucket.transfers.calls import Store
 from tui.settings import Settings
 from tui.systems.bucketkeys import find_keys
-from tui.systems.bucketroutes import StoreFinder
+from tui.systems.bucketroutes import StoreFinder, usual_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,11 @@ class _Bucket:
         """A session with the store of a workload, and the name of its place."""
         request, service = self._request, self._service
         workload = service.workload(name)
-        # The way refuses what serves no S3, before credentials are looked for.
+        if not usual_port(service.live, workload):
+            raise wrong(
+                f"{workload.title} {workload.name} is not known to serve S3",
+                "`get` lists workloads with their systems.",
+            )
         finder = StoreFinder(service.live, workload.key, patience=request.wait)
         found = await find_keys(*service.sought(workload))
         own = name == request.workload and request.access_key

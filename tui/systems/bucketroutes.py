@@ -12,7 +12,7 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.systems import portroutes
 from tui.systems.live import Live
 from tui.systems.model import Workload
-from tui.systems.portroutes import ForwardWay, PortTarget, members
+from tui.systems.portroutes import ForwardWay, PortTarget, members, port_of_member, there
 
 #: What catalogues call the port of S3.
 S3 = "s3"
@@ -57,29 +57,24 @@ class StoreFinder:
             ProblemError: the workload is gone, or serves no S3 as far as is known.
         """
         live = self.live
-        workload = live.workloads.get(self.key)
-        if live.forwards is None or live.cluster is None or workload is None:
-            gone = Problem(Cause.ABSENT, f"There is no workload {self.key.rpartition('/')[2]} any more")
-            raise ProblemError(live.problem or gone)
+        forwards, store, workload = there(live, self.key)
         usual = usual_port(live, workload)
         if not usual:
             nothing = f"{workload.title} {workload.name} is not known to serve S3"
             raise ProblemError(Problem(Cause.CONFIG, nothing, "", "Its system.yaml names no port s3."))
-        store = live.cluster.store
         service = service_of(store, workload, usual)
-        forward = live.forwards.add(
+        forward = forwards.add(
             self._target(workload, usual, service), name=f"S3 of {workload.name}", patience=self.patience, private=True
         )
         host = f"{service[0].name}.{workload.namespace}.svc" if service is not None else ""
-        return ForwardWay(live.forwards, forward, host or f"{workload.name}.{workload.namespace}", usual)
+        return ForwardWay(forwards, forward, host or f"{workload.name}.{workload.namespace}", usual)
 
     def _target(self, workload: Workload, usual: int, service: tuple[Service, int] | None) -> Target:
         assert self.live.reach is not None and self.live.cluster is not None  # noqa: S101 (there are workloads)
         store = self.live.cluster.store
         if self.member:
-            pod = next((pod for pod in members(store, workload) if pod.name == self.member), None)
-            number = port_of(pod, usual) if pod is not None else None
-            return self.live.reach.member(workload, self.member, number or usual)
+            number = port_of_member(store, workload, self.member, usual, NAMES)
+            return self.live.reach.member(workload, self.member, number)
         pods = members(store, workload)
         declared = any(item.ports for pod in pods for item in pod.spec.containers)
         if pods and declared and service is not None and all(port_of(pod, usual) is None for pod in pods):

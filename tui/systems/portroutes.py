@@ -15,7 +15,8 @@ from tui.kube.forward.views import Phase
 from tui.kube.objects import Pod, Service
 from tui.kube.resources import PODS, SERVICES
 from tui.kube.store import Store
-from tui.problem import Cause, Problem
+from tui.problem import Cause, Problem, ProblemError
+from tui.systems.live import Live
 from tui.systems.model import Workload
 
 
@@ -67,6 +68,23 @@ class PortTarget:
         return found or waiting
 
 
+def there(live: Live, key: str) -> tuple[Forwards, Store, Workload]:
+    """What a way is made of: the forwards of a context, what the cluster holds, and the workload as it is now.
+
+    Args:
+        live: the context.
+        key: the workload's.
+
+    Raises:
+        ProblemError: the workload is gone, or the context.
+    """
+    workload = live.workloads.get(key)
+    if live.forwards is None or live.cluster is None or workload is None:
+        gone = Problem(Cause.ABSENT, f"There is no workload {key.rpartition('/')[2]} any more")
+        raise ProblemError(live.problem or gone)
+    return live.forwards, live.cluster.store, workload
+
+
 def members(store: Store, workload: Workload) -> list[Pod]:
     """The pods of a workload that are there."""
     pods = [store.by_uid(PODS.key, member.uid, Pod) for member in workload.members if member.uid]
@@ -80,6 +98,12 @@ def port_of(pod: Pod, usual: int, names: Sequence[str]) -> int | None:
     if usual in named.values():
         return usual
     return next((named[name] for name in names if name in named), None)
+
+
+def port_of_member(store: Store, workload: Workload, name: str, usual: int, names: Sequence[str]) -> int:
+    """The port at which one pod of a workload serves something; the usual one where it is not to be seen."""
+    pod = next((pod for pod in members(store, workload) if pod.name == name), None)
+    return (port_of(pod, usual, names) if pod is not None else None) or usual
 
 
 def service_of(

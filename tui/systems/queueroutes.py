@@ -11,7 +11,7 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.tls import Security
 from tui.systems.live import Live
 from tui.systems.model import Workload
-from tui.systems.portroutes import ForwardWay, PortTarget, members, port_of, service_of
+from tui.systems.portroutes import ForwardWay, PortTarget, members, port_of, port_of_member, service_of, there
 
 #: What catalogues call the port of AMQP.
 AMQP = "amqp"
@@ -103,26 +103,22 @@ class QueueFinder:
             ProblemError: the workload is gone, or is no broker as far as is known.
         """
         live = self.live
-        workload = live.workloads.get(self.key)
-        if live.forwards is None or live.cluster is None or workload is None:
-            gone = Problem(Cause.ABSENT, f"There is no workload {self.key.rpartition('/')[2]} any more")
-            raise ProblemError(live.problem or gone)
+        forwards, store, workload = there(live, self.key)
         if not serves(live, workload):
             nothing = f"{workload.title} {workload.name} is not known to speak AMQP"
             raise ProblemError(Problem(Cause.CONFIG, nothing, "", "Its system.yaml names no port amqp."))
-        service = service_of(live.cluster.store, workload, self.port.number, self.port.names)
-        forward = live.forwards.add(
+        service = service_of(store, workload, self.port.number, self.port.names)
+        forward = forwards.add(
             self._target(workload), name=f"{self.port.text} of {workload.name}", patience=self.patience, private=True
         )
         host = f"{service[0].name}.{workload.namespace}.svc" if service is not None else ""
         host = self.name or host or f"{workload.name}.{workload.namespace}"
-        return ForwardWay(live.forwards, forward, host, self.port.number)
+        return ForwardWay(forwards, forward, host, self.port.number)
 
     def _target(self, workload: Workload) -> Target:
         assert self.live.reach is not None and self.live.cluster is not None  # noqa: S101 (there are workloads)
         store = self.live.cluster.store
         if self.member:
-            pod = next((pod for pod in members(store, workload) if pod.name == self.member), None)
-            number = port_of(pod, self.port.number, self.port.names) if pod is not None else None
-            return self.live.reach.member(workload, self.member, number or self.port.number)
+            number = port_of_member(store, workload, self.member, self.port.number, self.port.names)
+            return self.live.reach.member(workload, self.member, number)
         return PortTarget(lambda: self.live.workloads, store, self.key, self.port.number, self.port.names)

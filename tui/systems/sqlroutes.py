@@ -14,9 +14,10 @@ from tui.kube.forward.targets import Target
 from tui.kube.objects import Pod
 from tui.kube.resources import PODS
 from tui.kube.store import Store
-from tui.problem import Cause, Problem, ProblemError
+from tui.problem import Problem
 from tui.systems.live import Live
 from tui.systems.model import Member, Workload
+from tui.systems.portroutes import there
 from tui.systems.reach import PRIMARY
 
 #: Seconds for what a client has said last to be on its way.
@@ -88,19 +89,16 @@ class WorkloadRouter:
             ProblemError: the workload is gone, none of its members fits, or none is ready in time.
         """
         live = self.live
-        workload = live.workloads.get(self.key)
-        if live.forwards is None or live.cluster is None or workload is None:
-            gone = Problem(Cause.ABSENT, f"There is no workload {self.key.rpartition('/')[2]} any more")
-            raise ProblemError(live.problem or gone)
+        forwards, store, workload = there(live, self.key)
         target = self.target(workload)
-        forward = live.forwards.add(target, name=f"SQL to {target.text}", patience=self.patience, private=True)
+        forward = forwards.add(target, name=f"SQL to {target.text}", patience=self.patience, private=True)
         try:
             async with AsyncExitStack() as stack:
                 pin = await stack.enter_async_context(forward.pin())
-                host = dns_name(live.cluster.store, pin.at.namespace, pin.at.pod)
-                return PodRoute(live.forwards, forward, pin, host, stack.pop_all())
+                host = dns_name(store, pin.at.namespace, pin.at.pod)
+                return PodRoute(forwards, forward, pin, host, stack.pop_all())
         except BaseException:
-            await live.forwards.remove(forward, drain=0.0)
+            await forwards.remove(forward, drain=0.0)
             raise
 
     def target(self, workload: Workload) -> Target:
