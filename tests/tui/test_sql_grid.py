@@ -545,3 +545,23 @@ async def test_an_export_is_cancelled_and_nothing_stays(tmp_path: Path, monkeypa
         await still(app, pilot)
         assert "of more" in results.pane.foot.text
         assert results.pane.grid.has_focus
+
+
+async def test_an_export_ends_quietly_with_the_pane_that_it_belongs_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = results_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        results = await show_results(pilot, ("select * from orders", lambda: events_of(order, 10_000_000)))
+        await pilot.press("x")
+        await still(app, pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: results.run.sets[0].read > 5000)
+        (export,) = (task for task in asyncio.all_tasks() if task.get_name() == "export")
+        pane = results.pane
+        await results.remove()  # as when a console is closed: the line below the grid goes before the pane does
+        await until(pilot, export.done)
+        assert export.exception() is None
+        assert "cancelled after" in "".join(text for text, _ in pane.exports.said)
+        assert list(tmp_path.iterdir()) == []

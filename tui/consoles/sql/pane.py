@@ -18,6 +18,7 @@ from tui.consoles.sql.cellview import CellView
 from tui.consoles.sql.export import Export
 from tui.consoles.sql.exporting import ExportDialog
 from tui.consoles.sql.exports import Exports
+from tui.consoles.sql.foot import Foot
 from tui.consoles.sql.grid import ResultGrid
 from tui.consoles.sql.layout import GAP, ColumnLayout
 from tui.consoles.sql.record import Record
@@ -317,9 +318,9 @@ class ResultPane(ArrangedPane):
             self.post_message(self.Exporting())
 
     def _exported(self) -> None:
-        """Whatever is looked at by now, its end is told."""
-        if self.is_mounted:
-            self.foot.tell("".join(text for text, _ in self.exports.said), ink=self.exports.said[0][1])
+        """Whatever is looked at by now, its end is told; unless it outlives the pane, whose parts go before it does."""
+        for foot in self.query(Foot):
+            foot.tell("".join(text for text, _ in self.exports.said), ink=self.exports.said[0][1])
             self.post_message(self.Exporting())
 
     async def on_unmount(self) -> None:
