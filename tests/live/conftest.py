@@ -24,6 +24,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
+def own_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings, state and cache of the test's own, and a terminal that has all colours."""
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_THEME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LC_ALL", "C.UTF-8")):
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
 def components() -> Iterator[RealCluster]:
     """The cluster's own processes, to be killed; STATETUI_TEST_CLUSTER_UP names the script that brings them back."""
     cluster = RealCluster(KUBECONFIG)

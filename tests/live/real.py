@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.contract.clusters import KUBECONFIG, MARIADB, POSTGRES, RealCluster
 
-__all__ = ["IMAGE", "KUBECONFIG", "MARIADB", "POSTGRES", "apply", "kubectl", "mc"]
+__all__ = ["IMAGE", "KUBECONFIG", "MARIADB", "POSTGRES", "apply", "kubectl", "mc", "other"]
 
 IMAGE = RealCluster.image
 
@@ -26,6 +29,14 @@ def kubectl(*arguments: str, stdin: str | None = None) -> str:
 def apply(*objects: dict[str, Any]) -> None:
     """Applies objects as the administrator."""
     kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+
+
+def other(user: str) -> str:
+    """The kubeconfig of another user of the same cluster; skips the test where there is none."""
+    file = Path(KUBECONFIG).with_name(f"{user}.conf")
+    if not file.exists():
+        pytest.skip(f"this cluster has no user {user}")
+    return str(file)
 
 
 def mc(*words: str, stdin: str | None = None) -> str:

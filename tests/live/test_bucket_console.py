@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import re
 import secrets
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.contract.clusters import KUBECONFIG
-from tests.live.real import mc
+from tests.live.consoles import CONNECTED, ENTER, SMALL, WIDE, Program, back, opened
+from tests.live.real import KUBECONFIG, mc, other
 
-sys.path.append(str(Path(__file__).parents[1] / "tui"))
-from process import Program
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("own_terminal"), pytest.mark.timeout(300)]
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
-
-TENANT, NAMESPACE = "my-tenant", "stateful"
-WIDE, SMALL = (140, 40), (80, 24)
+TENANT = "my-tenant"
 F2, F3, F6 = "\x1bOQ", "\x1bOR", "\x1b[17~"
-ENTER, ESCAPE = "\r", "\x1b"
 MASK = "••••••••"
 SECRET = "chapter-secret-key-0123456789"
 MIB = 1 << 20
-
-
-@pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_THEME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LC_ALL", "C.UTF-8")):
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -50,22 +33,11 @@ def bucket() -> Iterator[str]:
         mc("rb", "--force", f"tt/{name}")
 
 
-@asynccontextmanager
-async def console(
-    size: tuple[int, int] = WIDE, kubeconfig: str = KUBECONFIG, until: str = r"● (connected since )?\d\d:\d\d:\d\d"
-) -> AsyncIterator[Program]:
-    """A console, opened from the overview by its keys."""
-    async with Program("-n", NAMESPACE, "--layout", "table", kubeconfig=kubeconfig, size=size) as program:
-        await program.until(r"● live")
-        program.type("/")
-        await program.until("/ words, all of them")
-        program.type(TENANT)
-        await program.until(lambda text: re.search(rf"● +{TENANT} ", text.splitlines()[2]))
-        program.type(ENTER)
-        await program.until(r"b Buckets")
-        program.type("b")
-        await program.until(until)
-        yield program
+def console(
+    size: tuple[int, int] = WIDE, kubeconfig: str = KUBECONFIG, until: str = CONNECTED
+) -> AbstractAsyncContextManager[Program]:
+    """The tenant's console."""
+    return opened(TENANT, "b", until, size=size, kubeconfig=kubeconfig)
 
 
 async def make(program: Program, bucket: str) -> None:
@@ -88,12 +60,6 @@ async def upload(program: Program, path: Path, bucket: str) -> None:
     await program.until(lambda text: re.search(rf"from +\S*{path.name}", text))
     program.type(ENTER)
     await program.until(lambda text: f"Upload to {bucket}" not in text)
-
-
-async def back(program: Program, until: str) -> None:
-    program.type(ESCAPE)
-    await asyncio.sleep(0.3)  # the next key would make a sequence of it
-    await program.until(until)
 
 
 @pytest.mark.parametrize("size", [WIDE, SMALL], ids=["140x40", "80x24"])
@@ -180,10 +146,7 @@ async def test_a_name_that_cannot_be_and_one_that_is_taken(bucket: str) -> None:
 
 
 async def test_one_may_not_read_the_secret_and_is_told_which_and_which_right() -> None:
-    viewer = Path(KUBECONFIG).with_name("viewer.conf")
-    if not viewer.exists():
-        pytest.skip("this cluster has no user viewer")
-    async with console(SMALL, str(viewer), until=r"Keys for my-tenant") as program:
+    async with console(SMALL, other("viewer"), until=r"Keys for my-tenant") as program:
         await program.until(r"│  access key .*│\n.*│  secret key .*│(?s:.*)esc back")
         told = " ".join(program.text.replace("│", " ").split())
         assert "Secret stateful/my-tenant-creds-secret, key accesskey: forbidden" in told

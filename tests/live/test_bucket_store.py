@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real import KUBECONFIG, mc
+from real import KUBECONFIG, mc, other
 from test_sql_sessions import key, live_in
 
 from tui.problem import Cause, ProblemError
@@ -189,17 +189,12 @@ def test_access_denied_on_one_prefix(bucket: str, minio_user: Callable[..., Keys
 
 
 def test_a_secret_that_may_not_be_read() -> None:
-    viewer = Path(KUBECONFIG).with_name("viewer.conf")
-    if not viewer.exists():
-        pytest.skip("this cluster has no user viewer")
-    Ran("ls", kubeconfig=str(viewer)).failed(
+    Ran("ls", kubeconfig=other("viewer")).failed(
         FORBIDDEN, "The credentials of my-tenant may not be read",
         "Secret stateful/my-tenant-creds-secret, key accesskey: forbidden", "secrets/my-tenant-creds-secret",
         " in namespace stateful.", "Give --access-key and --secret-key-file",
     )  # fmt: skip
-    nobody = Path(KUBECONFIG).with_name("nobody.conf")
-    if nobody.exists():
-        Ran("--wait", "5", "ls", kubeconfig=str(nobody)).failed(FORBIDDEN)
+    Ran("--wait", "5", "ls", kubeconfig=other("nobody")).failed(FORBIDDEN)
 
 
 # --- names

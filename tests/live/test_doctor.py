@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.clusters import KUBECONFIG
+from tests.live.real import KUBECONFIG, other
 
 pytestmark = pytest.mark.live
 
@@ -27,13 +27,6 @@ def examine(*words: str, kubeconfig: str = KUBECONFIG) -> tuple[int, dict[str, A
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert "Traceback" not in done.stderr
     return done.returncode, {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-
-
-def other(name: str) -> str:
-    file = Path(KUBECONFIG).with_name(f"{name}.conf")
-    if not file.exists():
-        pytest.skip(f"this cluster has no user {name}")
-    return str(file)
 
 
 def test_an_administrator_lacks_nothing() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.clusters import KUBECONFIG
+from tests.live.real import KUBECONFIG, other
 
 NAMESPACE = "stateful"
 
@@ -35,14 +35,6 @@ def run(*words: str, kubeconfig: str = KUBECONFIG) -> subprocess.CompletedProces
     return subprocess.run(
         command(*words, kubeconfig=kubeconfig), capture_output=True, text=True, timeout=60, check=False
     )
-
-
-def other(name: str) -> str:
-    """The kubeconfig of another user of the same cluster."""
-    file = Path(KUBECONFIG).with_name(f"{name}.conf")
-    if not file.exists():
-        pytest.skip(f"this cluster has no user {name}")
-    return str(file)
 
 
 def workloads(*words: str) -> dict[str, Any]:

@@ -8,55 +8,34 @@ import contextlib
 import json
 import re
 import secrets
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
 
-from tests.contract.clusters import KUBECONFIG
+from tests.live.consoles import CONNECTED, ENTER, NAMESPACE, SMALL, TAB, WIDE, Program, back, opened
+from tests.live.real import KUBECONFIG, kubectl, other
 
-sys.path.append(str(Path(__file__).parents[1] / "tui"))
-from process import Program
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("own_terminal"), pytest.mark.timeout(300)]
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
-
-WORKLOAD, NAMESPACE = "rabbitmq", "stateful"
-WIDE, SMALL = (140, 40), (80, 24)
-ENTER, ESCAPE, TAB, F5 = "\r", "\x1b", "\t", "\x1b[15~"
-
-
-def kubectl(*arguments: str) -> str:
-    """What kubectl prints."""
-    command = ["kubectl", f"--kubeconfig={KUBECONFIG}", "-n", NAMESPACE, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+WORKLOAD = "rabbitmq"
+F5 = "\x1b[15~"
 
 
 def password() -> str:
-    return base64.b64decode(kubectl("get", "secret", WORKLOAD, "-o", "jsonpath={.data.rabbitmq-password}")).decode()
+    return base64.b64decode(
+        kubectl("-n", NAMESPACE, "get", "secret", WORKLOAD, "-o", "jsonpath={.data.rabbitmq-password}")
+    ).decode()
 
 
 def api(method: str, path: str, body: Any = None) -> Any:
     """Asks a node's management API from inside its pod."""
     more = ["-d", json.dumps(body)] if body is not None else []
-    told = kubectl("exec", f"{WORKLOAD}-0", "--", "curl", "-s", "-u", f"user:{password()}", "-X", method,
-                   "-H", "Content-Type: application/json", f"http://localhost:15672/api/{path}", *more)  # fmt: skip
+    url = f"http://localhost:15672/api/{path}"
+    curl = ["curl", "-s", "-u", f"user:{password()}", "-X", method, "-H", "Content-Type: application/json", url, *more]
+    told = kubectl("-n", NAMESPACE, "exec", f"{WORKLOAD}-0", "--", *curl)
     return json.loads(told) if told.strip() else None
-
-
-@pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_THEME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LC_ALL", "C.UTF-8")):
-        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -71,28 +50,21 @@ def vhost() -> Iterator[str]:
         api("DELETE", f"vhosts/{name}")
 
 
-@asynccontextmanager
-async def console(
-    size: tuple[int, int] = WIDE, kubeconfig: str = KUBECONFIG, until: str = r"● (connected since )?\d\d:\d\d:\d\d"
-) -> AsyncIterator[Program]:
-    """A console, opened from the overview by its keys."""
-    async with Program("-n", NAMESPACE, "--layout", "table", kubeconfig=kubeconfig, size=size) as program:
-        await program.until(r"● live")
-        program.type("/")
-        await program.until("/ words, all of them")
-        program.type(WORKLOAD)
-        await program.until(lambda text: re.search(rf"● +{WORKLOAD} ", text.splitlines()[2]))
-        program.type(ENTER)
-        await program.until(lambda text: "/ words" not in text)
-        program.type("m")
-        await program.until(until)
-        yield program
+def console(
+    size: tuple[int, int] = WIDE, kubeconfig: str = KUBECONFIG, until: str = CONNECTED
+) -> AbstractAsyncContextManager[Program]:
+    """The broker's console."""
+    return opened(WORKLOAD, "m", until, size=size, kubeconfig=kubeconfig)
 
 
-async def back(program: Program, until: str) -> None:
-    program.type(ESCAPE)
-    await asyncio.sleep(0.3)  # the next key would make a sequence of it
-    await program.until(until)
+async def narrow(program: Program, vhost: str) -> None:
+    """Shows only the queues of a virtual host."""
+    program.type("/")
+    await program.until(r"name, ~pattern")
+    program.type(f"vhost:{vhost}")
+    await program.until(rf"vhost:{vhost}")
+    program.type(ENTER)
+    await program.until(rf" /vhost:{vhost}")  # it is told so once the list has the keys
 
 
 async def declare(program: Program, vhost: str, name: str, kind: str) -> None:
@@ -126,12 +98,7 @@ async def test_the_chapters_steps_by_keyboard_alone(size: tuple[int, int], vhost
 
         program.type("1")
         await program.until(r"READY +UNACK")
-        program.type("/")
-        await program.until(r"name, ~pattern")
-        program.type(f"vhost:{vhost}")
-        await program.until(rf"vhost:{vhost}")
-        program.type(ENTER)
-        await program.until(rf" /vhost:{vhost}")  # it is told so once the list has the keys
+        await narrow(program, vhost)
         await program.until(r"nothing matches")
 
         await declare(program, vhost, "orders", "quorum")
@@ -173,12 +140,7 @@ async def test_what_one_looks_at_goes_back_when_one_leaves(vhost: str) -> None:
         body = {"properties": {}, "routing_key": "kept", "payload": f"message {number}", "payload_encoding": "string"}
         assert api("POST", f"exchanges/{vhost}/amq.default/publish", body) == {"routed": True}
     async with console() as program:
-        program.type("/")
-        await program.until(r"name, ~pattern")
-        program.type(f"vhost:{vhost}")
-        await program.until(rf"vhost:{vhost}")
-        program.type(ENTER)
-        await program.until(rf" /vhost:{vhost}")  # it is told so once the list has the keys
+        await narrow(program, vhost)
         await program.until(r"▌kept ")
         program.type(ENTER)
         await program.until(r"3 messages, 3 unacknowledged with us(?s:.*)message 0(?s:.*)message 2")
@@ -191,12 +153,7 @@ async def test_a_thousand_are_published_and_moved_and_copied_none_is_lost(vhost:
     for name in ("from", "to"):
         api("PUT", f"queues/{vhost}/{name}", {"durable": True, "arguments": {"x-queue-type": "quorum"}})
     async with console() as program:
-        program.type("/")
-        await program.until(r"name, ~pattern")
-        program.type(f"vhost:{vhost}")
-        await program.until(rf"vhost:{vhost}")
-        program.type(ENTER)
-        await program.until(rf" /vhost:{vhost}")  # it is told so once the list has the keys
+        await narrow(program, vhost)
         await program.until(r"▌from ")
         program.type("p")
         await program.until(r"routing key +from")
@@ -229,10 +186,7 @@ async def test_a_thousand_are_published_and_moved_and_copied_none_is_lost(vhost:
 
 
 async def test_one_may_not_read_the_secret_and_is_told_which_and_which_right() -> None:
-    viewer = Path(KUBECONFIG).with_name("viewer.conf")
-    if not viewer.exists():
-        pytest.skip("this cluster has no user viewer")
-    async with console(SMALL, str(viewer), until=r"Login to rabbitmq") as program:
+    async with console(SMALL, other("viewer"), until=r"Login to rabbitmq") as program:
         await program.until(r"│  user .*│\n.*│  password .*│(?s:.*)esc back")
         told = " ".join(program.text.replace("│", " ").split())
         assert "Secret stateful/rabbitmq, key rabbitmq-password: forbidden" in told

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.clusters import KUBECONFIG, RealCluster
-from tests.live.real import kubectl
+from tests.contract.clusters import RealCluster
+from tests.live.real import KUBECONFIG, kubectl, other
 
 sys.path.append(str(Path(__file__).parents[1] / "tui"))
 from process import Program
@@ -21,25 +21,7 @@ NAMESPACE = "stateful"
 WIDE = (140, 40)
 #: Seconds within which a kubelet measures a volume that was just mounted, and we read it.
 A_FIGURE = 150
-pytestmark = [pytest.mark.live]
-
-
-@pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_THEME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LC_ALL", "C.UTF-8")):
-        monkeypatch.setenv(name, value)
-
-
-def other(name: str) -> str:
-    """The kubeconfig of another user of the same cluster."""
-    file = Path(KUBECONFIG).with_name(f"{name}.conf")
-    if not file.exists():
-        pytest.skip(f"this cluster has no user {name}")
-    return str(file)
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("own_terminal")]
 
 
 def pane(text: str, name: str) -> list[str]:

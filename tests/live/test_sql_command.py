@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from real import KUBECONFIG
+from real import KUBECONFIG, other
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -134,10 +134,7 @@ def test_root_does_not_write_to_a_replica_by_mistake() -> None:
 
 
 def test_a_secret_that_may_not_be_read_is_named() -> None:
-    viewer = str(Path(KUBECONFIG).with_name("viewer.conf"))
-    if not Path(viewer).exists():
-        pytest.skip("the cluster has no viewer")
-    done = sql("orders", "-e", "SELECT 1", kubeconfig=viewer)
+    done = sql("orders", "-e", "SELECT 1", kubeconfig=other("viewer"))
     assert done.returncode == 4
     assert 'cannot get resource "secrets"' in done.stderr
     assert "get secrets/orders-mysql in namespace stateful" in done.stderr

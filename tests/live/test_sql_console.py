@@ -8,24 +8,19 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.contract.clusters import KUBECONFIG
-from tests.live.real import kubectl
+from tests.live.consoles import ENTER, ESCAPE, NAMESPACE, SMALL, WIDE, Program, opened
+from tests.live.real import KUBECONFIG, kubectl, other
 
-sys.path.append(str(Path(__file__).parents[1] / "tui"))
-from process import Program
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("own_terminal"), pytest.mark.timeout(300)]
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
-
-NAMESPACE = "stateful"
-WIDE, SMALL = (140, 40), (80, 24)
 F2, F5, F6, F7, F8, F9, F10 = "\x1bOQ", "\x1b[15~", "\x1b[17~", "\x1b[18~", "\x1b[19~", "\x1b[20~", "\x1b[21~"
-DELETE, ESCAPE, ENTER, CANCEL = "\x1b[3~", "\x1b", "\r", "\x03"
+DELETE, CANCEL = "\x1b[3~", "\x03"
 #: Workload, the type of a key that counts by itself, a statement that lasts, and one that ends another's session.
 POSTGRES = ("SERIAL PRIMARY KEY", "SELECT pg_sleep(60)", "SELECT pg_terminate_backend({})")
 MYSQL = ("INT AUTO_INCREMENT PRIMARY KEY", "SELECT sleep(60)", "KILL {}")
@@ -36,16 +31,6 @@ WORKLOADS = [
 ]
 #: A member that follows the primary.
 REPLICAS = {"mysql": "mysql-2", "orders": "orders-mysql-secondary-0"}
-
-
-@pytest.fixture(autouse=True)
-def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONFIG", "STATE", "CACHE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
-    for name in ("NO_COLOR", "TEXTUAL_COLOR_SYSTEM", "TEXTUAL_THEME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in (("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("LC_ALL", "C.UTF-8")):
-        monkeypatch.setenv(name, value)
 
 
 def headless(workload: str, statement: str) -> None:
@@ -62,20 +47,11 @@ def database() -> str:
     return f"mydb_{secrets.token_hex(3)}"
 
 
-@asynccontextmanager
-async def console(workload: str, size: tuple[int, int] = WIDE, namespace: str = NAMESPACE) -> AsyncIterator[Program]:
-    """A console, opened from the overview by its keys."""
-    async with Program("-n", namespace, "--layout", "table", kubeconfig=KUBECONFIG, size=size) as program:
-        await program.until(r"● live +\d w")
-        program.type("/")
-        await program.until("/ words, all of them")
-        program.type(workload)
-        await program.until(lambda text: re.search(rf"● +{workload} ", text.splitlines()[2]))
-        program.type(ENTER)
-        await program.until(r"s SQL")
-        program.type("s")
-        await program.until("Ready for statements")
-        yield program
+def console(
+    workload: str, size: tuple[int, int] = WIDE, namespace: str = NAMESPACE
+) -> AbstractAsyncContextManager[Program]:
+    """The console of a database, ready for statements."""
+    return opened(workload, "s", "Ready for statements", size=size, namespace=namespace)
 
 
 async def run(program: Program, text: str, until: str | Callable[[str], object], seconds: float = 20) -> None:
@@ -184,20 +160,9 @@ async def test_a_statement_is_cancelled_and_a_session_that_is_ended_is_renewed(
         assert "This is a new session with" in program.text
 
 
-async def test_one_may_not_read_the_secret_and_is_asked_once(tmp_path: Path) -> None:
-    viewer = Path(KUBECONFIG).with_name("viewer.conf")
-    if not viewer.exists():
-        pytest.skip("this cluster has no user viewer")
-    async with Program("-n", NAMESPACE, "--layout", "table", kubeconfig=str(viewer), size=SMALL) as program:
-        await program.until(r"● live")
-        program.type("/")
-        await program.until("/ words, all of them")
-        program.type("orders")
-        await program.until(lambda text: re.search("● +orders ", text.splitlines()[2]))
-        program.type(ENTER)
-        await program.until(r"s SQL")
-        program.type("s")
-        await program.until(r"Log in to orders(?s:.*)Secret stateful/orders-mysql")
+async def test_one_may_not_read_the_secret_and_is_asked_once() -> None:
+    asked = r"Log in to orders(?s:.*)Secret stateful/orders-mysql"
+    async with opened("orders", "s", asked, size=SMALL, kubeconfig=other("viewer")) as program:
         assert "get secrets/orders-mysql" in " ".join(program.text.split()).replace("│ │ ", "")
         program.type(ESCAPE)
         await program.until("may not be read")
