@@ -15,6 +15,7 @@ from textual.widgets import Input, Label
 
 from tui.consoles.dialogs import Dialog
 from tui.consoles.guard import Held
+from tui.consoles.meant import MeantDialog
 from tui.problem import Problem, ProblemError
 from tui.screens.chooser import Choice, ChoiceList
 from tui.text import one_line, safe
@@ -197,7 +198,7 @@ something was typed. Enter does it, escape leaves everything as it is."""
         self.dismiss(False)
 
 
-class HeldQuestion(Dialog):
+class HeldQuestion(MeantDialog):
     """Yields whether something that destroys is meant. Enter alone never is a yes.
 
     Args:
@@ -214,51 +215,6 @@ the name of what goes must be typed."""
     ]
 
     def __init__(self, held: Held, where: str) -> None:
-        super().__init__()
-        self._held = held
-        self._where = where
-
-    def compose(self) -> ComposeResult:
-        """Words; where a name must be typed, a field."""
-        with Vertical(id="dialog", classes="-danger") as frame:
-            frame.border_title = Content(one_line(self._held.title))
-            yield Words(id="why")
-            if self._held.name:
-                with Horizontal(classes="line"):
-                    yield Label("name")
-                    entry = Input(id="name", placeholder=one_line(self._held.name))
-                    entry.cursor_blink = False
-                    yield entry
-            yield Words(id="keys")
-
-    def on_mount(self) -> None:
-        """Says what it does."""
-        held = self._held
-        lines = [Line((("⚠ ", "warn"), (safe(each), "strong")), hang=2) for each in held.does]
-        lines.append(Line((("  ", ""), (f"on {self._where}", ""))))
-        self.query_one("#why", Words).set_lines(lines)
-        key = "⏎" if held.name else "y"
-        said = f" {held.yes} once {one_line(held.name)} is typed   " if held.name else f" {held.yes}   "
-        keys: tuple[Piece, ...] = ((key, "key"), (said, "dim"), ("esc", "key"), (" leave everything as it is", "dim"))
-        self.query_one("#keys", Words).set_lines([Line(keys)])
-        if held.name:
-            self.set_focus(self.query_one("#name", Input))
-
-    @on(Input.Submitted)
-    def _typed(self, message: Input.Submitted) -> None:
-        message.stop()
-        # Not stripped: a key may begin or end with a blank.
-        if message.value == self._held.name:
-            self.dismiss(True)
-        else:
-            keys: tuple[Piece, ...] = ((f"That is not {one_line(self._held.name)}   ", "failing"), ("esc", "key"),
-                                       (" leave everything as it is", "dim"))  # fmt: skip
-            self.query_one("#keys", Words).set_lines([Line(keys)])
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A letter is no answer where a name must be typed."""
-        return not (self._held.name and action == "answer" and parameters == (True,))
-
-    def action_answer(self, yes: bool) -> None:
-        """Does it, or not."""
-        self.dismiss(yes)
+        told = [Line((("⚠ ", "warn"), (safe(each), "strong")), hang=2) for each in held.does]
+        told.append(Line((("  ", ""), (f"on {where}", ""))))
+        super().__init__(held.title, told, yes=held.yes, leave="leave everything as it is", name=held.name)

@@ -9,9 +9,13 @@ from tui.screens.base import BaseScreen
 from tui.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tui.consoles.guard import Guard
     from tui.screens.chooser import Choice
     from tui.services.sql.model import Login
     from tui.systems.model import Workload
+    from tui.systems.packaging import System
 
 
 class ConsolesApp(KeepingApp):
@@ -19,11 +23,7 @@ class ConsolesApp(KeepingApp):
 
     def _console_for(self, key: str) -> Workload | None:
         """The workload, if there is a console for it."""
-        live, workload = self._me.live, self._me.workloads.get(key)
-        if live is None or workload is None or live.forwards is None or not workload.members:
-            return None
-        system = live.catalogue.systems.get(workload.system)
-        return workload if system is not None and system.sql is not None else None
+        return self._with(key, lambda system: system.sql is not None)
 
     def has_console(self, key: str) -> bool:
         """Whether there is a console for a workload."""
@@ -93,19 +93,19 @@ class ConsolesApp(KeepingApp):
 
     def _bucket_for(self, key: str) -> Workload | None:
         """The workload, if it is an object store."""
-        return self._with_port(key, "s3")
+        return self._with(key, lambda system: "s3" in system.ports)
 
     def _queue_for(self, key: str) -> Workload | None:
         """The workload, if it is a message broker."""
-        return self._with_port(key, "amqp")
+        return self._with(key, lambda system: "amqp" in system.ports)
 
-    def _with_port(self, key: str, port: str) -> Workload | None:
-        """The workload, if its system has a port that is called so."""
+    def _with(self, key: str, fits: Callable[[System], bool]) -> Workload | None:
+        """The workload, if it can be reached and its system is of a kind."""
         live, workload = self._me.live, self._me.workloads.get(key)
         if live is None or workload is None or live.forwards is None or not workload.members:
             return None
         system = live.catalogue.systems.get(workload.system)
-        return workload if system is not None and port in system.ports else None
+        return workload if system is not None and fits(system) else None
 
     def action_bucket(self) -> None:
         """The bucket console of the object store under the cursor."""
@@ -121,15 +121,11 @@ class ConsolesApp(KeepingApp):
         """
         from tui.consoles.bucket.access import LiveAccess  # noqa: PLC0415  (not needed to start)
         from tui.consoles.bucket.screen import BucketConsole  # noqa: PLC0415
-        from tui.consoles.guard import Guard  # noqa: PLC0415
 
         workload, live = self._bucket_for(key), self._me.live
-        if workload is None or live is None:
-            return
-        access, settings = LiveAccess(live, key), self._me.settings
-        locked = settings.read_only
-        guard = Guard(settings.protects(access.context) and not locked, locked)
-        self.push_screen(BucketConsole(access, workload.name, guard))
+        if workload is not None and live is not None:
+            access = LiveAccess(live, key)
+            self.push_screen(BucketConsole(access, workload.name, self._guard(access.context)))
 
     def action_queue(self) -> None:
         """The queue console of the message broker under the cursor."""
@@ -143,18 +139,20 @@ class ConsolesApp(KeepingApp):
         Args:
             key: the workload's.
         """
-        from tui.consoles.guard import Guard  # noqa: PLC0415  (not needed to start)
-        from tui.consoles.queue.access import LiveAccess  # noqa: PLC0415
+        from tui.consoles.queue.access import LiveAccess  # noqa: PLC0415  (not needed to start)
         from tui.consoles.queue.screen import QueueConsole  # noqa: PLC0415
 
         workload, live = self._queue_for(key), self._me.live
-        if workload is None or live is None:
-            return
-        access, settings = LiveAccess(live, key), self._me.settings
-        locked = settings.read_only
-        self.push_screen(
-            QueueConsole(access, workload.name, Guard(settings.protects(access.context) and not locked, locked))
-        )
+        if workload is not None and live is not None:
+            access = LiveAccess(live, key)
+            self.push_screen(QueueConsole(access, workload.name, self._guard(access.context)))
+
+    def _guard(self, context: str) -> Guard:
+        """What may be changed in a context."""
+        from tui.consoles.guard import Guard  # noqa: PLC0415  (not needed to start)
+
+        settings = self._me.settings
+        return Guard(settings.protects(context) and not settings.read_only, settings.read_only)
 
     def console_choices(self) -> list[Choice]:
         """What the palette offers."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -12,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Input, Label
 
 from tui.consoles.dialogs import Dialog
+from tui.consoles.meant import MeantDialog
 from tui.consoles.sql.connecting import Asked, Given
 from tui.consoles.sql.guard import Held
 from tui.text import one_line
@@ -99,7 +99,7 @@ in, escape leaves the console without a session."""
         self.dismiss(None)
 
 
-class HeldQuestion(Dialog):
+class HeldQuestion(MeantDialog):
     """Yields whether a statement that is held back is to be sent. Enter alone never is a yes.
 
     Args:
@@ -117,56 +117,12 @@ held back is the setting sql.confirm: off, unconditional or all."""
     ]
 
     def __init__(self, held: Held, where: str) -> None:
-        super().__init__()
-        self._held = held
-        self._where = where
-
-    def compose(self) -> ComposeResult:
-        """Words; where a name must be typed, a field."""
-        with Vertical(id="dialog", classes="-danger") as frame:
-            frame.border_title = Content("Is this meant?")
-            yield Words(id="why")
-            if self._held.name:
-                with Horizontal(classes="line"):
-                    yield Label("name")
-                    entry = Input(id="name", placeholder=one_line(self._held.name))
-                    entry.cursor_blink = False
-                    yield entry
-            yield Words(id="keys")
-
-    def on_mount(self) -> None:
-        """Says what it does."""
-        held = self._held
-        lines = [Line((("⚠ ", "warn"), (f"It {each}", "strong")), hang=2) for each in held.does]
-        lines.append(Line((("  ", ""), (f"on {self._where}", ""))))
+        told = [Line((("⚠ ", "warn"), (f"It {each}", "strong")), hang=2) for each in held.does]
+        told.append(Line((("  ", ""), (f"on {where}", ""))))
         if held.transaction:
-            lines.append(Line((("  inside of the open transaction: ROLLBACK would undo it", "dim"),), hang=2))
+            told.append(Line((("  inside of the open transaction: ROLLBACK would undo it", "dim"),), hang=2))
         text = held.statement.strip().splitlines()
-        lines += [Line(), *(Line((("  ", ""), (line[:400], "dim")), hang=2) for line in text[:STATEMENT])]
+        told += [Line(), *(Line((("  ", ""), (line[:400], "dim")), hang=2) for line in text[:STATEMENT])]
         if len(text) > STATEMENT:
-            lines.append(Line(((f"  … {len(text) - STATEMENT:,} lines more", "dim"),)))
-        self.query_one("#why", Words).set_lines(lines)
-        yes = "⏎" if held.name else "y"
-        said = f" sends it once {one_line(held.name)} is typed   " if held.name else " send it   "
-        keys: tuple[Piece, ...] = ((yes, "key"), (said, "dim"), ("esc", "key"), (" do not send", "dim"))
-        self.query_one("#keys", Words).set_lines([Line(keys)])
-        if held.name:
-            self.set_focus(self.query_one("#name", Input))
-
-    @on(Input.Submitted)
-    def _typed(self, message: Input.Submitted) -> None:
-        message.stop()
-        if message.value.strip() == self._held.name:
-            self.dismiss(True)
-        else:
-            keys: tuple[Piece, ...] = ((f"That is not {one_line(self._held.name)}   ", "failing"), ("esc", "key"),
-                                       (" do not send", "dim"))  # fmt: skip
-            self.query_one("#keys", Words).set_lines([Line(keys)])
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A letter is no answer where a name must be typed."""
-        return not (self._held.name and action == "answer" and parameters == (True,))
-
-    def action_answer(self, yes: bool) -> None:
-        """Sends it, or not."""
-        self.dismiss(yes)
+            told.append(Line(((f"  … {len(text) - STATEMENT:,} lines more", "dim"),)))
+        super().__init__("Is this meant?", told, yes="send it", leave="do not send", name=held.name)
