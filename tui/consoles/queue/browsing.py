@@ -119,6 +119,7 @@ class BrowsingScreen(FollowingScreen):
     def on_mount(self) -> None:
         """Connects."""
         self._turn_to(QUEUES)
+        self.listed.focus()
         self.set_interval(LOOK, self._tick)
         self.set_interval(EACH, self._poll)
         self.connect()
@@ -233,7 +234,6 @@ class BrowsingScreen(FollowingScreen):
         for number in range(len(TABS)):
             self.query_one(f"#list-{number}").display = number == at
         self.remove_class("-facts")
-        self.listed.focus()
         self.query_one("#filter", Input).placeholder = HINT if at == QUEUES else "part of what stands there"
 
     def go(self, at: int) -> None:
