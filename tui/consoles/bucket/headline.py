@@ -1,4 +1,4 @@
-"""The first line of the console, where one is, and the line above the keys, what moves. Pieces only."""
+"""What a store tells of itself in the first line, and the line above the keys, what moves. Pieces only."""
 
 from __future__ import annotations
 

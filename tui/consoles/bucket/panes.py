@@ -1,4 +1,4 @@
-"""The console's panes beside the keys: buckets, facts, the path, and words where there is no store."""
+"""The panes beside the keys: buckets, facts, the path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first line of the console, the line below it, and the line of what goes on. Pieces only."""
+"""What a broker tells of itself in the first line, the line below it, and the line of what goes on. Pieces only."""
 
 from __future__ import annotations
 
