@@ -95,10 +95,11 @@ def allow(*actions: str, on: str) -> dict[str, Any]:
 
 
 class Ran:
-    """A run of `statetui bucket my-tenant`."""
+    """A run of `statetui bucket my-tenant`, or of another workload."""
 
-    def __init__(self, *words: str, stdin: bytes = b"", kubeconfig: str = KUBECONFIG) -> None:
-        command = [sys.executable, "-m", "tui", "--kubeconfig", kubeconfig, "-n", "stateful", "bucket", TENANT, *words]
+    def __init__(self, *words: str, stdin: bytes = b"", kubeconfig: str = KUBECONFIG, workload: str = TENANT) -> None:
+        where = ["--kubeconfig", kubeconfig, "-n", "stateful"]
+        command = [sys.executable, "-m", "tui", *where, "bucket", workload, *words]
         done = subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
         self.code, self.out, self.err = done.returncode, done.stdout.decode(), done.stderr.decode()
 
@@ -186,6 +187,10 @@ def test_access_denied_on_one_prefix(bucket: str, minio_user: Callable[..., Keys
     moved.failed(FAILED, "AccessDenied")
     assert [one.name for one in folder.rglob("*") if one.is_file()] == ["one"]
     assert (folder / "open" / "one").read_text() == "content"
+
+
+def test_what_is_no_object_store_is_refused_before_keys_are_looked_for() -> None:
+    Ran("ls", workload="mysql").failed(USAGE, "MySQL mysql is not known to serve S3", "`get` lists workloads")
 
 
 def test_a_secret_that_may_not_be_read() -> None:
