@@ -16,7 +16,7 @@ from small_cluster import container, kubeconfig, meta, pod, put_mysql
 from tui.kube.forward.listener import TcpAddress, UnixAddress
 from tui.kube.forward.targets import PodPort, Target, Waiting
 from tui.kube.options import ConnectOptions
-from tui.kube.resources import SERVICES
+from tui.kube.resources import ENDPOINTSLICES, SERVICES
 from tui.problem import Cause, ProblemError
 from tui.settings_forwards import KINDS, ForwardSetting
 from tui.systems import forwarding
@@ -68,8 +68,9 @@ async def opened(server: FakeApi, folder: Path, **options: Any) -> AsyncIterator
 
 def _services_known(live: Live) -> bool:
     assert live.cluster is not None
-    feeds = [feed for (key, _), feed in live.cluster.feeds.items() if key == SERVICES.key]
-    return bool(feeds) and all(feed.settled for feed in feeds)
+    wanted = {SERVICES.key, ENDPOINTSLICES.key}  # without slices a service's pods are those that its selector fits
+    feeds = {key: feed for (key, _), feed in live.cluster.feeds.items() if key in wanted}
+    return len(feeds) == len(wanted) and all(feed.settled for feed in feeds.values())
 
 
 def pods(target: Target) -> list[str]:
