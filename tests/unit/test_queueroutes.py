@@ -6,9 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from test_bucketroutes import service, world
 from worlds import CATALOGUE, World
 
+from tui.kube.objects import Condition, ContainerState, ContainerStatus, Pod, Running
+from tui.kube.resources import PODS
 from tui.problem import Cause, ProblemError
 from tui.services.queue.tls import Security
 from tui.systems.portroutes import PortTarget, service_of
@@ -48,6 +51,33 @@ def test_a_port_of_another_number_is_found_by_its_name():
     port = Port.MANAGEMENT
     found = PortTarget(lambda: made.workloads, made.store, made.only.key, port.number, port.names).resolve()
     assert [(at.pod, at.port) for at in found] == [("hand-0", 8080)]
+
+
+@pytest.mark.parametrize(
+    ("ready", "since", "started", "lapsed", "found"),
+    [
+        ("False", "2026-01-01T00:05:00Z", "2026-01-01T00:00:05Z", True, True),  # an alarm has come up
+        ("False", "2026-01-01T00:05:00Z", "2026-01-01T00:00:05Z", False, False),
+        ("False", "2026-01-01T00:00:05Z", "2026-01-01T00:00:05Z", True, False),  # it starts
+        ("False", "2026-01-01T00:05:00Z", "2026-01-01T00:06:00Z", True, False),  # it restarts
+        ("False", "2026-01-01T00:05:00Z", None, True, False),  # its container waits
+        ("False", None, "2026-01-01T00:00:05Z", True, False),
+    ],
+)
+def test_a_broker_that_was_ready_before_will_do_where_none_is(ready, since, started, lapsed, found):
+    made = world(("hand", "rabbitmq:4", HAND, PLAIN))
+    pod = next(iter(made.store.all(PODS.key, Pod)))
+    running = Running(started) if started is not None else None
+    status = replace(
+        pod.status, conditions=[Condition("Ready", ready, last_transition_time=since)],
+        container_statuses=[ContainerStatus("hand", state=ContainerState(running=running))],
+    )  # fmt: skip
+    store = SimpleNamespace(by_uid=lambda *_: replace(pod, status=status))
+    port = Port.AMQP
+    came = PortTarget(lambda: made.workloads, store, made.only.key, port.number, port.names, lapsed).resolve()
+    assert isinstance(came, list) is found
+    if not found:
+        assert came.reason == "pod hand-0 is not ready"
 
 
 def test_the_name_is_that_of_the_service():

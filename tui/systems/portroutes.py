@@ -30,6 +30,8 @@ class PortTarget:
         key: the workload.
         port: the number that all have agreed upon; the name of a container's port goes before it.
         names: what containers call that port.
+        lapsed: whether members will do that were ready and are no more, where none is. Charts call a broker under an
+            alarm not ready, and that is when it must be looked at.
     """
 
     workloads: Callable[[], Mapping[str, Workload]]
@@ -37,6 +39,7 @@ class PortTarget:
     key: str
     port: int
     names: tuple[str, ...]
+    lapsed: bool = False
 
     @property
     def text(self) -> str:
@@ -56,16 +59,32 @@ class PortTarget:
         pods = members(self.store, workload)
         serving = {pod.uid: number for pod in pods if (number := port_of(pod, self.port, self.names)) is not None}
         if not serving:  # nothing is declared, or nobody is there: then it is the one that everybody has
-            return of_pods(pods, self.port)
+            serving = {pod.uid: self.port for pod in pods}
         found: list[PodPort] = []
-        waiting = Waiting(f"no member of {self.text} is ready")
+        waiting = Waiting(f"no member of {self.text} is ready") if pods else Waiting("there is no pod")
         for number in dict.fromkeys(serving.values()):
             told = of_pods([pod for pod in pods if serving.get(pod.uid) == number], number)
             if isinstance(told, Waiting):
                 waiting = told
             else:
                 found += told
+        if not found and self.lapsed:
+            for pod in filter(was_ready, pods):
+                told = of_pods([pod], serving.get(pod.uid, self.port), unready=True)
+                found += told if isinstance(told, list) else []
         return found or waiting
+
+
+def was_ready(pod: Pod) -> bool:
+    """Whether a pod is not ready any more, but was so since its containers started: it does not just start.
+
+    Both times are the kubelet's.
+    """
+    ready = next((one for one in pod.status.conditions if one.type == "Ready"), None)
+    running = [one.state.running for one in pod.status.container_statuses]
+    if ready is None or ready.status == "True" or not running or not ready.last_transition_time:
+        return False
+    return all(one is not None and (one.started_at or "") < ready.last_transition_time for one in running)
 
 
 def there(live: Live, key: str) -> tuple[Forwards, Store, Workload]:

@@ -85,7 +85,8 @@ class QueueFinder:
         key: the workload's key.
         port: which of its ports.
         name: what TLS is to verify in place of the Service's name; empty for that.
-        member: a pod's name, for that node and no other; empty for any that is ready.
+        member: a pod's name, for that node and no other, ready or not; empty for any that is ready or, where none
+            is, that was so before (an alarm).
         patience: seconds to wait for a ready pod.
     """
 
@@ -120,5 +121,5 @@ class QueueFinder:
         store = self.live.cluster.store
         if self.member:
             number = port_of_member(store, workload, self.member, self.port.number, self.port.names)
-            return self.live.reach.member(workload, self.member, number)
-        return PortTarget(lambda: self.live.workloads, store, self.key, self.port.number, self.port.names)
+            return self.live.reach.member(workload, self.member, number, unready=True)
+        return PortTarget(lambda: self.live.workloads, store, self.key, self.port.number, self.port.names, lapsed=True)

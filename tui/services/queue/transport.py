@@ -21,6 +21,9 @@ from tui.services.way import Finder, Way
 T = TypeVar("T")
 #: Seconds for a request; the server gives up after a minute of its own.
 _TIMEOUT = 30.0
+#: Seconds for which an idle connection is kept. The server ends one after 60: one that it is about to end must not be
+#: used again, since nothing is sent twice.
+_KEPT = 30.0
 #: What it says with 401 to whom it does not let in.
 _UNKNOWN = (
     "Login failed",
@@ -30,7 +33,8 @@ _UNKNOWN = (
     "User can only log in via localhost",
 )
 _WORDS = {"queues": "queue", "exchanges": "exchange", "policies": "policy", "operator-policies": "operator policy",
-          "vhosts": "virtual host", "connections": "connection", "bindings": "binding"}  # fmt: skip
+          "vhosts": "virtual host", "connections": "connection", "bindings": "binding", "users": "user",
+          "permissions": "permission"}  # fmt: skip
 #: Of an answer that is no JSON, as evidence.
 _SHOWN = 300
 
@@ -49,6 +53,8 @@ def thing(path: str) -> str:
     if word and len(names) == 1:
         where = kind in ("queues", "exchanges", "bindings", "policies", "operator-policies")
         return f"virtual host {names[0]}" if where else f"{word} {names[0]}"
+    if kind == "permissions" and len(names) == 2:
+        return f"permission of {names[1]} in the virtual host {names[0]}"
     return f"{word} {names[1]} in the virtual host {names[0]}" if word and len(names) > 1 else unquote(path)
 
 
@@ -62,8 +68,9 @@ class Transport:
     """
 
     def __init__(
-        self, finder: Finder, login: Login, *, context: ssl.SSLContext | None = None, writes: bool = True
-    ) -> None:
+        self, finder: Finder, login: Login, *, context: ssl.SSLContext | None = None, writes: bool = True,
+        connecting: float = 10.0,
+    ) -> None:  # fmt: skip
         """Connects at the first question.
 
         Args:
@@ -71,11 +78,13 @@ class Transport:
             login: who one is.
             context: TLS, None for none.
             writes: the gate: without it all but questions is refused here.
+            connecting: seconds that the way may take to connect, beside those for the answer.
         """
         self.login = login
         self.writes = writes
         self.way: Way | None = None
         self._finder = finder
+        self._connecting = connecting
         self._context = context
         self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
@@ -101,7 +110,7 @@ class Transport:
             body: sent as JSON unless it is None.
             query: without quoting.
             more: headers.
-            patience: seconds for the whole answer.
+            patience: seconds for the whole answer, once there is a connection.
 
         Raises:
             Refused: the server's answer was 4xx.
@@ -123,7 +132,7 @@ class Transport:
             target = URL(url, encoded=True)
             if query:
                 target = target.update_query(query)
-            waits = aiohttp.ClientTimeout(total=patience, sock_connect=10)
+            waits = aiohttp.ClientTimeout(total=patience + self._connecting)
             async with session.request(
                 method, target, data=given, headers=headers, allow_redirects=False, timeout=waits
             ) as answer:
@@ -135,12 +144,13 @@ class Transport:
         except ProblemError:
             raise
         except TimeoutError as error:
-            remedy = "Statistics of many queues take long: a virtual host or a pattern helps."
+            remedy = (
+                "Statistics of many queues take long: a virtual host or a pattern helps." if "queues" in path else ""
+            )
             if method != "GET":
                 remedy = "Whether it was done is not known: look before you ask for it again."
-            raise ProblemError(Problem(
-                Cause.TIMEOUT, f"{way.member or way.host} did not answer in {patience:.0f} s", unquote(path), remedy
-            )) from error  # fmt: skip
+            late = f"{way.member or way.host} did not answer in {patience + self._connecting:.0f} s"
+            raise ProblemError(Problem(Cause.TIMEOUT, late, unquote(path), remedy)) from error
         except (aiohttp.ClientError, OSError) as error:
             ended = way.ended()
             raise ProblemError(
@@ -154,7 +164,7 @@ class Transport:
             if self._session is None:
                 way, pair = self.way, f"{self.login.user}:{self.login.password}"
                 self._session = aiohttp.ClientSession(
-                    connector=WayConnector(lambda: way, context=self._context),
+                    connector=WayConnector(lambda: way, context=self._context, keepalive=_KEPT),
                     headers={"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"},
                 )
                 # aiohttp sends PUT and DELETE again when a connection ends before the answer (seen with 3.14).
