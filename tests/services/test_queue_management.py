@@ -13,6 +13,7 @@ from queue_servers import LOGIN, Rabbit
 
 from tui.problem import Cause, ProblemError
 from tui.services.queue.amqp import open_broker
+from tui.services.queue.byname import ByName
 from tui.services.queue.definitions import Change, differences, without_secrets
 from tui.services.queue.management import Management
 from tui.services.queue.model import Login, Refused
@@ -174,6 +175,61 @@ async def test_users_and_what_they_may(api: Management) -> None:
     assert ("viewer", "/", "^$") in [(one.user, one.vhost, one.write) for one in await api.permissions()]
 
 
+async def test_a_user_is_changed_and_what_is_not_given_stays(rabbit: Rabbit, api: Management) -> None:
+    await api.set_user("ann", "first", ["management"])
+    await api.set_permission(Permission("ann", "/", "", "", ".*"))
+    await api.set_user("ann", None, ["monitoring"])  # without the hash of the present one nobody could log in
+    await api.set_user("ann", None, None)
+    made = rabbit.management(Login("ann", "first"))
+    assert (await made.overview()).rabbitmq_version
+    await made.close()
+    await api.set_user("ann", "second", None)
+    assert [one.all_tags for one in await api.users() if one.name == "ann"] == [["monitoring"]]
+    made = rabbit.management(Login("ann", "first"))
+    with pytest.raises(ProblemError) as caught:
+        await made.overview()
+    assert caught.value.problem.cause is Cause.CREDENTIALS
+    await made.close()
+    await api.delete_permission("/", "ann")
+    assert "ann" not in [one.user for one in await api.permissions("/")]
+    await api.delete_user("ann")
+    with pytest.raises(Refused) as gone:
+        await api.delete_user("ann")
+    assert gone.value.problem.what == "There is no user ann"
+
+
+async def test_amqp_alone_changes_what_is_named(rabbit: Rabbit, api: Management) -> None:
+    broker = await open_broker(rabbit.way(), LOGIN)
+    named, reads = ByName(broker, writes=True), ByName(broker, writes=False)
+    try:
+        await named.declare_queue("/", "by-name", {"x-queue-type": "classic"})
+        await named.declare_exchange("/", "by-name-x", "direct", {"alternate-exchange": "amq.fanout"})
+        await named.bind("/", "by-name-x", "by-name", "k", {})
+        await named.bind("/", "by-name-x", "amq.topic", "t", {}, kind="exchange")
+        found = {(one.destination, one.routing_key) for one in await api.bindings("/") if one.source == "by-name-x"}
+        assert found == {("by-name", "k"), ("amq.topic", "t")}
+        with pytest.raises(Refused) as caught:
+            await named.declare_queue("/", "by-name", {"x-queue-type": "quorum"})
+        assert caught.value.code == 406
+        assert "received 'quorum' but current is 'classic'" in caught.value.problem.evidence.replace("the value ", "")
+        for asked in (named.queue("/", "nix"), named.delete_queue("/", "nix"), named.delete_exchange("/", "nix")):
+            with pytest.raises(Refused) as caught:
+                await asked
+            assert caught.value.code == 404
+        for asked in (reads.declare_queue("/", "no", {}), reads.purge_queue("/", "by-name")):
+            with pytest.raises(ProblemError, match="was not sent"):
+                await asked
+        told = await reads.queue("/", "by-name")
+        assert (told.messages_ready, told.messages_unacknowledged, told.consumers) == (0, None, 0)
+        with pytest.raises(Refused, match="in use"):
+            await named.delete_exchange("/", "by-name-x", if_unused=True)
+        await named.delete_queue("/", "by-name", if_empty=True, if_unused=True)
+        await named.delete_exchange("/", "by-name-x")
+        assert "by-name" not in [one.name for one in (await api.queues(vhost="/")).items]
+    finally:
+        await broker.close()
+
+
 @pytest.mark.parametrize(
     ("login", "cause"), [(Login("guest", "wrong"), Cause.CREDENTIALS), (Login("nobody", "n"), Cause.CREDENTIALS)]
 )
@@ -272,7 +328,15 @@ async def test_if_empty_and_if_unused(api: Management, rabbit: Rabbit) -> None:
 
 
 async def test_a_port_that_is_not_the_api(rabbit: Rabbit) -> None:
-    """Somebody else's HTML, a port that speaks AMQP, and one where nobody listens."""
+    """Somebody else's HTML, a failure in JSON, and a port that speaks AMQP."""
+
+    async def fails(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        said = b'{"error":"internal_server_error","reason":"badmatch"}'
+        writer.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: application/json\r\n")
+        writer.write(b"Content-Length: %d\r\n\r\n%b" % (len(said), said))
+        await writer.drain()
+        writer.close()
 
     async def html(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -284,17 +348,21 @@ async def test_a_port_that_is_not_the_api(rabbit: Rabbit) -> None:
 
     server = await asyncio.start_server(html, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
+    failing = await asyncio.start_server(fails, "127.0.0.1", 0)
+    failed = failing.sockets[0].getsockname()[1]
 
     async def to(number: int) -> LocalWay:
         return LocalWay(number)
 
-    for number, cause in ((port, Cause.PROTOCOL), (rabbit.amqp, Cause.UNREACHABLE)):
+    for number, cause in ((port, Cause.PROTOCOL), (failed, Cause.SERVER), (rabbit.amqp, Cause.UNREACHABLE)):
         made = Management(lambda number=number: to(number), LOGIN)
         with pytest.raises(ProblemError) as caught:
             await made.overview()
         assert caught.value.problem.cause is cause, caught.value.problem
+        assert cause is not Cause.SERVER or caught.value.problem.evidence == "badmatch"
         await made.close()
     server.close()
+    failing.close()
 
 
 def test_statistics_may_be_disabled() -> None:

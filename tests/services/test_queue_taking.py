@@ -102,7 +102,7 @@ async def test_a_broken_connection_gives_back_what_was_held_and_counts_it(rabbit
                 await until(lambda: held.lost() is not None)
                 told = held.lost()
                 assert told is not None
-                assert "5 messages went back" in told.what
+                assert "5 unacknowledged messages went back" in told.what
                 assert "by the test" in told.evidence
                 await held.settle(held.messages, Settle.ACKNOWLEDGE)
         assert caught.value.unconfirmed == 5

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +91,34 @@ async def test_without_an_authority_it_is_encrypted_and_not_verified(served: tup
     amqps, _, _ = served
     broker = await open_broker(LocalWay(amqps, "whatever"), LOGIN, context=Security(True).context())
     await broker.close()
+
+
+async def test_a_broker_that_wants_a_clients_certificate_is_told(tmp_path: Path) -> None:
+    """As a RabbitmqCluster with `tls.caSecretName` does."""
+    pem = certificate(tmp_path, NAME)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cadata=pem)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:  # asyncio's server would not send the alert
+            with context.wrap_socket(server.accept()[0], server_side=True, do_handshake_on_connect=False) as one:
+                with pytest.raises(ssl.SSLError):
+                    one.do_handshake()
+                one.shutdown(socket.SHUT_WR)
+                while one.recv(4096):  # closed with something unread it would be reset
+                    pass
+
+        refusing = asyncio.create_task(asyncio.to_thread(refuse))
+        with pytest.raises(ProblemError) as caught:
+            way = LocalWay(server.getsockname()[1], NAME)
+            await open_broker(way, LOGIN, context=Security(True, pem).context())
+        await refusing
+    assert caught.value.problem.cause is Cause.REJECTED
+    assert "wants a client's certificate" in caught.value.problem.what
+    assert "tls.caSecretName" in caught.value.problem.remedy
 
 
 def test_an_authority_that_is_none() -> None:

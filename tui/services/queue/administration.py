@@ -89,6 +89,44 @@ class Administration(Transport):
         """All users; only administrators may ask."""
         return await self._get("users", list[User])
 
+    async def set_user(self, name: str, password: str | None, tags: Sequence[str] | None) -> None:
+        """Makes a user, or changes one; what is not given stays as it is.
+
+        The server takes a user whole, and one without a password as one who cannot log in with any: the hash of the
+        present one goes back with the rest.
+
+        Args:
+            name: of the user.
+            password: None for the present one; a new user without one cannot log in with a password.
+            tags: `administrator`, `monitoring`, `policymaker`, `management`; None for the present ones.
+        """
+        path = f"users/{segment(name)}"
+        here: dict[str, Any] = {}
+        if password is None or tags is None:
+            try:
+                here = await self._get(path, dict[str, Any])
+            except Refused as error:
+                if error.code != 404:
+                    raise
+        old = here.get("tags") or []
+        known = old if isinstance(old, str) else ",".join(old)
+        wanted: dict[str, Any] = {"tags": known if tags is None else ",".join(tags)}
+        if password is not None:
+            wanted["password"] = password
+        else:
+            wanted["password_hash"] = here.get("password_hash", "")
+            if here.get("hashing_algorithm"):
+                wanted["hashing_algorithm"] = here["hashing_algorithm"]
+        await self.ask("PUT", path, wanted)
+
+    async def delete_user(self, name: str) -> None:
+        """Deletes a user with all permissions; connections of his are closed by the server."""
+        await self.ask("DELETE", f"users/{segment(name)}")
+
+    async def delete_permission(self, vhost: str, user: str) -> None:
+        """Takes away all that a user may in a virtual host."""
+        await self.ask("DELETE", f"permissions/{segment(vhost)}/{segment(user)}")
+
     async def permissions(self, vhost: str = "") -> list[Permission]:
         """Who may what."""
         return await self._get(f"vhosts/{segment(vhost)}/permissions" if vhost else "permissions", list[Permission])

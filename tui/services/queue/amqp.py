@@ -39,6 +39,7 @@ _REMEDIES = {
     406: "What stands there was declared otherwise, or does not allow this; its arguments cannot be changed later.",
     501: "Something was larger than a frame may be (frame_max): headers must fit into one.",
     530: "The virtual host may not exist, or this user has no access to it.",
+    541: "A quorum queue without its majority, or without a leader, answers nothing: `nodes` tells who is missing.",
     540: "A stream is browsed; nothing can be got from it one by one.",
 }
 # The libraries log ends that are told to a person here, and without a handler that goes to the screen.
@@ -316,6 +317,13 @@ def _not_in(error: BaseException, way: Way, login: Login) -> Problem:
         code, words = _words(error)
         return Problem(
             Cause.REJECTED, f"{at} refuses the virtual host {login.vhost}", words, _REMEDIES.get(code or 530, "")
+        )
+    if "CERTIFICATE_REQUIRED" in str(error):  # the library wraps what TLS said
+        return Problem(
+            Cause.REJECTED,
+            f"{at} wants a client's certificate, and there is none to show",
+            str(error),
+            "A RabbitmqCluster with tls.caSecretName does; its plain port would do, where it has one.",
         )
     if isinstance(error, ssl.SSLError):
         return Problem(

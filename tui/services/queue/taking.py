@@ -55,7 +55,7 @@ class Held:
         why = self._broker.closed
         return Problem(
             why.cause if why is not None else Cause.REJECTED,
-            f"{self.open:,} messages went back to {self.queue}: the broker takes them back when a connection ends",
+            f"{self.open:,} unacknowledged message{'s' * (self.open != 1)} went back to {self.queue}",
             why.evidence or why.what if why is not None else "the broker closed the channel",
             "Get them again; they are marked as redelivered.",
         )
