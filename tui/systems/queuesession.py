@@ -14,13 +14,21 @@ from tui.kube.forward.forward import PATIENCE
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.facts import Overview
 from tui.services.queue.model import Login, Refused
+from tui.services.queue.operations import Check
 from tui.services.queue.tls import Security
 from tui.systems.live import Live
 from tui.systems.queueroutes import Port, QueueFinder, choices
 
 if TYPE_CHECKING:
     from tui.services.queue.amqp import Broker
+    from tui.services.queue.byname import Topology
     from tui.services.queue.management import Management
+
+
+#: The question of health that each node answers for itself, and seconds to wait for one that hangs.
+CRITICAL, PATIENCE_NODE = "node-is-quorum-critical", 2.0
+#: Seconds for the login, beside those for the way to a ready pod.
+_PATIENCE_LOGIN = 10.0
 
 
 class Half(StrEnum):
@@ -83,7 +91,7 @@ class Wish:
     """What a session is to be.
 
     Attributes:
-        member: a pod's name, for that node and no other; empty for any that is ready.
+        member: a pod's name, for that node and no other, ready or not; empty for any that is ready.
         patience: seconds to wait for a ready pod.
         writes: whether anything may be changed.
         amqp: whether messages are wanted; what is not wanted is no lack.
@@ -125,6 +133,7 @@ class QueueSession:
         self._key = key
         self._security = security
         self._wish = wish
+        self._nodes: dict[str, Management] = {}
 
     @property
     def version(self) -> str:
@@ -136,6 +145,15 @@ class QueueSession:
     def statistics(self) -> bool:
         """Whether the server collects any."""
         return self.overview is not None and not self.overview.disable_stats
+
+    def topology(self) -> Topology:
+        """Who changes queues and exchanges whose names are known: the API, or AMQP in the login's virtual host."""
+        if self.management is not None:
+            return self.management
+        from tui.services.queue.byname import ByName  # noqa: PLC0415  (loads the client)
+
+        assert self.broker is not None  # noqa: S101 (one half is always there)
+        return ByName(self.broker, writes=self.writes)
 
     async def dial(self, name: str = "statetui", *, member: str = "") -> Broker:
         """Another connection of AMQP: for a transfer of its own, or in place of one that is gone. The caller closes it.
@@ -157,7 +175,9 @@ class QueueSession:
             try:
                 context = self._context(port)
                 way = await self._finder(port, member)()
-                broker = await open_broker(way, self.login, context=context, name=name)
+                broker = await open_broker(
+                    way, self.login, context=context, name=name, patience=_PATIENCE_LOGIN + self._wish.patience
+                )
             except ProblemError as error:
                 if last == 0 or error.problem.cause is Cause.CREDENTIALS:
                     raise
@@ -206,7 +226,8 @@ class QueueSession:
                 problem = error.problem
                 remark = _remark(port, problem)
                 continue
-            asked = Management(self._finder(port, ""), self.login, context=context, writes=self.writes)
+            asked = Management(self._finder(port, ""), self.login, context=context, writes=self.writes,
+                               connecting=self._wish.patience)  # fmt: skip
             try:
                 self.overview = await asked.overview()
             except (ProblemError, Refused) as error:
@@ -223,8 +244,40 @@ class QueueSession:
             await self._note_lacks(asked)
             return
         assert problem is not None  # noqa: S101 (there is always a port to try)
-        self.lacks.append(Lack(Half.MANAGEMENT, _without_api(problem)))
+        problem = _without_api(problem)
+        self.lacks.append(Lack(Half.MANAGEMENT, problem))
         raise ProblemError(problem)
+
+    async def critical(self, pods: Sequence[str]) -> dict[str, Check]:
+        """Whether queues would lose their majority with a node. Each node knows it of itself alone.
+
+        Args:
+            pods: those whose nodes run.
+
+        Returns:
+            What each said; `well` is None for one that did not say within two seconds.
+        """
+
+        async def ask(pod: str) -> Check:
+            try:
+                async with asyncio.timeout(PATIENCE_NODE):
+                    return await self._node(pod).check(CRITICAL)
+            except TimeoutError:
+                return Check(CRITICAL, None, f"{pod} did not answer in {PATIENCE_NODE:.0f} s")
+
+        return dict(zip(pods, await asyncio.gather(*map(ask, pods)), strict=True))
+
+    def _node(self, pod: str) -> Management:
+        from tui.services.queue.management import Management  # noqa: PLC0415  (loads the client)
+
+        api = self.management
+        if api is not None and api.way is not None and api.way.member == pod:
+            return api
+        if pod not in self._nodes:
+            port = self.http.port if self.http is not None else Port.MANAGEMENT
+            finder = self._finder(port, pod)
+            self._nodes[pod] = Management(finder, self.login, context=self._context(port), writes=False)
+        return self._nodes[pod]
 
     async def _note_lacks(self, api: Management) -> None:
         if not self.statistics:
@@ -239,10 +292,11 @@ class QueueSession:
 
     async def close(self) -> None:
         """Ends all connections, and the ways."""
-        for half in (self.broker, self.management):
+        for half in (self.broker, self.management, *self._nodes.values()):
             if half is not None:
                 with contextlib.suppress(ProblemError, OSError, TimeoutError):
                     await half.close()
+        self._nodes.clear()
         self.broker = self.management = None
 
     def _finder(self, port: Port, member: str) -> QueueFinder:
