@@ -16,13 +16,14 @@ def unreadable(file: str, error: OSError | UnicodeDecodeError) -> Problem:
 
 
 def first_line(file: str) -> str:
-    """The first line of a file: a password, a secret key.
+    """The first line of a file, of stdin for `-`: a password, a secret key.
 
     Raises:
         ProblemError: CONFIG, it cannot be read.
     """
     try:
-        return Path(file).read_text(encoding="utf-8").split("\n", 1)[0].removesuffix("\r")
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode("utf-8").split("\n", 1)[0].removesuffix("\r")
     except (OSError, UnicodeDecodeError) as error:
         raise ProblemError(unreadable(file, error)) from error
 

@@ -40,6 +40,9 @@ LISTS = (
     "vhosts", "users", "permissions", "features", "arguments",
 )  # fmt: skip
 _SORTS = ("name", "ready", "unacknowledged", "messages", "consumers", "memory", "in", "out")
+#: As the console's filter has them after `is:`.
+_STATES = ("empty", "filled", "idle", "growing", "minority", "down")
+_DELETED = ("queue", "exchange", "policy", "operator-policy", "vhost", "user", "permission")
 _TYPES = ("classic", "quorum", "stream")
 
 
@@ -82,6 +85,9 @@ def _asking(verbs: argparse._SubParsersAction[Any]) -> None:
     ls.add_argument("pattern", nargs="?", default="", metavar="PATTERN", help="only these names")
     ls.add_argument("--empty", action="store_true", help="only queues without messages")
     ls.add_argument("--no-consumer", action="store_true", help="only queues that nobody consumes")
+    ls.add_argument("--is", action="append", default=[], choices=_STATES, dest="states", metavar="STATE",
+                    help=f"only queues that are {', '.join(_STATES)}; repeatable")  # fmt: skip
+    ls.add_argument("--type", choices=_TYPES, default="", help="only queues of this type")
     ls.add_argument("--sort", choices=_SORTS, help="queues by this, the largest first (by name: a to z)")
     show = verb(verbs, "show", "tell all that is known of something")
     show.add_argument("what", choices=("queue", "exchange", "policy", "user", "node", "connection"), metavar="WHAT",
@@ -93,7 +99,7 @@ def _asking(verbs: argparse._SubParsersAction[Any]) -> None:
 
 def _changing(verbs: argparse._SubParsersAction[Any]) -> None:
     declare = verbs.add_parser(
-        "declare", allow_abbrev=False, help="make a queue, an exchange, a policy or a virtual host",
+        "declare", allow_abbrev=False, help="make a queue, or an exchange, policy, virtual host, user or permission",
         description="Makes something. What is there and alike stays; a queue that is there otherwise is refused.",
     )  # fmt: skip
     kinds = declare.add_subparsers(dest="what", metavar="WHAT", required=True)
@@ -112,9 +118,17 @@ def _changing(verbs: argparse._SubParsersAction[Any]) -> None:
     vhost = verb(kinds, "vhost", "make a virtual host, which this user may use then")
     vhost.add_argument("name", metavar="NAME")
     vhost.add_argument("--type", choices=_TYPES, default="", help="of queues that do not say theirs")
-    delete = verb(verbs, "delete", "delete queues, exchanges, policies or virtual hosts, with all messages in them")
-    delete.add_argument("what", choices=("queue", "exchange", "policy", "operator-policy", "vhost"), metavar="WHAT",
-                        help="queue, exchange, policy, operator-policy or vhost")  # fmt: skip
+    user = verb(kinds, "user", "make or change a user; what is not given stays as it is")
+    user.add_argument("name", metavar="NAME")
+    user.add_argument("--password-from", default="", metavar="FILE",
+                      help="the new password is its first line; - for stdin; a new user without has none")  # fmt: skip
+    user.add_argument("--tags", metavar="A,B", help="administrator, monitoring, policymaker, management; '' for none")
+    permission = verb(kinds, "permission", "say what a user may in a virtual host; a pattern of '' allows nothing")
+    permission.add_argument("name", metavar="USER")
+    for what, text in (("configure", "declare and delete"), ("write", "publish to"), ("read", "consume from")):
+        permission.add_argument(f"--{what}", default=".*", metavar="REGEX", help=f"names of what he may {text} (.*)")
+    delete = verb(verbs, "delete", "delete queues with all messages in them, or what else can be declared")
+    delete.add_argument("what", choices=_DELETED, metavar="WHAT", help=", ".join(_DELETED))
     delete.add_argument("names", nargs="+", metavar="NAME", help="a name, or a pattern")
     delete.add_argument("--if-empty", action="store_true", help="only a queue without messages (classic ones)")
     delete.add_argument("--if-unused", action="store_true", help="only what has no consumers, or no bindings")

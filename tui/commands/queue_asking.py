@@ -15,13 +15,15 @@ from tui.commands.queue_output import Output, plain
 from tui.commands.queue_rows import FORMS, SORTS, amount, told
 from tui.commands.remarks import note
 from tui.commands.table import Cell
+from tui.consoles.queue.filters import Filter, holds
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue import facts
 from tui.services.queue.graph import Edge, Graph, Spot, What
 from tui.services.queue.management import Management
 from tui.services.queue.model import Refused
+from tui.services.queue.operations import Check
 from tui.systems.model import Member
-from tui.systems.queuesession import QueueSession
+from tui.systems.queuesession import CRITICAL, QueueSession
 
 VERBS = ("ls", "show", "nodes", "health")
 _GLOB = re.compile(r"[*?\[]")
@@ -47,7 +49,7 @@ async def run(given: argparse.Namespace, session: QueueSession, output: Output, 
     assert session.management is not None  # noqa: S101 (see Args)
     for lack in session.lacks:
         note(str(lack))
-    code: int = await getattr(_Verbs(given, session.management, session.login.vhost, output, pods), given.verb)()
+    code: int = await getattr(_Verbs(given, session, session.management, output, pods), given.verb)()
     return code
 
 
@@ -55,11 +57,12 @@ class _Verbs:
     """One run; a method for each verb."""
 
     def __init__(
-        self, given: argparse.Namespace, api: Management, vhost: str, output: Output, pods: Sequence[Member]
+        self, given: argparse.Namespace, session: QueueSession, api: Management, output: Output, pods: Sequence[Member]
     ) -> None:
         self._given = given
+        self._session = session
         self._api = api
-        self._vhost = vhost
+        self._vhost = session.login.vhost
         self._output = output
         self._pods = {one.pod: one for one in pods}
 
@@ -106,9 +109,10 @@ class _Verbs:
         return exits.OK
 
     def _wanted(self, one: facts.Queue) -> bool:
-        if self._given.empty and one.messages != 0:
+        given = self._given
+        if (given.empty and one.messages != 0) or (given.no_consumer and one.consumers != 0):
             return False
-        return not (self._given.no_consumer and one.consumers != 0)
+        return holds(Filter(type=given.type, states=frozenset(given.states)), one, None)
 
     async def show(self) -> int:
         """One thing."""
@@ -178,7 +182,7 @@ class _Verbs:
     async def _show_node(self, name: str) -> None:
         found = [one for one in await self._api.nodes() if name in (one.name, one.pod)]
         one = _the(found, found[0].name if found else name, "node")
-        head, row = self._node_form()
+        head, row = self._node_form(await self._critical(found))
         self._output.facts(
             [(key.lower(), str(text)) for key, text in zip(head, map(_text, row(one)), strict=True)], one
         )
@@ -191,18 +195,27 @@ class _Verbs:
     async def nodes(self) -> int:
         """Nodes with their pods; 1 when one is not well."""
         found = await self._api.nodes()
-        head, row = self._node_form()
+        critical = await self._critical(found)
+        head, row = self._node_form(critical)
         self._output.table(head, [row(one) for one in found], [
-            {**plain(one), "version": one.version, "pod": one.pod, "trouble": trouble(one)} for one in found
+            {**plain(one), "version": one.version, "pod": one.pod, "trouble": trouble(one),
+             "quorum_critical": critical.get(one.name)} for one in found
         ])  # fmt: skip
         lost = [pod for pod in self._pods if pod not in {one.pod for one in found}]
         for pod in lost:
             note(f"{pod} is no node of this cluster")
         return exits.FAILED if lost or any(trouble(one) for one in found) else exits.OK
 
-    def _node_form(self) -> tuple[Sequence[str], Any]:
+    async def _critical(self, found: Sequence[facts.Node]) -> Mapping[str, bool]:
+        """By each node's name, whether queues would lose their majority with it; without those that do not say."""
+        told = await self._session.critical([one.pod for one in found if one.running])
+        return {one.name: not told[one.pod].well for one in found
+                if one.pod in told and told[one.pod].well is not None}  # fmt: skip
+
+    def _node_form(self, critical: Mapping[str, bool]) -> tuple[Sequence[str], Any]:
         head = ("NODE", "POD", "HEALTH", "VERSION", "UPTIME", "MEMORY", "LIMIT", "DISK FREE", "DISK LIMIT", "FILES",
-                "TROUBLE")  # fmt: skip
+                "CRITICAL", "TROUBLE")  # fmt: skip
+        words = {True: "yes", False: "no", None: "?"}
 
         def row(one: facts.Node) -> Sequence[Cell]:
             member = self._pods.get(one.pod)
@@ -212,14 +225,23 @@ class _Verbs:
             return (
                 one.name, one.pod if member is not None else "?", health, one.version or "?", up, _size(one.mem_used),
                 _size(one.mem_limit), _size(one.disk_free), _size(one.disk_free_limit),
-                f"{amount(one.fd_used)}/{amount(one.fd_total)}", [(wrong, "failing")] if wrong else "",
+                f"{amount(one.fd_used)}/{amount(one.fd_total)}", words[critical.get(one.name)],
+                [(wrong, "failing")] if wrong else "",
             )  # fmt: skip
 
         return head, row
 
     async def health(self) -> int:
         """The server's own checks, and features in use that will go; 1 when something is not well."""
-        checks = await self._api.checks()
+        checks = [*await self._api.checks()]
+        try:  # what each node knows of itself alone
+            running = [one.pod for one in await self._api.nodes() if one.running]
+        except Refused as error:
+            note(f"{CRITICAL} is told of one node alone: {error.problem}")
+        else:
+            checks = [one for one in checks if one.name != CRITICAL]
+            checks += [Check(f"{CRITICAL} of {pod}", one.well, one.says)
+                       for pod, one in (await self._session.critical(running)).items()]  # fmt: skip
         words = {True: "well", False: "not well", None: "unknown"}
         rows: list[Sequence[Cell]] = [(one.name.partition("/")[0], words[one.well], one.says) for one in checks]
         things: list[Any] = [*checks]

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from tui.commands import exits
-from tui.commands.given import contents
+from tui.commands.given import contents, first_line
 from tui.commands.queue_asking import has_pattern, matching
 from tui.commands.queue_output import Output
 from tui.commands.remarks import note
@@ -24,21 +24,39 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue import arguments, definitions, facts
 from tui.services.queue.definitions import Change
 from tui.services.queue.management import Management
-from tui.services.queue.model import Kind, Login, Refused
+from tui.services.queue.model import Kind, Refused
 from tui.services.queue.operations import Permission, Policy
+from tui.systems.queuesession import QueueSession
 
 #: Deletes one thing.
 Delete = Callable[[str], Awaitable[None]]
 
 
-async def run(given: argparse.Namespace, api: Management, login: Login, output: Output) -> int:
+def by_name(given: argparse.Namespace) -> bool:
+    """Whether AMQP can do it without the management API: what is meant is named, and no pattern."""
+    if given.verb == "bind":
+        return True
+    if given.verb == "declare":
+        return given.what in ("queue", "exchange")
+    if given.verb == "purge" or (given.verb == "delete" and given.what in ("queue", "exchange")):
+        return not any(has_pattern(one) for one in given.names)
+    return False
+
+
+async def run(given: argparse.Namespace, session: QueueSession, output: Output) -> int:
     """Does it, and returns the exit code.
+
+    Args:
+        given: the verb's arguments.
+        session: with a management API, or with AMQP for what `by_name` says of.
+        output: where answers go.
 
     Raises:
         WrongUseError: the words do not make sense.
         Refused, ProblemError: the broker refused it, or cannot be reached.
+        Lost: the connection went.
     """
-    verbs = _Verbs(given, api, login, output)
+    verbs = _Verbs(given, session, output)
     return await {
         "declare": verbs.declare, "delete": verbs.delete, "purge": verbs.purge, "bind": verbs.bind,
         "unbind": verbs.unbind, "close": verbs.close, "export": verbs.export, "import": verbs.import_,
@@ -48,15 +66,21 @@ async def run(given: argparse.Namespace, api: Management, login: Login, output: 
 class _Verbs:
     """One run; a method for each verb."""
 
-    def __init__(self, given: argparse.Namespace, api: Management, login: Login, output: Output) -> None:
+    def __init__(self, given: argparse.Namespace, session: QueueSession, output: Output) -> None:
         self._given = given
-        self._api = api
-        self._login = login
-        self._vhost = login.vhost
+        self._session = session
+        self._login = session.login
+        self._vhost = session.login.vhost
         self._output = output
+        self._topology = session.topology()
+
+    @property
+    def _api(self) -> Management:
+        assert self._session.management is not None  # noqa: S101 (`by_name` says what can do without)
+        return self._session.management
 
     async def declare(self) -> int:
-        """A queue, an exchange, a policy or a virtual host."""
+        """A queue, an exchange, a policy, a virtual host, a user or a permission."""
         given = self._given
         await getattr(self, f"_declare_{given.what}")()
         self._output.done("would be declared" if getattr(given, "dry_run", False) else "declared", given.name)
@@ -71,11 +95,13 @@ class _Verbs:
             raise wrong(f"A {given.type} queue outlives restarts and consumers",
                          "Leave --transient and --auto-delete out, or choose classic.")  # fmt: skip
         if not given.dry_run:
-            await self._api.declare_queue(
+            await self._topology.declare_queue(
                 self._vhost, given.name, wanted, durable=given.durable, auto_delete=given.auto_delete
             )
 
     async def _usual_type(self) -> str:
+        if self._session.management is None:
+            return "classic"
         found = [one.kind for one in await self._api.vhosts() if one.name == self._vhost]
         return found[0] if found else "classic"
 
@@ -102,7 +128,7 @@ class _Verbs:
         given = self._given
         wanted = {key: _value(text) for key, text in _pairs(given.argument)}
         if not given.dry_run:
-            await self._api.declare_exchange(
+            await self._topology.declare_exchange(
                 self._vhost, given.name, given.type, wanted, durable=given.durable, auto_delete=given.auto_delete,
                 internal=given.internal,
             )  # fmt: skip
@@ -123,37 +149,60 @@ class _Verbs:
         await self._api.declare_vhost(given.name, default_type=given.type)
         await self._api.set_permission(Permission(self._login.user, given.name, ".*", ".*", ".*"))
 
+    async def _declare_user(self) -> None:
+        given = self._given
+        password = first_line(given.password_from) if given.password_from else None
+        tags = None if given.tags is None else [one.strip() for one in given.tags.split(",") if one.strip()]
+        await self._api.set_user(given.name, password, tags)
+
+    async def _declare_permission(self) -> None:
+        given = self._given
+        await self._api.set_permission(
+            Permission(given.name, self._vhost, given.configure, given.write, given.read)
+        )  # fmt: skip
+
     async def delete(self) -> int:
-        """Queues, exchanges, policies or virtual hosts."""
-        given, api, vhost = self._given, self._api, self._vhost
+        """Queues, exchanges, policies, virtual hosts, users or permissions."""
+        given, vhost = self._given, self._vhost
         if given.what == "queue":
 
             async def gone(name: str) -> None:
-                await api.delete_queue(vhost, name, if_empty=given.if_empty, if_unused=given.if_unused)
+                await self._topology.delete_queue(vhost, name, if_empty=given.if_empty, if_unused=given.if_unused)
 
             return await self._each(await self._queues("is deleted"), "deleted", gone)
-        there: Sequence[Any]
+        there: Sequence[str]
         if given.what == "exchange":
-            there = [one for one in await api.exchanges(vhost) if one.name and not one.name.startswith("amq.")]
+            found = [] if by_name(given) else await self._api.exchanges(vhost)
+            there = [one.name for one in found if one.name and not one.name.startswith("amq.")]
 
             async def gone(name: str) -> None:
-                await api.delete_exchange(vhost, name, if_unused=given.if_unused)
+                await self._topology.delete_exchange(vhost, name, if_unused=given.if_unused)
         elif given.what == "vhost":
-            there = await api.vhosts()
+            there = [one.name for one in await self._api.vhosts()]
 
             async def gone(name: str) -> None:
-                await api.delete_vhost(name)
+                await self._api.delete_vhost(name)
+        elif given.what == "user":
+            there = [one.name for one in await self._api.users()]
+
+            async def gone(name: str) -> None:
+                await self._api.delete_user(name)
+        elif given.what == "permission":
+            there = [one.user for one in await self._api.permissions(vhost)]
+
+            async def gone(name: str) -> None:
+                await self._api.delete_permission(vhost, name)
         else:
             operator = given.what == "operator-policy"
-            there = await api.policies(vhost, operator=operator)
+            there = [one.name for one in await self._api.policies(vhost, operator=operator)]
 
             async def gone(name: str) -> None:
-                await api.delete_policy(vhost, name, operator=operator)
+                await self._api.delete_policy(vhost, name, operator=operator)
 
-        names = self._named([one.name for one in there])
+        names = self._named(there)
         if given.what == "vhost":
             for name in names:
-                page = await api.queues(vhost=name, size=1)
+                page = await self._api.queues(vhost=name, size=1)
                 note(f"with {name} go {page.total_count:,} queues and all messages in them")
         return await self._each(dict.fromkeys(names, ""), "deleted", gone)
 
@@ -161,7 +210,7 @@ class _Verbs:
         """Deletes the messages that are ready."""
 
         async def gone(name: str) -> None:
-            await self._api.purge_queue(self._vhost, name)
+            await self._topology.purge_queue(self._vhost, name)
 
         return await self._each(await self._queues("is purged"), "purged", gone)
 
@@ -180,7 +229,7 @@ class _Verbs:
         for name in self._given.names:
             if not has_pattern(name):
                 try:
-                    found[name] = _holds(await self._api.queue(self._vhost, name), what)
+                    found[name] = _holds(await self._topology.queue(self._vhost, name), what)
                 except Refused as error:
                     self._output.failed(name, error.problem)
                 continue
@@ -224,7 +273,7 @@ class _Verbs:
         given = self._given
         wanted = {key: _value(text) for key, text in _pairs(given.argument)}
         if not given.dry_run:
-            await self._api.bind(self._vhost, given.source, given.target, given.routing_key, wanted, kind=given.to)
+            await self._topology.bind(self._vhost, given.source, given.target, given.routing_key, wanted, kind=given.to)
         self._output.done("would be bound" if given.dry_run else "bound", self._way)
         return exits.OK
 
@@ -291,9 +340,12 @@ def _holds(one: facts.Queue, what: str) -> str:
     ready = "an unknown number of" if one.messages_ready is None else f"{one.messages_ready:,}"
     if what == "is purged":
         return f"{ready} messages that are ready"
-    unacknowledged = one.messages_unacknowledged or 0
+    unacknowledged = one.messages_unacknowledged
+    held = f" and {unacknowledged:,} with consumers" if unacknowledged else ""
+    if unacknowledged is None:
+        held = " and an unknown number with consumers"
     used = f", {one.consumers:,} consumers" if one.consumers else ""
-    return f"{ready} messages{f' and {unacknowledged:,} with consumers' if unacknowledged else ''}{used}"
+    return f"{ready} messages{held}{used}"
 
 
 def _pairs(given: Sequence[str]) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from tui.commands import exits
 from tui.commands.given import contents
 from tui.commands.queue_messages_arguments import PROPERTIES
 from tui.commands.queue_output import Output
+from tui.commands.queue_waiting import telling
 from tui.commands.wronguse import WrongUseError
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.model import Message, Properties, Settle
@@ -24,8 +25,8 @@ from tui.systems.queuesession import QueueSession
 from tui.text import one_line
 
 VERBS = ("publish", "get", "tail", "move", "copy")
-#: A session with the same broker in another virtual host.
-Other: TypeAlias = Callable[[str], Awaitable[QueueSession]]
+#: A session with the broker of a workload, in a virtual host; an empty name is the same workload, or the login's own.
+Other: TypeAlias = Callable[[str, str], Awaitable[QueueSession]]
 #: Of a payload in a table.
 _SHOWN = 60
 
@@ -86,7 +87,8 @@ async def _publish(given: argparse.Namespace, session: QueueSession) -> int:
     progress = publishing.Publishing(total)
     broker = await session.dial("statetui publish")
     try:
-        await publishing.publish(broker, messages, progress, rate=given.rate)
+        async with telling(progress):
+            await publishing.publish(broker, messages, progress, rate=given.rate)
     finally:
         told = f"{progress.taken:,} taken, {progress.returned:,} that no queue took, {progress.rejected:,} refused"
         _say(f"{told}, {progress.unknown:,} unknown" if progress.unknown else told)
@@ -299,21 +301,24 @@ async def _move(given: argparse.Namespace, session: QueueSession, other: Other) 
     from tui.services.queue.moving import Moving, Route, move  # noqa: PLC0415  (loads the client)
 
     copy = given.verb == "copy"
-    far = given.to_vhost and given.to_vhost != session.login.vhost
+    far = bool(given.to_workload) or given.to_vhost not in ("", session.login.vhost)
     if given.source == given.target and not far:
         raise WrongUseError(Problem(Cause.CONFIG, f"{given.source} is both source and target"))
     key = given.target or given.routing_key
     route = Route(given.source, given.exchange, key, given.count, copy, given.stream, given.window)
     where = given.target or f"exchange {given.exchange}"
-    if far:
+    if given.to_vhost:
         where += f" in virtual host {given.to_vhost}"
+    if given.to_workload:
+        where += f" of {given.to_workload}"
     if given.dry_run or not given.yes:
         return await _tell_move(given, session, where)
-    target = await other(given.to_vhost) if far else session
+    target = await other(given.to_workload, given.to_vhost) if far else session
     progress = Moving()
     try:
         name = f"statetui {given.verb}"
-        await move(lambda: session.dial(name), lambda: target.dial(name), route, progress)
+        async with telling(progress):
+            await move(lambda: session.dial(name), lambda: target.dial(name), route, progress)
     finally:
         told = f"{progress.done:,} {'copied' if copy else 'moved'} to {one_line(where)}"
         for count, words in (

@@ -65,6 +65,7 @@ def add_messages(verbs: argparse._SubParsersAction[Any], verb: Maker) -> None:
         one.add_argument("target", nargs="?", default="", metavar="QUEUE", help="to")
         one.add_argument("--exchange", default="", metavar="NAME", help="to an exchange in place of a queue")
         one.add_argument("--routing-key", metavar="KEY", help="with --exchange; default: the one of each message")
+        one.add_argument("--to-workload", default="", metavar="WORKLOAD", help="to another broker, with its own login")
         one.add_argument("--to-vhost", default="", metavar="NAME", help="the target's virtual host, if it is another")
         one.add_argument("--count", type=positive, metavar="N", help="so many at most (all that are ready)")
         one.add_argument("--window", type=positive, default=500, metavar="N",
