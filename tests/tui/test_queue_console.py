@@ -404,10 +404,9 @@ async def test_messages_that_went_back_without_us_are_told() -> None:
         broker = full_broker()
         screen = await opened(pilot, broker)
         view = await look(pilot, screen)
-        broker.held[0].problem = Problem(Cause.UNREACHABLE, "Pod rabbitmq-0 was deleted")
-        await until(
-            pilot, lambda: "went back to the queue: Pod rabbitmq-0 was deleted" in view.query_one("#told", Words).text
-        )
+        broker.held[0].problem = Problem(Cause.UNREACHABLE, "3 went back to orders", "Pod rabbitmq-0 was deleted")
+        words = "✗ 3 went back to orders: Pod rabbitmq-0 was deleted"
+        await until(pilot, lambda: words in view.query_one("#told", Words).text)
 
 
 async def test_a_queue_that_is_gone_is_told_in_the_look() -> None:

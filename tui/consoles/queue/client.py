@@ -16,6 +16,7 @@ from tui.consoles.queue.values import (
     Node,
     OpenChannel,
     OpenConnection,
+    Permission,
     Place,
     Policy,
     Publication,
@@ -166,6 +167,30 @@ class Client(Protocol):
 
     async def delete_policy(self, place: Place) -> None:
         """Deletes a policy."""
+        ...
+
+    async def declare_vhost(self, name: str, kind: str) -> None:
+        """Makes a virtual host; `kind` is of queues that do not say theirs, empty for the server's."""
+        ...
+
+    async def delete_vhost(self, name: str) -> None:
+        """Deletes a virtual host with all that is in it."""
+        ...
+
+    async def set_user(self, name: str, password: str | None, tags: Sequence[str]) -> None:
+        """Makes a user, or changes one, whose password stays where none is given."""
+        ...
+
+    async def delete_user(self, name: str) -> None:
+        """Deletes a user."""
+        ...
+
+    async def set_permission(self, permission: Permission) -> None:
+        """Says what a user may in a virtual host."""
+        ...
+
+    async def delete_permission(self, vhost: str, user: str) -> None:
+        """Takes away what a user may in a virtual host."""
         ...
 
     async def publish(self, publication: Publication, told: Told) -> Came:

@@ -42,21 +42,24 @@ def warnings(facts: Facts | None, nodes: Sequence[Node], blocked: str) -> list[P
 
     if blocked:
         add(f"⚠ publishers are blocked: {one_line(blocked)}", "failing")
-    alarms = [
-        f"{what} alarm on {one_line(one.facts.pod or one.facts.name)}"
-        for one in nodes
-        for what, is_on in (("memory", one.facts.mem_alarm), ("disk", one.facts.disk_free_alarm))
-        if is_on
-    ]
-    if alarms:
-        add(f"⚠ {', '.join(alarms)}: publishers wait", "failing")
-    if down := [one_line(one.facts.pod or one.facts.name) for one in nodes if not one.facts.running]:
+    alarms = {
+        "memory": [_pod(one) for one in nodes if one.facts.mem_alarm],
+        "disk": [_pod(one) for one in nodes if one.facts.disk_free_alarm],
+    }
+    if any(alarms.values()):
+        words = "; ".join(f"{what} alarm on {', '.join(on)}" for what, on in alarms.items() if on)
+        add(f"⚠ {words}: publishers wait", "failing")
+    if down := [_pod(one) for one in nodes if not one.facts.running]:
         add(f"✗ {', '.join(down)} not running", "failing")
-    if apart := [one_line(one.facts.pod or one.facts.name) for one in nodes if one.facts.partitions]:
+    if apart := [_pod(one) for one in nodes if one.facts.partitions]:
         add(f"⚠ partition seen by {', '.join(apart)}", "failing")
     for lack in facts.lacks if facts is not None else ():
         add(f"without {lack.half} ({one_line(lack.problem.what)}): {lack.costs}", "warn")
     return [(" ", ""), *told] if told else []
+
+
+def _pod(node: Node) -> str:
+    return one_line(node.facts.pod or node.facts.name)
 
 
 def came(job: Job) -> tuple[str, str]:

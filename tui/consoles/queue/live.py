@@ -19,6 +19,7 @@ from tui.consoles.queue.values import (
     Node,
     OpenChannel,
     OpenConnection,
+    Permission,
     Place,
     Policy,
     QueueWish,
@@ -33,6 +34,7 @@ from tui.services.queue.model import Login
 from tui.systems.queuesession import Half, QueueSession, Wish, open_queue
 
 if TYPE_CHECKING:
+    from tui.services.queue.byname import Topology
     from tui.systems.live import Live
     from tui.systems.queuekeys import FoundLogins
 
@@ -85,6 +87,13 @@ class LiveClient(LiveMessages):
             raise ProblemError(self.facts.lack(Half.MANAGEMENT) or answers.NO_API)
         return self._own.management
 
+    async def _topology(self, vhost: str) -> Topology:
+        """Who changes queues and exchanges that are named: the API, or AMQP where there is none."""
+        if self._own.management is not None:
+            return self._own.management
+        await self._broker(vhost)
+        return (await self._session(vhost)).topology()
+
     # --- what there is
 
     async def cluster(self) -> Cluster:
@@ -99,12 +108,10 @@ class LiveClient(LiveMessages):
         return Cluster(overview, told[0], told[1], tuple((one.name, one.well, one.says) for one in checks))
 
     async def nodes(self) -> Sequence[Node]:
-        """All nodes, and of the one that answers whether queues would lose their majority with it."""
-        found, check = await asyncio.gather(self._api.nodes(), self._api.check("node-is-quorum-critical"))
-        way = self._api.way
-        here = way.member if way is not None else ""
-        critical = None if check.well is None else not check.well
-        return [Node(one, critical if one.pod == here else None) for one in found]
+        """All nodes, and of each whether queues would lose their majority with it."""
+        found = await self._api.nodes()
+        told = await self._own.critical([one.pod for one in found if one.running])
+        return [Node(one, _critical(told.get(one.pod))) for one in found]
 
     async def queues(self, *, vhost: str, name: str, regex: bool, page: int, size: int) -> topology.QueuePage:
         """A page of queues in the server's order."""
@@ -163,29 +170,31 @@ class LiveClient(LiveMessages):
 
     async def declare_queue(self, wish: QueueWish) -> None:
         """Makes a queue; one that is there and alike stays."""
-        await self._api.declare_queue(
+        await (await self._topology(wish.place.vhost)).declare_queue(
             wish.place.vhost, wish.place.name, wish.arguments, durable=wish.durable, auto_delete=wish.auto_delete
         )
 
     async def delete_queue(self, place: Place, *, if_empty: bool, if_unused: bool) -> None:
         """Deletes a queue with its messages."""
-        await self._api.delete_queue(place.vhost, place.name, if_empty=if_empty, if_unused=if_unused)
+        await (await self._topology(place.vhost)).delete_queue(
+            place.vhost, place.name, if_empty=if_empty, if_unused=if_unused
+        )
 
     async def purge_queue(self, place: Place) -> None:
         """Deletes the messages that are ready."""
-        await self._api.purge_queue(place.vhost, place.name)
+        await (await self._topology(place.vhost)).purge_queue(place.vhost, place.name)
 
     async def declare_exchange(self, place: Place, kind: str, arguments: Mapping[str, Any]) -> None:
         """Makes an exchange."""
-        await self._api.declare_exchange(place.vhost, place.name, kind, arguments)
+        await (await self._topology(place.vhost)).declare_exchange(place.vhost, place.name, kind, arguments)
 
     async def delete_exchange(self, place: Place, *, if_unused: bool) -> None:
         """Deletes an exchange."""
-        await self._api.delete_exchange(place.vhost, place.name, if_unused=if_unused)
+        await (await self._topology(place.vhost)).delete_exchange(place.vhost, place.name, if_unused=if_unused)
 
     async def bind(self, exchange: Place, to: str, kind: str, key: str, arguments: Mapping[str, Any]) -> None:
         """Leads messages from an exchange to a queue or an exchange."""
-        await self._api.bind(exchange.vhost, exchange.name, to, key, arguments, kind=kind)
+        await (await self._topology(exchange.vhost)).bind(exchange.vhost, exchange.name, to, key, arguments, kind=kind)
 
     async def unbind(self, binding: topology.Binding) -> None:
         """Ends a binding."""
@@ -205,6 +214,32 @@ class LiveClient(LiveMessages):
         """Deletes a policy."""
         await self._api.delete_policy(place.vhost, place.name)
 
+    async def declare_vhost(self, name: str, kind: str) -> None:
+        """Makes a virtual host."""
+        await self._api.declare_vhost(name, default_type=kind)
+
+    async def delete_vhost(self, name: str) -> None:
+        """Deletes a virtual host with all that is in it."""
+        await self._api.delete_vhost(name)
+
+    async def set_user(self, name: str, password: str | None, tags: Sequence[str]) -> None:
+        """Makes a user, or changes one, whose password stays where none is given."""
+        await self._api.set_user(name, password, tags)
+
+    async def delete_user(self, name: str) -> None:
+        """Deletes a user."""
+        await self._api.delete_user(name)
+
+    async def set_permission(self, permission: Permission) -> None:
+        """Says what a user may in a virtual host."""
+        await self._api.set_permission(operations.Permission(
+            permission.user, permission.vhost, permission.configure, permission.write, permission.read
+        ))  # fmt: skip
+
+    async def delete_permission(self, vhost: str, user: str) -> None:
+        """Takes away what a user may in a virtual host."""
+        await self._api.delete_permission(vhost, user)
+
     async def definitions(self, vhost: str, *, secrets: bool) -> Mapping[str, Any]:
         """The topology of a virtual host, or of all; password hashes only if `secrets`."""
         found = await self._api.definitions(vhost)
@@ -218,3 +253,7 @@ class LiveClient(LiveMessages):
         """Ends the connections."""
         await self.close_messages()
         await self._own.close()
+
+
+def _critical(check: operations.Check | None) -> bool | None:
+    return None if check is None or check.well is None else not check.well

@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.consoles.menus import Item, choose, of_protection
-from tui.consoles.queue import declaring, definitions, removing
-from tui.consoles.queue.values import OpenConnection, Place, Policy
+from tui.consoles.queue import declaring, definitions, people, removing
+from tui.consoles.queue.values import OpenConnection, Place, Policy, User
 from tui.screens.chooser import Choice
 from tui.services.queue import facts
 from tui.systems.queuesession import Half
@@ -33,6 +33,13 @@ def actions(console: QueueConsole) -> None:
         title = f"Policy {item.place.name}"
         items.append((Choice("change", "Change it", "n"), lambda: declaring.policy(console)))
         items.append((Choice("delete", "Delete it", "D"), console.action_delete))
+    elif isinstance(item, facts.Vhost):
+        title = f"Virtual host {item.name}"
+        items.append((Choice("show", "Show its queues", "enter"), lambda: console.show_vhost(item.name)))
+        items.append((Choice("delete", "Delete it with all in it", "D"), console.action_delete))
+    elif isinstance(item, User):
+        title = f"User {item.name}"
+        items += _of_user(console, item)
     else:
         title = "Queues"
     if console.client.facts.lack(Half.AMQP) is None:
@@ -42,6 +49,8 @@ def actions(console: QueueConsole) -> None:
         (Choice("queue", "New queue", "n among queues"), lambda: declaring.queue(console)),
         (Choice("exchange", "New exchange", "n among exchanges"), lambda: declaring.exchange(console)),
         (Choice("policy", "New policy", "n among policies"), lambda: declaring.policy(console)),
+        (Choice("vhost", "New virtual host", "n among virtual hosts"), lambda: people.vhost(console)),
+        (Choice("user", "New user", "n among users"), lambda: people.user(console)),
         (Choice("definitions", "Definitions: export, import", "f4"), console.action_definitions),
         (Choice("jobs", "Jobs", "f6"), console.action_jobs),
     ]
@@ -66,6 +75,18 @@ def _of_queue(console: QueueConsole, queue: facts.Queue) -> list[Item]:
         (Choice("if-unused", "Delete if it has no consumer", "the broker judges"),
          lambda: console.do(removing.queue_if(console, if_unused=True))),
     ]  # fmt: skip
+
+
+def _of_user(console: QueueConsole, user: User) -> list[Item]:
+    items: list[Item] = [
+        (Choice("change", "Change password or tags", "n"), lambda: people.user(console)),
+        (Choice("may", "Say what he may in a virtual host", ""), lambda: people.permission(console, user)),
+    ]
+    for one in user.permissions:
+        away = partial(people.take_away, console, one)
+        items.append((Choice(f"not {one.vhost}", f"Take away what he may in {one.vhost}", ""),
+                      lambda away=away: console.do(away())))  # type: ignore[misc] # fmt: skip
+    return [*items, (Choice("delete", "Delete", "D"), console.action_delete)]
 
 
 def _of_exchange(console: QueueConsole, exchange: facts.Exchange) -> list[Item]:

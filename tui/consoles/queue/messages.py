@@ -95,7 +95,7 @@ cursor. + takes more. A stream is only read: nothing changes there."""
 
     @property
     def _open(self) -> int:
-        return sum(batch.open for batch in self._batches)
+        return sum(batch.open for batch in self._batches if batch.lost() is None)
 
     def _head(self, _: int) -> list[Piece]:
         many = counted(len(self._messages), "message")
@@ -112,7 +112,7 @@ cursor. + takes more. A stream is only read: nothing changes there."""
             return [(f"✗ {one_line(str(self._problem))}", "failing")]
         lost = next((problem for batch in self._batches if (problem := batch.lost()) is not None), None)
         if lost is not None:
-            return [(f"✗ what was not settled went back to the queue: {one_line(lost.what)}", "failing")]
+            return [(f"✗ {one_line(lost.what)}: {one_line(lost.evidence)}", "failing")]
         if self.stream:
             return [("a stream is only read: nothing is consumed", "dim")]
         quorum = self._queue.kind == Kind.QUORUM

@@ -73,7 +73,8 @@ class VhostTable(RowTable):
     """The virtual hosts."""
 
     HELP: ClassVar[str] = """Virtual hosts
-Each has queues, exchanges and permissions of its own. enter shows the queues of the one under the cursor."""
+Each has queues, exchanges and permissions of its own. enter shows the queues of the one under the cursor, n makes one,
+D deletes one with all that is in it, once its name is typed."""
 
 
 class UserTable(RowTable):
@@ -82,7 +83,8 @@ class UserTable(RowTable):
     HELP: ClassVar[str] = """Users and permissions
 What a user may declare and delete (configure), publish to (write) and consume from (read), as patterns that the names
 must match; an empty pattern allows nothing. Tags give rights in the management API alone. Passwords are not shown: the
-broker keeps only their hashes."""
+broker keeps only their hashes. n makes one or changes the one under the cursor, x says what he may where, D deletes
+one."""
 
 
 class Facts(Lines):

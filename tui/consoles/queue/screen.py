@@ -12,12 +12,12 @@ from textual.widgets import Input
 from tui.consoles.connecting import Phase
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.prompts import Prompt
-from tui.consoles.queue import declaring, menus, publishing, removing
+from tui.consoles.queue import declaring, menus, people, publishing, removing
 from tui.consoles.queue.browsing import BrowsingScreen
 from tui.consoles.queue.graph import GraphView, Spot
 from tui.consoles.queue.jobsview import JobsView
 from tui.consoles.queue.messages import MessagesView
-from tui.consoles.queue.panes import CONNECTIONS, EXCHANGES, POLICIES, QUEUES, TABS, VHOSTS
+from tui.consoles.queue.panes import CONNECTIONS, EXCHANGES, POLICIES, QUEUES, TABS, USERS, VHOSTS
 from tui.consoles.queue.queuelist import Order
 from tui.consoles.queue.tailing import TailView
 from tui.consoles.queue.values import Place
@@ -32,6 +32,9 @@ _COLUMNS = {
     Order.MESSAGES: "total", Order.UNACKNOWLEDGED: "unacked", Order.INTO: "in", Order.OUT: "out",
     Order.CONSUMERS: "consumers", Order.MEMORY: "memory",
 }  # fmt: skip
+#: What makes something, by tab.
+_MAKES = {QUEUES: declaring.queue, EXCHANGES: declaring.exchange, POLICIES: declaring.policy, VHOSTS: people.vhost,
+          USERS: people.user}  # fmt: skip
 #: What needs a broker.
 _OF_BROKER = frozenset({
     "make", "publish", "look", "tail", "move", "copy", "walk", "purge", "delete", "actions", "filter", "sort",
@@ -107,9 +110,9 @@ while you look around, and end with the console; it asks first."""
             case "publish":
                 return self.tab in (QUEUES, EXCHANGES)
             case "delete":
-                return self.tab in (QUEUES, EXCHANGES, POLICIES, CONNECTIONS) and self.item is not None
+                return self.tab in (*_MAKES, CONNECTIONS) and self.item is not None
             case "make":
-                return self.tab in (QUEUES, EXCHANGES, POLICIES)
+                return self.tab in _MAKES
             case "sort" | "reverse" | "read_all":
                 return self.tab == QUEUES
         return super().check_action(action, parameters)
@@ -202,8 +205,8 @@ while you look around, and end with the console; it asks first."""
             self.app.push_screen(GraphView(self, item.vhost, Spot(isinstance(item, facts.Queue), item.name)))
 
     def action_make(self) -> None:
-        """Makes a queue, an exchange or a policy."""
-        {QUEUES: declaring.queue, EXCHANGES: declaring.exchange, POLICIES: declaring.policy}[self.tab](self)
+        """Makes what the tab lists."""
+        _MAKES[self.tab](self)
 
     def action_purge(self) -> None:
         """Deletes what is ready."""
@@ -217,6 +220,10 @@ while you look around, and end with the console; it asks first."""
             self.do(removing.exchange(self))
         elif self.tab == POLICIES:
             self.do(removing.policy(self))
+        elif self.tab == VHOSTS:
+            self.do(people.delete_vhost(self))
+        elif self.tab == USERS:
+            self.do(people.delete_user(self))
         else:
             self.do(removing.queue(self))
 
