@@ -48,7 +48,7 @@ async def opened(
         program.type("/")
         await program.until("/ words, all of them")
         program.type(workload)
-        await program.until(lambda text: re.search(rf"● +{workload} ", text.splitlines()[2]))
+        await program.until(lambda text: re.search(rf"\S +{workload} ", text.splitlines()[2]))
         program.type(ENTER)
         await program.until(lambda text: "/ words" not in text)  # what is typed is a command again
         program.type(key)
