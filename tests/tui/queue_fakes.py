@@ -285,6 +285,29 @@ class FakeBroker:
         self._ask("delete-policy", place.name)
         self.policy_list = [one for one in self.policy_list if one.place != place]
 
+    async def declare_vhost(self, name: str, kind: str) -> None:
+        self._ask("vhost", name, kind)
+        self.vhost_list = [*self.vhost_list, facts.Vhost(name, 0, kind or None)]
+
+    async def delete_vhost(self, name: str) -> None:
+        self._ask("delete-vhost", name)
+        self.vhost_list = [one for one in self.vhost_list if one.name != name]
+
+    async def set_user(self, name: str, password: str | None, tags: Sequence[str]) -> None:
+        self._ask("user", name, password, tuple(tags))
+        if name not in [one.name for one in self.user_list]:
+            self.user_list = [*self.user_list, User(name, tuple(tags))]
+
+    async def delete_user(self, name: str) -> None:
+        self._ask("delete-user", name)
+        self.user_list = [one for one in self.user_list if one.name != name]
+
+    async def set_permission(self, permission: Permission) -> None:
+        self._ask("permission", permission)
+
+    async def delete_permission(self, vhost: str, user: str) -> None:
+        self._ask("delete-permission", vhost, user)
+
     async def _job(self, told: Told) -> Came:
         told(self.before)
         if self.gate is not None:

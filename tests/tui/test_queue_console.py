@@ -53,7 +53,7 @@ from tui.consoles.queue.panes import NODES as NODE_TAB
 from tui.consoles.queue.payload import Look, looks, shown, unpacked
 from tui.consoles.queue.queuelist import PAGE
 from tui.consoles.queue.tailing import TailView
-from tui.consoles.queue.values import Far
+from tui.consoles.queue.values import Far, Permission
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.forwards.question import Question
 from tui.services.queue import facts
@@ -745,6 +745,64 @@ async def test_a_policy_is_made_and_deleted() -> None:
         await shown_screen(pilot, Meant)
         await pilot.press("y")
         await until(pilot, lambda: broker.all("delete-policy") == [("delete-policy", "ttl")])
+
+
+async def typed(pilot: Pilot[Any], form: Form, *values: str) -> None:
+    """Fills a small form from above, and does it."""
+    for at, value in enumerate(values):
+        form.query_one(f"#field-{at}", Input).value = value
+    await pilot.pause()  # what is typed is told once
+    await pilot.press("enter")
+
+
+async def test_a_user_is_made_and_changed_and_may_something() -> None:
+    async with app().run_test(size=WIDE) as pilot:
+        broker = full_broker()
+        screen = await opened(pilot, broker)
+        await turn(pilot, screen, "8")
+        await pilot.press("n")
+        form = await shown_screen(pilot, Form)
+        await typed(pilot, form, "ann", "", "")
+        assert "A new user needs a password" in form.query_one("#keys", Words).text
+        assert not broker.all("user"), "it would be one whom nobody can log in as"
+        await typed(pilot, form, "ann", "p-1", "monitoring, management")
+        await until(pilot, lambda: broker.all("user") == [("user", "ann", "p-1", ("monitoring", "management"))])
+        await until(pilot, lambda: screen.listed.cursor_key == "ann")
+        assert "p-1" not in screen_text(pilot.app)
+        await pilot.press("n")
+        await typed(pilot, await shown_screen(pilot, Form), "ann", "", "policymaker")
+        await until(pilot, lambda: broker.all("user")[1:] == [("user", "ann", None, ("policymaker",))])
+        await pilot.press("x", "down", "enter")
+        await typed(pilot, await shown_screen(pilot, Form), "shop", "", "^a", ".*")
+        await until(pilot, lambda: broker.all("permission"))
+        assert broker.all("permission")[0][1] == Permission("ann", "shop", "", "^a", ".*")
+        await pilot.press("D")
+        await shown_screen(pilot, Meant)
+        assert not broker.all("delete-user")
+        await pilot.press("y")
+        await until(pilot, lambda: broker.all("delete-user") == [("delete-user", "ann")])
+
+
+async def test_a_virtual_host_goes_only_once_its_name_is_typed() -> None:
+    async with app().run_test(size=WIDE) as pilot:
+        broker = full_broker()
+        screen = await opened(pilot, broker)
+        await turn(pilot, screen, "7")
+        await pilot.press("n")
+        await typed(pilot, await shown_screen(pilot, Form), "new", "quorum")
+        await until(pilot, lambda: broker.all("permission"))
+        assert broker.all("vhost") == [("vhost", "new", "quorum")]
+        assert broker.all("permission")[0][1] == Permission("user", "new", ".*", ".*", ".*")
+        await until(pilot, lambda: screen.listed.cursor_key == "new")
+        screen.listed.move_to("shop")
+        await pilot.press("D")
+        meant = await shown_screen(pilot, Meant)
+        assert "with 1 queue and 3 messages" in screen_text(pilot.app)
+        await pilot.press("y", "enter")
+        assert pilot.app.screen is meant
+        assert not broker.all("delete-vhost")
+        await pilot.press("backspace", *"shop", "enter")
+        await until(pilot, lambda: broker.all("delete-vhost") == [("delete-vhost", "shop")])
 
 
 # --- definitions
