@@ -17,6 +17,7 @@ _REMEDIES = {
     "BucketAlreadyExists": "Somebody else has a bucket of that name: choose another one.",
     "BucketAlreadyOwnedByYou": "It is yours already: there is nothing to do.",
     "BucketNotEmpty": "Remove it with its contents, or empty it first (versions and incomplete uploads count).",
+    "InternalError": "The server's log tells more; SeaweedFS also says this when its disks are full.",
     "InvalidBucketName": "3 to 63 small letters, digits, dots and hyphens; it begins and ends with a letter or digit.",
     "KeyTooLongError": "A key has at most 1,024 bytes.",
     "NoSuchBucket": "It may have been removed; list the buckets anew.",
