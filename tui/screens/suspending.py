@@ -15,7 +15,7 @@ class SuspendingApp(App[None]):
     """An app that can be suspended, where somebody is there to let it go on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+z", "suspend_process", "Suspend: fg goes on", show=False, id="app.suspend"),
+        Binding("ctrl+z,alt+z", "suspend_process", "Suspend: fg goes on", show=False, id="app.suspend"),
     ]
 
     def action_suspend_process(self) -> None:
