@@ -90,7 +90,7 @@ def certificates(namespace: str, name: str) -> tuple[str, dict[str, str]]:
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:nodes"),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"system:node:*.{name}-hl.{namespace}.svc.cluster.local"),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"system:node:{name}"),
         ]
     )
 
