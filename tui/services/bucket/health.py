@@ -93,7 +93,7 @@ async def _health(session: StoreSession) -> list[Told]:
             _STORE, "Health", "writes have their quorum" if well else f"no write quorum (HTTP {status})", "",
             "ready" if well else "failing",
         ),
-        Told(_STORE, "Write quorum", f"{quorum} drive{'' if quorum == '1' else 's'}" if quorum else "", "" if quorum else "the server does not say"),
+        Told(_STORE, "Write quorum", f"{quorum} drives" if quorum else "", "" if quorum else "the server does not say"),
     ]  # fmt: skip
     if drain == 412:
         return [*found, Told(_STORE, "Drain", "no: without the server that answered writes would stop", "", "warn")]
