@@ -21,7 +21,7 @@ def tenant(namespace: str, name: str, *, size: str = "", tls: dict[str, str] | N
     Args:
         namespace: where.
         name: the tenant's.
-        size: of a claim of the class `sized`, whose volumes can fill up; without, a directory that goes with the pod.
+        size: of its file system, which can fill up then; in memory, as volumes of a class would be left behind.
         tls: `public.crt` and `private.key`, see `certificates`; None for plain HTTP.
     """
     labels = {"v1.min.io/tenant": name, "v1.min.io/pool": "pool-0"}
@@ -46,16 +46,8 @@ def tenant(namespace: str, name: str, *, size: str = "", tls: dict[str, str] | N
         apply(_secret(namespace, f"{name}-tls", tls))
         container["volumeMounts"].append({"name": "tls", "mountPath": "/certs"})
         spec["volumes"] = [{"name": "tls", "secret": {"secretName": f"{name}-tls"}}]
-    claims: list[dict[str, Any]] = []
-    if size:
-        claim = {
-            "accessModes": ["ReadWriteOnce"],
-            "storageClassName": "sized",
-            "resources": {"requests": {"storage": size}},
-        }
-        claims = [{"metadata": {"name": "data"}, "spec": claim}]
-    else:
-        spec.setdefault("volumes", []).append({"name": "data", "emptyDir": {}})
+    room = {"medium": "Memory", "sizeLimit": size} if size else {}
+    spec.setdefault("volumes", []).append({"name": "data", "emptyDir": room})
     meta = {"name": f"{name}-pool-0", "namespace": namespace, "labels": labels}
     headless = {"name": f"{name}-hl", "namespace": namespace, "labels": labels}
     apply(
@@ -64,7 +56,7 @@ def tenant(namespace: str, name: str, *, size: str = "", tls: dict[str, str] | N
          "spec": {"clusterIP": "None", "selector": labels, "ports": [{"name": f"{scheme}-minio", "port": 9000}]}},
         {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta,
          "spec": {"serviceName": f"{name}-hl", "replicas": 1, "podManagementPolicy": "Parallel",
-                  "selector": {"matchLabels": labels}, "volumeClaimTemplates": claims,
+                  "selector": {"matchLabels": labels},
                   "template": {"metadata": {"labels": labels}, "spec": spec}}},
     )  # fmt: skip
 

@@ -69,7 +69,7 @@ def namespace() -> Iterator[str]:
     kubectl("create", "namespace", name)
     try:
         tenant(name, SECURE, tls=certificates(name, SECURE)[1])
-        tenant(name, SMALL, size="256Mi")
+        tenant(name, SMALL, size="160Mi")
         for one in (SECURE, SMALL):
             kubectl("-n", name, "rollout", "status", f"statefulset/{one}-pool-0", "--timeout=120s")
             assert run(name, one, "mb", BUCKET).code == 0
@@ -148,8 +148,6 @@ def test_a_clock_that_is_off_is_told_and_does_no_harm(namespace: str, tmp_path: 
     assert f"the server's clock is {said} this machine's: what is sent carries the server's time" in sent.err
     back = run(namespace, SMALL, "mv", f":{BUCKET}/file", str(tmp_path / "back"))
     assert "clock" not in back.err and sum_of(tmp_path / "back") == sum_of(path)
-    info = run(namespace, SMALL, "info", **off)
-    assert abs(info.lines[0]["clockSkewSeconds"] + seconds) < 60
 
 
 async def test_the_console_says_by_how_much_the_clocks_differ(namespace: str, tmp_path: Path) -> None:
@@ -164,7 +162,7 @@ async def test_the_console_says_by_how_much_the_clocks_differ(namespace: str, tm
 
 async def test_up_and_down_over_tls_with_what_the_operator_keeps(namespace: str, tmp_path: Path) -> None:
     path = tmp_path / "big.bin"
-    path.write_bytes(os.urandom(64 * MIB))
+    path.write_bytes(os.urandom(48 * MIB))
     (tmp_path / "out").mkdir()
     sent = run(namespace, SECURE, "cp", str(path), f":{BUCKET}/")
     assert sent.code == 0 and sent.lines[0]["verified"] == "CRC-32", sent.err
@@ -178,7 +176,7 @@ async def test_up_and_down_over_tls_with_what_the_operator_keeps(namespace: str,
         program.type(f"\x7f\x7f{tmp_path}/out")
         await program.until(r"/out")
         program.type(ENTER)
-        await program.until(r"✓ download big\.bin \S+ \S+ done, 64Mi", 120)
+        await program.until(r"✓ download big\.bin \S+ \S+ done, 48Mi", 120)
     assert sum_of(tmp_path / "out" / "big.bin") == sum_of(path)
 
 
@@ -217,24 +215,23 @@ def test_a_volume_that_fills_up_ends_an_upload_in_the_servers_words(namespace: s
         assert "XMinioStorageFull: Storage backend has reached its minimum free drive threshold" in failed.err
         assert "The server's drives are full: remove something, or enlarge them." in failed.err
         assert failed.lines[0]["status"] == "failed"
-        assert own_mc(namespace, "ls", f"own/{BUCKET}/") == "", "what is not whole has no name"
-        assert own_mc(namespace, "ls", "--incomplete", f"own/{BUCKET}/") == "", "its parts take room"
+        left = own_mc(namespace, f"mc ls own/{BUCKET}/; mc ls --incomplete own/{BUCKET}/")
+        assert left == "", "what is not whole has a name, or takes room"
         assert Journal(tmp_path / "state" / "statetui" / "transfers").unfinished() == []
     finally:
         kubectl(*pod, "rm", "/data/fill")
     sent = run(namespace, SMALL, "cp", str(path), f":{BUCKET}/full")
     assert sent.code == 0, sent.err
-    own_mc(namespace, "rm", f"own/{BUCKET}/full")
+    own_mc(namespace, f"mc rm own/{BUCKET}/full")
 
 
 # --- keys
 
 
-def own_mc(namespace: str, *words: str, stdin: str | None = None) -> str:
-    """MinIO's client, in the chapter's pod, as the administrator of the tenant without TLS, which is `own`."""
+def own_mc(namespace: str, script: str, stdin: str = "") -> str:
+    """Runs lines of MinIO's client in the chapter's pod, as the administrator of the tenant without TLS: `own`."""
     url = f"http://{ACCESS}:{SECRET}@{SMALL}-pool-0-0.{SMALL}-hl.{namespace}:9000"
-    given = ["-i"] if stdin is not None else []
-    return kubectl("-n", "stateful", "exec", *given, "minio-mc", "--", "env", f"MC_HOST_own={url}", "mc", *words,
+    return kubectl("-n", "stateful", "exec", "-i", "minio-mc", "--", "env", f"MC_HOST_own={url}", "sh", "-ec", script,
                    stdin=stdin)  # fmt: skip
 
 
@@ -245,12 +242,12 @@ def test_a_user_who_may_do_nothing_below_one_prefix(namespace: str, tmp_path: Pa
         {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": [f"arn:aws:s3:::{BUCKET}/open/*"]},
     ]  # fmt: skip
     (tmp_path / "file").write_text("content")
-    for key in ("open/a", "closed/b"):
-        own_mc(namespace, "pipe", f"own/{BUCKET}/{key}", stdin="content")
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    own_mc(namespace, "admin", "policy", "create", "own", "half", "/dev/stdin", stdin=policy)
-    own_mc(namespace, "admin", "user", "add", "own", "somebody", "somebodys-secret")
-    own_mc(namespace, "admin", "policy", "attach", "own", "half", "--user", "somebody")
+    script = f"""mc admin policy create own half /dev/stdin
+        mc admin user add own somebody somebodys-secret
+        mc admin policy attach own half --user somebody
+        for key in open/a closed/b; do echo content | mc pipe own/{BUCKET}/$key; done"""
+    own_mc(namespace, script, policy)
     (tmp_path / "secret").write_text("somebodys-secret\n")
     who = ("--access-key", "somebody", "--secret-key-file", str(tmp_path / "secret"))
 
@@ -271,7 +268,7 @@ def test_a_user_who_may_do_nothing_below_one_prefix(namespace: str, tmp_path: Pa
     assert ask("cp", str(tmp_path / "file"), f":{BUCKET}/open/c").code == 0
     removed = run(namespace, SMALL, "rb", BUCKET)
     assert removed.code == 1 and "BucketNotEmpty" in removed.err and "Remove it with its contents" in removed.err
-    assert len(own_mc(namespace, "ls", "--recursive", f"own/{BUCKET}/").splitlines()) == 3
+    assert len(own_mc(namespace, f"mc ls --recursive own/{BUCKET}/").splitlines()) == 3
 
 
 async def test_keys_that_are_rotated_under_a_console_and_a_command(namespace: str, tmp_path: Path) -> None:
