@@ -44,7 +44,7 @@ class Problem:
     def __str__(self) -> str:
         """One line; the evidence follows a colon."""
         text = f"{self.what}: {self.evidence}" if self.evidence else self.what
-        return f"{text}. {self.remedy}" if self.remedy else text
+        return f"{text.removesuffix('.')}. {self.remedy}" if self.remedy else text
 
 
 class ProblemError(Exception):

@@ -14,7 +14,7 @@ from real import KUBECONFIG, kubectl
 from test_sql_sessions import key, live_in, until
 
 from tui.services.bucket.model import Lost, Request, StoreError
-from tui.services.bucket.session import open_session
+from tui.services.bucket.opening import open_session
 from tui.services.bucket.transfers import calls, wire
 from tui.services.bucket.transfers.download import download_file
 from tui.services.bucket.transfers.engine import Engine, Limits, Task, listed

@@ -13,6 +13,9 @@ import pytest
 from real import IMAGE, KUBECONFIG, apply, kubectl
 from test_sql_sessions import key, live_in, until
 
+from tui.problem import ProblemError
+from tui.services.bucket.model import Keys, Request, Security, StoreError
+from tui.services.bucket.store import open_store
 from tui.systems.bucketkeys import find_keys
 from tui.systems.bucketroutes import StoreFinder
 from tui.systems.live import Live
@@ -119,3 +122,36 @@ async def test_the_next_connection_finds_another_server_when_one_is_deleted(weed
             assert ended is None or first in ended.what
         finally:
             await way.close()
+
+
+async def test_what_seaweedfs_does_and_what_it_has_not(weed: str) -> None:
+    """Versions and tags it has (4.48); what it lacks is told as unknown, with the reason, and asked of nobody."""
+    async with live_in(weed) as live:
+        named = key(live, "weed")
+        await until(lambda: live.workloads[named].ready == 2)
+        store = await open_store(StoreFinder(live, named, "weed-0", patience=60), Keys("AK", "SK"), Security())
+        try:
+            await store.make_bucket("versioned", versioning=True)
+            assert await store.versioning("versioned") == "Enabled"
+            for body in (b"one", b"two"):
+                await store.session(Request("PUT", "versioned", "a", {}, {}, body))
+            await store.set_tags("versioned", "a", {"of": "a test"})
+            detail = await store.detail("versioned", "a")
+            assert (detail.tags, detail.size) == ({"of": "a test"}, 3)
+            page = await store.page("versioned", "", "", versions=True)
+            assert [(one.key, one.latest) for one in page.entries] == [("a", True), ("a", False)]
+            with pytest.raises(StoreError) as refused:
+                await store.remove_bucket("versioned")
+            assert refused.value.code == "BucketNotEmpty"
+            assert "Remove it with its contents" in refused.value.problem.remedy
+            with pytest.raises(ProblemError, match="SeaweedFS has no quotas"):
+                await store.quota("versioned")
+            told = {one.name: one.unknown for one in await store.dashboard()}
+            assert told["Drives"] == told["Drain"] == "SeaweedFS has no health API like MinIO's"
+            assert "count it" in told["Usage"]
+            failed = await store.clear("versioned", "", lambda *_: None, all_versions=True)
+            assert not failed
+            await store.remove_bucket("versioned")
+            assert await store.buckets() == []
+        finally:
+            await store.close()

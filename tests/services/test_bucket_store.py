@@ -18,6 +18,7 @@ from bucket_servers import KEYS, CuttingWay, LocalWay, minio, seaweedfs
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.model import Anonymous, Entry, Keys, Lost, Product, Request, Security, StoreError, Upload
 from tui.services.bucket.store import Store, open_store
+from tui.services.bucket.transfers.wire import over
 
 NO_MINIO = pytest.mark.skipif(not shutil.which("minio"), reason="MinIO is not on PATH")
 PRODUCTS = {"minio": Product.MINIO, "seaweedfs": Product.SEAWEEDFS}
@@ -154,6 +155,24 @@ async def test_a_clock_that_is_an_hour_off_is_corrected(
         assert (status, body) == (200, b"x")
     finally:
         await store.close()
+
+
+async def test_a_clock_that_is_set_while_one_is_connected(store: Store, bucket: Bucket) -> None:
+    """As when a machine's time is set right by NTP: what was refused for its time is sent once more, signed anew."""
+    wire, signer = over(store.session), store.session.signer
+    try:
+        for send in (store.session, wire):
+            signer.skew = -HOUR
+            await send(Request("PUT", bucket, "key", {}, {}, b"content"))
+            assert signer.skew == 0
+            signer.skew = HOUR
+            assert await send(Request("GET", bucket, "key")) == b"content"
+        signer.skew = HOUR
+        await store.set_versioning(bucket, on=True)
+        assert signer.skew == 0, "what the client library sends is heeded, too"
+        assert await store.versioning(bucket) == "Enabled"
+    finally:
+        await wire.close()
 
 
 # --- listing

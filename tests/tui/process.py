@@ -94,7 +94,9 @@ class Program:
         size: tuple[int, int] = (100, 30),
         environment: Mapping[str, str] | None = None,
         ignore_hangup: bool = False,
+        shell: bool = False,
     ) -> None:
+        """Starts it; with `shell` an interactive shell in its place, in whose job it is for the test to start it."""
         self._master, slave = os.openpty()
         self._size(size)
         self.before = termios.tcgetattr(slave)
@@ -103,8 +105,9 @@ class Program:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
             signal.signal(signal.SIGHUP, signal.SIG_IGN if ignore_hangup else signal.SIG_DFL)
 
+        command = ["bash", "--norc", "--noprofile", "-i"] if shell else [sys.executable, "-m", "tui", *words]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tui", *words], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             preexec_fn=own_terminal,  # noqa: PLW1509 - two system calls, and no lock of ours is held
             env={**os.environ, "KUBECONFIG": kubeconfig, **(environment or {})},
         )  # fmt: skip

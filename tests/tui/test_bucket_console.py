@@ -218,6 +218,46 @@ async def test_filter_and_order_hold_for_what_is_in_memory_and_say_so() -> None:
         assert len(screen.keys_list.listing) == 1000
 
 
+@pytest.mark.parametrize("size", [(100, 30), (60, 15)])
+async def test_buckets_have_a_filter_of_their_own(size: tuple[int, int]) -> None:
+    def shown() -> list[str]:
+        return [row.key for row in screen.table.rows]
+
+    async with app().run_test(size=size) as pilot:
+        screen = await opened(pilot, FakeAccess(full_store()))
+        every = shown()
+        await pilot.press("slash", *"ARC")
+        await until(pilot, lambda: shown() == ["archive"])
+        assert screen.pane.entry.region.width, "what is typed is seen"
+        line = screen.query_one("#bucket-count", OneLine)
+        assert f"1 of {len(every)}" in line.text
+        await pilot.press("enter")
+        assert screen.table.has_focus
+        await until(pilot, lambda: screen.place.bucket == "archive")
+        await pilot.press("enter")
+        await until(pilot, lambda: screen.keys_list.has_focus)
+        assert shown() == ["archive"], "it holds while one looks at keys"
+        await pilot.press("tab" if size[0] == 60 else "left")
+        if size[0] == 100:
+            await pilot.press("left")
+        await until(pilot, lambda: screen.table.has_focus)
+        await pilot.press("slash", *"x")
+        await until(pilot, lambda: shown() == [])
+        await pilot.press("escape")
+        await until(pilot, lambda: shown() == every)
+        assert screen.table.has_focus and not screen.pane.entry.region.width
+
+
+async def test_a_bucket_that_is_made_is_seen_whatever_the_filter() -> None:
+    async with app().run_test(size=(100, 30)) as pilot:
+        screen = await opened(pilot, FakeAccess(full_store()))
+        await pilot.press("slash", *"arc", "enter", "n")
+        await shown(pilot, Form)
+        await pilot.press(*"fresh", "enter")
+        await until(pilot, lambda: screen.table.cursor_key == "fresh")
+        assert not screen.pane.filtering
+
+
 async def test_search_looks_below_and_goes_on_until_the_end() -> None:
     async with app().run_test(size=(100, 30)) as pilot:
         access = FakeAccess(full_store())

@@ -463,3 +463,43 @@ async def test_a_list_of_two_hundred_megabytes(tmp_path: Path) -> None:
             assert not TRACEBACK.search(program.text)
             assert program.peak_megabytes() < 700
             await quits(program)
+
+
+# --- ctrl+z
+
+
+async def test_it_is_suspended_and_goes_on(file: str) -> None:
+    async with Program(kubeconfig=file, shell=True, environment={"PS1": "prompt> "}) as program:
+        await program.until("prompt>")
+        program.type(f"{sys.executable} -m tui\n")
+        await program.until(LIVE)
+        for _ in range(2):
+            written = len(program.raw)
+            program.type("\x1a")
+            await program.until(r"\[1\]\+ +Stopped")
+            for sequence in RESTORED:
+                assert sequence in program.raw[written:], sequence
+            stopped = len(program.raw)
+            program.type("clear; fg\n")
+            # All of it is drawn anew: what the shell wrote stands nowhere any more.
+            await program.until(lambda text: re.search(LIVE, text) and "Stopped" not in text)
+            assert b"\x1b[?1049h" in program.raw[stopped:]
+            program.type("c")
+            await program.until("Context ─")
+            program.type("\x1b")
+            await program.until(lambda text: "Context ─" not in text)
+        ended = len(program.raw)
+        program.type("q")
+        await program.until(lambda _: b"\x1b[?1049l" in program.raw[ended:])
+        program.type("echo it was $?; exit\n")
+        await program.until("it was 0")
+        assert await program.exit_code() == 0
+
+
+async def test_it_is_not_suspended_where_nobody_could_let_it_go_on(file: str) -> None:
+    """As the command of a tmux window, or by `ssh -t`: it would be stopped for good, with the terminal."""
+    async with Program(kubeconfig=file) as program:
+        await program.until(LIVE)
+        program.type("\x1a")
+        await program.until("Not suspended")
+        await usable(program)

@@ -204,6 +204,17 @@ async def test_a_refusal_is_told_in_the_stores_words(mover: LiveMover, store: Ex
     assert (await until(mover, lambda one: one.stage is Stage.DONE)).problem is None
 
 
+async def test_what_became_of_one_that_fails_is_told_beside_the_refusal(
+    mover: LiveMover, store: Exchange, tmp_path: Path
+) -> None:
+    store.refusing = ".."
+    mover.download("bucket", [("../up", "")], "", tmp_path)
+    ended = await until(mover, lambda one: one.stage is Stage.FAILED)
+    assert ended.problem is not None
+    told = ended.problem.evidence.splitlines()
+    assert "its key cannot be a file's name here" in told[0] and told[1].startswith("AccessDenied")
+
+
 async def test_some_of_many_fail_and_the_others_arrive(mover: LiveMover, store: Exchange, tmp_path: Path) -> None:
     for name in ("bad-1", "bad-2", "good"):
         a_file(tmp_path, f"three/{name}")

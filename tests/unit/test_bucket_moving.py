@@ -7,7 +7,9 @@ import json
 import os
 import random
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -165,6 +167,38 @@ def refusal(code: str, status: int) -> StoreError:
 )
 def test_what_passes_by_itself(error: Exception, wanted: bool) -> None:
     assert patience.passes(error) is wanted
+
+
+@pytest.mark.parametrize(
+    ("errors", "until"),
+    [
+        (lambda now: refusal("InternalError", 500), 60),
+        (lambda now: Lost(Problem(Cause.UNREACHABLE, "x")), 300),
+        # A pod that was away for a while, and answers so while it starts.
+        (lambda now: refusal("InternalError", 500) if now > 200 else Lost(Problem(Cause.UNREACHABLE, "x")), 260),
+    ],
+    ids=["a server that is up", "none", "one that comes back"],
+)
+async def test_how_long_something_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, errors: Callable[[float], Exception], until: float
+) -> None:
+    now = 0.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    async def send() -> None:
+        raise errors(now)
+
+    monkeypatch.setattr(patience, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: now))
+    job, item = Job("x"), Item("a", "b")
+    job.add(item)
+    with pytest.raises((StoreError, Lost)):
+        await patience.persist(job, item, send)
+    assert until < now < until + 15
+    assert item.stage is Stage.RETRYING and item.problem is not None
 
 
 async def test_a_budget_is_kept_and_nobody_starves() -> None:

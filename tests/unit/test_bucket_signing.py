@@ -12,8 +12,8 @@ from miniopy_async.credentials import Credentials
 from miniopy_async.signer import sign_v4_s3
 
 from tui.services.bucket import signing
-from tui.services.bucket.model import Keys
-from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, path_of, query_of
+from tui.services.bucket.model import Facts, Keys, Product
+from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, ahead_in, path_of, query_of
 
 #: Of "Authenticating Requests (AWS Signature Version 4)" in the API reference of Amazon S3.
 EXAMPLE = Keys("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -109,6 +109,38 @@ def test_the_servers_clock_and_a_temporary_token() -> None:
     assert link.startswith("http://store:9000/bucket/key?")
     assert "versionId=1" in link
     assert "wJalr" not in repr(signer.keys) and "the-token" not in repr(signer.keys)
+
+
+def test_clocks_may_be_set_while_it_goes_on() -> None:
+    signer = Signer(EXAMPLE)
+    assert not signer.heed(20) and signer.skew == 0, "an answer takes its time"
+    assert signer.heed(7200) and signer.skew == 7200
+    assert not signer.heed(7210) and signer.skew == 7200
+    assert signer.heed(1) and signer.skew == 0, "our clock was set right"
+    assert signer.heed(-900) and signer.skew == -900
+
+
+@pytest.mark.parametrize(
+    ("date", "ahead"),
+    [("Thu, 01 Jan 1970 02:00:00 GMT", 7200.0), ("", None), ("yesterday", None)],
+)
+def test_the_time_of_an_answer(date: str, ahead: float | None) -> None:
+    assert ahead_in({"Date": date} if date else {}, 0.0) == ahead
+
+
+@pytest.mark.parametrize(
+    ("skew", "words"),
+    [
+        (59, ""), (-59, ""),
+        (61, "the server's clock is 1 min ahead of this machine's"),
+        (-10800.4, "the server's clock is 3 h behind this machine's"),
+        (90061, "the server's clock is 1 d 1 h 1 min ahead of this machine's"),
+    ],
+)  # fmt: skip
+def test_a_difference_in_words(skew: float, words: str) -> None:
+    facts = Facts(Product.MINIO, "", "off", "key", "us-east-1", skew)
+    assert facts.clock == words
+    assert abs((facts.now() - dt.datetime.now(dt.UTC)).total_seconds() - skew) < 5
 
 
 @pytest.mark.parametrize(

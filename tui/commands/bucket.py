@@ -11,12 +11,14 @@ from tui.commands import bucket_asking, bucket_moving, exits
 from tui.commands.bucket_asking import Asking
 from tui.commands.bucket_moving import Moving
 from tui.commands.given import first_line
+from tui.commands.remarks import note
 from tui.commands.service import ServiceRun
 from tui.commands.wronguse import wrong
 from tui.kube.options import ConnectOptions
 from tui.problem import ProblemError
 from tui.services.bucket.model import Keys, Lost, StoreError
-from tui.services.bucket.session import StoreSession, open_session
+from tui.services.bucket.opening import open_session
+from tui.services.bucket.session import StoreSession
 from tui.services.bucket.store import Store as Connected
 from tui.services.bucket.transfers import wire
 from tui.services.bucket.transfers.calls import Store
@@ -147,4 +149,6 @@ class _Bucket:
             finder, keys, found.security, request.region or found.region, writes=not self._service.protected
         )  # fmt: skip
         self._sessions.append(session)
+        if said := Connected(session).facts.clock:
+            note(f"{said}: what is sent carries the server's time")
         return session, f"{service.context}/{workload.key}"

@@ -185,7 +185,7 @@ class _Verbs:
                 await self._store.detail(where.bucket, where.key)  # a link to nothing helps nobody
             link = self._store.presign(method, where.bucket, where.key, self._given.expire, self._given.endpoint)
             if self._json:
-                until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self._given.expire)
+                until = self._store.facts.now() + dt.timedelta(seconds=self._given.expire)
                 self._line({"method": method, "url": link, "until": until})
             else:
                 print(link)

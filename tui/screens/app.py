@@ -31,6 +31,7 @@ from tui.screens.gateway import ClusterGateway, Gateway
 from tui.screens.keyorder import OrderedKeys
 from tui.screens.overview.order import SORTS, Order
 from tui.screens.overview.screen import LAYOUTS, OverviewScreen
+from tui.screens.suspending import SuspendingApp
 from tui.screens.switching import SwitchingApp
 from tui.screens.teaching import TeachingApp
 from tui.systems.model import Workload
@@ -54,7 +55,7 @@ ANSWER = 0.2
 PARTING = 1.0
 
 
-class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp, EndingApp):
+class StatetuiApp(ConsolesApp, SwitchingApp, TeachingApp, OrderedKeys, FrugalApp, SuspendingApp, EndingApp):
     """statetui.
 
     Args:

@@ -118,11 +118,17 @@ class ChoiceList(Widget):
         ]
         used = sum(width_of(text) for text, _ in left)
         detail = fit(((one_line(choice.detail), "dim"),), max(0, width - used - 3), "right") if choice.detail else []
-        right = [*detail, (" ", "")]
+        right = [*detail, (self._more(y), "dim")]
         pieces = [*fit(tuple(left), width - sum(width_of(text) for text, _ in right)), *right]
         if marked:
             ground += Style(bgcolor=self._cursor_ground())
         return strip_of(pieces, inks(self.app), ground, width)
+
+    def _more(self, y: int) -> str:
+        """What the end of a line says: that the list goes on above, or below."""
+        if y == 0 and self.top:
+            return "▴"
+        return "▾" if y == self.size.height - 1 and self.top + self.size.height < len(self.choices) else " "
 
     def _cursor_ground(self) -> Color | None:
         return self.get_component_rich_style("chooser--cursor").bgcolor

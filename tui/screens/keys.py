@@ -11,6 +11,7 @@ from typing import Final
 #: Binding id → default keys. A test holds it against the bindings of all screens and widgets.
 BINDINGS: Final[Mapping[str, str]] = {
     "app.quit": "q,ctrl+q",
+    "app.suspend": "ctrl+z,alt+z",
     "app.help": "question_mark,f1",
     "app.palette": "ctrl+p,colon",
     "app.namespace": "n",

@@ -15,11 +15,12 @@ from tui.consoles import problems
 from tui.consoles.bucket import details, moves
 from tui.consoles.bucket.access import Access
 from tui.consoles.bucket.browser import Browser, Place
+from tui.consoles.bucket.bucketpane import BucketPane
 from tui.consoles.bucket.client import ERRORS, Client, Mover, Stage, Transfer, problem_of
 from tui.consoles.bucket.connected import ConnectedScreen
 from tui.consoles.bucket.headline import activity, of_store
 from tui.consoles.bucket.keylist import KeyList
-from tui.consoles.bucket.panes import BUCKETS, BucketTable, Details, bucket_row, path_line
+from tui.consoles.bucket.panes import BucketTable, Details, bucket_row, path_line
 from tui.consoles.connecting import Phase
 from tui.consoles.guard import Guard
 from tui.consoles.headline import login_of, words
@@ -63,7 +64,7 @@ class BrowsingScreen(ConnectedScreen):
         """Head, buckets, keys, facts, what moves, keys."""
         yield OneLine(self._head, id="head")
         with Horizontal(id="desk"):
-            yield BucketTable(BUCKETS, id="buckets", empty_text="none yet: n makes one")
+            yield BucketPane(id="left")
             with Vertical(id="work"):
                 yield OneLine(self._path, id="path")
                 entry = Input(id="filter", placeholder="part of a name")
@@ -74,6 +75,11 @@ class BrowsingScreen(ConnectedScreen):
         yield Notice(Text("◌", "starting", "Connecting…"), id="words")
         yield OneLine(self._activity, id="activity")
         yield KeyLine()
+
+    @property
+    def pane(self) -> BucketPane:
+        """The buckets with their filter."""
+        return self.query_one(BucketPane)
 
     @property
     def table(self) -> BucketTable:
@@ -182,7 +188,7 @@ class BrowsingScreen(ConnectedScreen):
         )
         if browser is not None:
             self.read_keys_anew(browser.bucket_problem or browser.problem)
-            self.table.set_rows([bucket_row(one, browser.anonymous.get(one.name)) for one in browser.buckets])
+            self.pane.show([bucket_row(one, browser.anonymous.get(one.name)) for one in browser.buckets])
             listed = self.keys_list
             if listed.listing is not browser.listing:
                 listed.show(browser.listing, browser.place.prefix, versions=browser.place.versions)
@@ -294,7 +300,7 @@ class BrowsingScreen(ConnectedScreen):
         """Facts are told of what the focus is on."""
         if not self.facts_pane.has_focus:
             self.rest()
-        self.set_class(not self.table.has_focus, "-keys")
+        self.set_class(not (self.table.has_focus or self.pane.entry.has_focus), "-keys")
 
     def rest(self) -> None:
         """Facts are told anew, once the cursor has rested."""

@@ -75,7 +75,9 @@ async def _make(console: BrowsingScreen, name: str, *, versioning: bool, lock: b
     if console.browser is not None:
         await console.browser.load()
         console.look()
-        console.table.move_to(name)
+        if not console.table.move_to(name):
+            console.pane.drop_filter()  # which its name does not hold
+            console.table.move_to(name)
         console.go(Place(name))
 
 

@@ -14,6 +14,7 @@ from tui.consoles.guard import Guard
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.model import Keys
 from tui.systems.bucketkeys import FoundKeys
+from tui.text import one_line
 
 
 class ConnectedScreen(connected.ConnectedScreen[Keys, FoundKeys, Opened]):
@@ -36,11 +37,14 @@ class ConnectedScreen(connected.ConnectedScreen[Keys, FoundKeys, Opened]):
     async def _connect(self, login: Keys | None, *, as_other: bool) -> None:
         await super()._connect(login, as_other=as_other)
         refused, self._refused = self._refused, False
-        if refused and self.connection.phase is Phase.OPEN:
-            self.tell("Connected again, with the keys that their Secret has now", "ready")
+        opened = self.connection.opened if self.connection.phase is Phase.OPEN else None
+        if opened is not None and (clock := opened.client.facts.clock):
+            self.tell(f"{clock}: requests carry the server's time", "warn")
+        if opened is not None and refused:
+            self.tell("Connected again, with what the Secrets have now", "ready")
 
     def read_keys_anew(self, problem: Problem | None) -> bool:
-        """Connects anew where the store does not know the keys any more: their Secret may have been changed since.
+        """Connects anew where keys or certificate are no good any more: their Secrets may have been changed since.
 
         Args:
             problem: with which it refused something; None for nothing.
@@ -58,7 +62,7 @@ class ConnectedScreen(connected.ConnectedScreen[Keys, FoundKeys, Opened]):
             return False
         if not self._refused:
             self._refused = True
-            self.tell("The store does not know these keys any more: they are looked for again", "warn")
+            self.tell(f"{one_line(problem.what)}: keys and certificate are looked for again", "warn")
             link.forget_login()
             self.connect()
         return True

@@ -17,8 +17,6 @@ STAGES = {
     Stage.WAITING: ("○", "waiting"), Stage.RUNNING: ("◐", "running"), Stage.PAUSED: ("‖", "warn"),
     Stage.DONE: ("✓", "ready"), Stage.FAILED: ("✗", "failing"), Stage.CANCELLED: ("■", "stopped"),
 }  # fmt: skip
-#: Seconds by which a server's clock may differ before it is told; S3 refuses from 900 on.
-SKEWED = 60
 #: Cells of a transfer's bar, of one where there is little room, and of what it is called at least.
 BAR, SHORT_BAR, TITLE = 10, 5, 14
 
@@ -30,7 +28,7 @@ def of_store(facts: Facts) -> list[Part]:
     parts.append(of_tls(facts.tls))
     who = one_line(facts.access)
     parts.append(Part((("   as ", "dim"), (who, "strong")), ((f"  {who}", ""),), 2))
-    if abs(facts.skew) >= SKEWED:
+    if facts.clock:
         ahead = "ahead" if facts.skew > 0 else "behind"
         skew = f"   ⚠ its clock is {duration(abs(facts.skew))} {ahead}"
         parts.append(Part(((skew, "warn"),), (("  ⚠ clock", "warn"),), 1))

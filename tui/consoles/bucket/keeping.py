@@ -116,7 +116,7 @@ async def retention(console: BrowsingScreen, entry: Entry) -> None:
         mode = typed["mode"].strip().lower()
         if mode not in (GOVERNANCE, COMPLIANCE):
             raise wrong(f"“{typed['mode']}” is no mode", f"It is {GOVERNANCE} or {COMPLIANCE}.")
-        console.do(save(mode, until_of(typed["until"], dt.datetime.now(dt.UTC))))
+        console.do(save(mode, until_of(typed["until"], console.client.facts.now())))
 
     async def save(mode: str, until: dt.datetime) -> None:
         if mode == COMPLIANCE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -289,7 +289,8 @@ def _problem(one: _Moving) -> Problem | None:
         return Problem(Cause.REJECTED, "Not all is as it was asked for", "\n".join(noted[:20])) if noted else None
     first = told[0].problem
     failed = one.job.counts[ItemStage.FAILED]
-    if failed == 1 and one.job.files == 1:
-        return first
-    evidence = "\n".join(f"{item.source}: {item.problem}" for item in told[:20])
+    if failed == 1 and one.job.files == 1 and first is not None:
+        # What is left of it comes first: there may be no room for all that the server says.
+        return replace(first, evidence="\n".join(filter(None, (told[0].note, first.evidence))))
+    evidence = "\n".join(f"{item.source}: {item.problem} {item.note}".rstrip() for item in told[:20])
     return Problem(Cause.REJECTED, f"{failed:,} of {one.job.files:,} files failed", evidence, "Y tries them again.")

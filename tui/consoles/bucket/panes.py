@@ -33,8 +33,8 @@ class BucketTable(RowTable):
 
     HELP: ClassVar[str] = """Buckets
 What the store's metrics say of their size, or what was counted: # counts one. What anyone may do with a bucket without
-keys stands there in red and in words. enter goes to the keys, n makes a bucket, D removes one, x lists all that can
-be done with it: versions, policy, lifecycle, tags, who may read."""
+keys stands there in red and in words. enter goes to the keys, n makes a bucket, D removes one, slash shows only those
+whose names hold a text, x lists all that can be done with one: versions, policy, lifecycle, tags, who may read."""
 
 
 class Details(Lines):

@@ -58,13 +58,14 @@ class Drawn(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line: two rows of pixels."""
+        ground = Style(bgcolor=self.background_colors[1].rich_color)
         if y >= len(self._cells):
-            return Strip.blank(self.size.width)
+            return Strip.blank(self.size.width, ground)
         segments = [
             Segment("▀", Style(color=Color.from_rgb(*upper), bgcolor=Color.from_rgb(*lower)))
             for upper, lower in self._cells[y]
         ]
-        return Strip(Strip(segments).simplify()).adjust_cell_length(self.size.width)
+        return Strip(Strip(segments).simplify()).adjust_cell_length(self.size.width, ground)
 
 
 class Preview(View):

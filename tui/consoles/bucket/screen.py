@@ -95,7 +95,9 @@ begun goes on where it stopped when it is asked for again."""
 
     def action_back(self) -> None:
         """Drops the filter, goes up, to the buckets, or leaves the console."""
-        if self.query_one("#filter", Input).has_focus or self.has_class("-filter"):
+        if self.pane.filtering and (self.table.has_focus or self.pane.entry.has_focus):
+            self.pane.drop_filter()
+        elif self.query_one("#filter", Input).has_focus or self.has_class("-filter"):
             moves.drop_filter(self)
         elif self.has_class("-facts"):
             self.remove_class("-facts")
@@ -188,8 +190,11 @@ begun goes on where it stopped when it is asked for again."""
         menus.actions(self)
 
     def action_filter(self) -> None:
-        """Shows only keys that hold something."""
-        moves.open_filter(self)
+        """Shows only keys, or buckets where they have the focus, that hold something."""
+        if self.table.has_focus:
+            self.pane.open_filter()
+        else:
+            moves.open_filter(self)
 
     def action_search(self) -> None:
         """Looks for keys anywhere below."""

@@ -88,7 +88,8 @@ go on while you look around."""
     def on_mount(self) -> None:
         """Looks, and goes on looking."""
         self.query_one(OneLine).look()
-        self.query_one("#facts").styles.height = 8
+        facts = self.query_one("#facts")
+        facts.styles.height, facts.styles.min_height = "40%", 8
         self.query_one(RowTable).focus()
         self.set_interval(LOOK, self._look)
         self._look()

@@ -98,7 +98,7 @@ one under the cursor up, D all of them; one that is still going on fails by that
             problem = problem_of(error)
             table.set_empty_text(((f"✗ {problem.what}  ", "failing"), (problem.evidence, "dim")))
             return
-        now = dt.datetime.now(dt.UTC)
+        now = self._owner.client.facts.now()
         table.set_rows([
             Row(one.upload, (safe(one.key), "?" if held is None else size(held), age(one.begun, now),
                              moment(one.begun), safe(one.upload)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
@@ -16,6 +17,7 @@ _REMEDIES = {
     "BucketAlreadyExists": "Somebody else has a bucket of that name: choose another one.",
     "BucketAlreadyOwnedByYou": "It is yours already: there is nothing to do.",
     "BucketNotEmpty": "Remove it with its contents, or empty it first (versions and incomplete uploads count).",
+    "InternalError": "The server's log tells more; SeaweedFS also says this when its disks are full.",
     "InvalidBucketName": "3 to 63 small letters, digits, dots and hyphens; it begins and ends with a letter or digit.",
     "KeyTooLongError": "A key has at most 1,024 bytes.",
     "NoSuchBucket": "It may have been removed; list the buckets anew.",
@@ -72,6 +74,23 @@ def store_error(
         words = f"{code}: {message}" if message else code
         problem = Problem(cause, f"The store refused {what}", words, _REMEDIES.get(code, ""))
     return StoreError(code, message, status, problem)
+
+
+def certificate_problem(error: BaseException | None, where: str) -> Problem | None:
+    """What it means that a certificate was not accepted; None when the error is about something else.
+
+    Args:
+        error: what a client raised; what it was raised from is looked through, too.
+        where: whose certificate it is.
+    """
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__
+    if error is None:
+        return None
+    return Problem(
+        Cause.CREDENTIALS, f"The certificate of {where} is not what it should be", error.verify_message or str(error),
+        "It may be expired, made for another name, or by another authority than the workload's Secret has.",
+    )  # fmt: skip
 
 
 def check_key(server: str, request: Request) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tui.problem import ProblemError
-from tui.services.bucket.model import Bucket, Lost, Product, StoreError, Told
+from tui.services.bucket.model import Bucket, Facts, Lost, Product, StoreError, Told
 from tui.text import size
 
 if TYPE_CHECKING:
@@ -30,6 +30,12 @@ def product_of(server: str) -> Product:
     if "seaweed" in small:
         return Product.SEAWEEDFS
     return Product.OPENIO if "openio" in small or "oio" in small else Product.OTHER
+
+
+def clocks(facts: Facts) -> list[Told]:
+    """That a clock is wrong, where one is."""
+    said = facts.clock
+    return [Told(_STORE, "Clock", f"{said}; requests carry the server's time", "", "warn")] if said else []
 
 
 def sized(buckets: Sequence[Bucket], usage: Mapping[str, Any]) -> list[Bucket]:

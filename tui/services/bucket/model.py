@@ -14,6 +14,9 @@ from typing import Protocol, TypeAlias
 
 from tui.problem import Problem
 
+#: Seconds by which the clocks may differ before it is told; S3 refuses from 900 on.
+SKEWED = 60.0
+
 
 class Product(StrEnum):
     """What the server itself says it is; decides which questions beyond S3 can be asked."""
@@ -71,6 +74,21 @@ class Facts:
     access: str
     region: str
     skew: float
+
+    @property
+    def clock(self) -> str:
+        """By how much the clocks differ, in words; empty where that is no more than a minute."""
+        if abs(self.skew) < SKEWED:
+            return ""
+        hours, minutes = divmod(round(abs(self.skew) / 60), 60)
+        days, hours = divmod(hours, 24)
+        parts = ((days, "d"), (hours, "h"), (minutes, "min"))
+        much = " ".join(f"{count} {unit}" for count, unit in parts if count)
+        return f"the server's clock is {much} {'ahead of' if self.skew > 0 else 'behind'} this machine's"
+
+    def now(self) -> dt.datetime:
+        """The server's time."""
+        return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=self.skew)
 
 
 @dataclass(eq=False)

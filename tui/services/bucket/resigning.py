@@ -32,7 +32,7 @@ class Resigning:
     async def request(
         self, method: str, url: str | URL, *, data: object = None, headers: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
-        """Signs it anew, and sends it: once, if it changes something.
+        """Signs it anew, and sends it: once, if it changes something; what was refused for its time changed nothing.
 
         Args:
             method: of HTTP.
@@ -43,5 +43,9 @@ class Resigning:
         session, at = self._session, URL(url, encoded=True) if isinstance(url, str) else url
         given = {name: text for name, text in headers.items() if name.lower() not in _SIGNED}
         payload = headers["x-amz-content-sha256"]
-        signed = session.signer.sign(method, session.host, at.raw_path, at.raw_query_string, given, payload)
-        return await session.client(method).request(method, at, data=data, headers=signed, allow_redirects=False)
+        while True:
+            signed = session.signer.sign(method, session.host, at.raw_path, at.raw_query_string, given, payload)
+            answer = await session.client(method).request(method, at, data=data, headers=signed, allow_redirects=False)
+            if not session.told(answer.headers) or answer.status != 403:
+                return answer
+            answer.release()

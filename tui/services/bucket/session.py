@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import email.utils
 import hashlib
 import ssl
 import time
@@ -14,9 +12,9 @@ import aiohttp
 from yarl import URL
 
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.bucket.errors import check_key, store_error
-from tui.services.bucket.model import Answer, Keys, Lost, Request, Security
-from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, path_of, query_of
+from tui.services.bucket.errors import certificate_problem, check_key, store_error
+from tui.services.bucket.model import Answer, Keys, Lost, Request
+from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, ahead_in, path_of, query_of
 from tui.services.overways import WayConnector
 from tui.services.way import Finder, Way
 
@@ -26,8 +24,6 @@ _CONNECT, _SILENCE = 15.0, 120.0
 _CONNECTIONS = 32
 #: Bytes of an error document that are read.
 _DOCUMENT = 1 << 16
-#: Seconds from which a difference of the clocks is corrected. S3 bears 15 minutes.
-_SKEW = 30.0
 
 
 class _Body:
@@ -77,6 +73,8 @@ class _Losing:
             )  # fmt: skip
             raise Lost(silent, self._unsure) from error
         if isinstance(error, aiohttp.ClientError | OSError):
+            if (refused := certificate_problem(error, self._way.member or self._way.host)) is not None:
+                raise Lost(refused, unsure=False) from error
             words = str(error) or type(error).__name__
             why = self._way.ended() or Problem(
                 Cause.UNREACHABLE, f"The connection to {self._way.member or self._way.host} went ({self._what})", words,
@@ -123,7 +121,7 @@ class StoreSession:
     """
 
     def __init__(self, finder: Finder, way: Way, keys: Keys, region: str, *, writes: bool = True) -> None:
-        """Is made by `open_session`."""
+        """Is made by `opening.open_session`."""
         self.writes = writes
         self.keys = keys
         self.way = way
@@ -158,7 +156,7 @@ class StoreSession:
         aiohttp sends PUT and DELETE again when a connection ends before the answer (seen with 3.14): for what changes
         something there is a client that does not. Both have the same connections.
         """
-        assert self._clients is not None  # noqa: S101 (open_session has called `use`)
+        assert self._clients is not None  # noqa: S101 (`opening` has called `use`)
         return self._clients[method not in ("GET", "HEAD")]
 
     async def use(self, *, https: bool, context: ssl.SSLContext | None, name: str = "") -> None:
@@ -231,11 +229,13 @@ class StoreSession:
             answer = await self.client(request.method).request(
                 request.method, url, headers=signed, data=body, allow_redirects=False, expect100=False
             )
-        self._told(answer.headers)
+        late = self.told(answer.headers)
         if answer.status < 300:
             return answer, lost
         with lost, contextlib.closing(answer):
             document = await answer.content.read(_DOCUMENT)
+        if late and answer.status == 403 and isinstance(request.body, bytes | memoryview):
+            return await self.send(request)
         raise store_error(answer.status, answer.headers, document, what, self.keys, bucket_only=not request.key)
 
     def allow(self, method: str, what: str) -> None:
@@ -275,121 +275,15 @@ class StoreSession:
             return UNSIGNED
         return hashlib.sha256(request.body).hexdigest() if len(request.body) else EMPTY
 
-    def _told(self, headers: Mapping[str, str]) -> None:
+    def told(self, headers: Mapping[str, str]) -> bool:
+        """Takes note of who the server says it is, and of its time.
+
+        Returns:
+            Whether it has another time than what was sent was signed with. What it refused for that was not done: it
+            may be sent again.
+        """
         self.server = headers.get("Server", self.server)
-        if date := headers.get("Date"):
-            with contextlib.suppress(ValueError):
-                self.ahead = email.utils.parsedate_to_datetime(date).timestamp() - time.time()
-                if abs(self.ahead) > _SKEW and not self.signer.skew:
-                    self.signer.skew = self.ahead
-
-
-def _context(security: Security, *, verify: bool) -> ssl.SSLContext:
-    """TLS, with the cluster's authority where there is one.
-
-    Raises:
-        ProblemError: the authority cannot be used.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    try:
-        context.load_verify_locations(cadata=security.authority)
-    except (ssl.SSLError, ValueError) as error:
-        raise ProblemError(
-            Problem(Cause.CREDENTIALS, "The store's certificate authority that was found cannot be used", str(error))
-        ) from error
-    return context
-
-
-async def open_session(
-    finder: Finder, keys: Keys, security: Security, region: str = "", *, writes: bool = True
-) -> StoreSession:
-    """Opens a session: finds out how the store is spoken to, and that it lets one in.
-
-    Args:
-        finder: finds the way.
-        keys: who one is.
-        security: whether TLS is spoken, and how it is verified.
-        region: empty to find out.
-        writes: whether anything may be changed.
-
-    Raises:
-        StoreError: the store does not let this user in.
-        ProblemError: it cannot be reached, or its certificate is not what it should be.
-    """
-    way = await finder()
-    session = StoreSession(finder, way, keys, region or "us-east-1", writes=writes)
-    try:
-        await _agree(session, security)
-    except Lost as error:
-        await session.close()
-        raise ProblemError(error.problem) from error
-    except BaseException:
-        await session.close()
-        raise
-    return session
-
-
-async def _agree(session: StoreSession, security: Security) -> None:
-    verify = bool(security.authority)
-    problem: Problem | None = None
-    for https in (True, False) if security.https is None else (security.https,):
-        context = _context(security, verify=verify) if https else None
-        await session.use(https=https, context=context, name=security.name)
-        try:
-            await _hello(session)
-        except Lost as error:
-            cause = error.__cause__
-            told = cause.__cause__ or cause if isinstance(cause, aiohttp.ClientConnectorError) else cause
-            if https and isinstance(told, ssl.SSLCertVerificationError):
-                raise ProblemError(Problem(
-                    Cause.UNREACHABLE, f"The certificate of {session.way.host} is not what it should be",
-                    told.verify_message or str(told),
-                    "It may be expired, made for another name, or by another authority than the workload's Secret has.",
-                )) from error  # fmt: skip
-            if https and security.https is None and isinstance(told, ssl.SSLError | ConnectionError | OSError):
-                problem = error.problem
-                continue
-            raise
-        return
-    if problem is not None:
-        raise ProblemError(problem)
-
-
-async def _hello(session: StoreSession) -> None:
-    """Asks for the buckets: the one request that every user may make, or is refused by name.
-
-    The first answer's date corrects a clock, its error document a region; each is then asked once more.
-    """
-    from tui.services.bucket.model import StoreError  # noqa: PLC0415
-
-    for _ in range(3):
-        skew, region = session.signer.skew, session.signer.region
-        try:
-            async with asyncio.timeout(_CONNECT):
-                await session(Request("GET"))
-        except StoreError as error:
-            if error.code == "RequestTimeTooSkewed" and session.signer.skew != skew:
-                continue
-            wanted = _region_in(error)
-            if wanted and wanted != region:
-                session.signer.region = wanted
-                continue
-            if error.code == "AccessDenied":  # may not list buckets; one that it knows by name may do
-                return
-            raise
-        except TimeoutError as error:
-            late = Problem(Cause.TIMEOUT, f"{session.way.host} did not answer in time", "", "It may be starting.")
-            raise ProblemError(late) from error
-        return
-
-
-def _region_in(error: object) -> str:
-    """The region that a server says it wants, in the words of AWS and MinIO."""
-    message = getattr(error, "message", "")
-    marker = "expecting '"
-    at = message.find(marker)
-    return message[at + len(marker) :].split("'", 1)[0] if at >= 0 else ""
+        if (ahead := ahead_in(headers, time.time())) is None:
+            return False
+        self.ahead = ahead
+        return self.signer.heed(ahead)

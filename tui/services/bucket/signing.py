@@ -6,7 +6,9 @@ a small object costs.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import email.utils
 import hashlib
 import hmac
 from collections.abc import Mapping
@@ -17,6 +19,8 @@ from tui.services.bucket.model import Keys
 UNSIGNED = "UNSIGNED-PAYLOAD"
 EMPTY = hashlib.sha256(b"").hexdigest()
 _ALGORITHM = "AWS4-HMAC-SHA256"
+#: Seconds from which a difference of the clocks is corrected. S3 bears 15 minutes.
+_BORNE = 30.0
 
 
 def path_of(bucket: str, key: str) -> str:
@@ -39,6 +43,18 @@ def query_of(query: Mapping[str, str]) -> str:
     return "&".join(f"{name}={text}" for name, text in sorted(pairs))
 
 
+def ahead_in(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds by which a server's clock is ahead, by the Date of an answer; None where it has none.
+
+    Args:
+        headers: of the answer.
+        now: our time, seconds since the epoch.
+    """
+    with contextlib.suppress(ValueError):
+        return email.utils.parsedate_to_datetime(headers.get("Date") or "").timestamp() - now
+    return None
+
+
 class Signer:
     """Signs requests of one user to one region.
 
@@ -52,6 +68,20 @@ class Signer:
         self.region = region
         self.skew = 0.0
         self._derived: tuple[str, str, bytes] = ("", "", b"")
+
+    def heed(self, ahead: float) -> bool:
+        """Signs by the server's time from now on, where ours differs; either clock may be set at any time.
+
+        Args:
+            ahead: seconds by which the server's clock is ahead now.
+
+        Returns:
+            Whether what was refused for its time may be taken now.
+        """
+        if abs(ahead - self.skew) <= _BORNE:
+            return False
+        self.skew = ahead if abs(ahead) > _BORNE else 0.0
+        return True
 
     def sign(
         self, method: str, host: str, path: str, query: str, headers: Mapping[str, str], payload: str,

@@ -29,7 +29,8 @@ from tui.services.bucket.model import (
     Told,
     Upload,
 )  # fmt: skip
-from tui.services.bucket.session import StoreSession, open_session
+from tui.services.bucket.opening import open_session
+from tui.services.bucket.session import StoreSession
 from tui.services.bucket.settings import Settings
 from tui.services.way import Finder
 
@@ -107,7 +108,8 @@ class Store:
 
     async def dashboard(self) -> Sequence[Told]:
         """What an operator looks at."""
-        return await health.dashboard(self.session, self.settings, await self.buckets(), self.product)
+        told = await health.dashboard(self.session, self.settings, await self.buckets(), self.product)
+        return [*health.clocks(self.facts), *told]
 
     async def learn(self) -> None:
         """Finds the version out; what cannot be known stays empty."""

@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 #: Seconds for which one request is tried again: a pod of a StatefulSet is back after a minute or two.
 PATIENCE = 300.0
+#: Seconds for which one is tried again that a server which is up answers with a failure of its own, without saying
+#: which: with SeaweedFS that may be a full disk (seen with 4.48).
+ANSWERED = 60.0
 _FIRST = 0.2
 _LONGEST = 5.0
 #: Refusals that pass by themselves (S3's error codes). ClientDisconnected (499) is MinIO's answer to what it has not
@@ -69,6 +72,7 @@ async def persist(
         StoreError, Lost, ProblemError: the last failure.
     """
     first: float | None = None
+    answered: float | None = None
     done = item.done
     wait = _FIRST
     while True:
@@ -82,9 +86,11 @@ async def persist(
         except (StoreError, Lost, ProblemError) as error:
             now = time.monotonic()
             if first is None or item.done > done:
-                first, wait = now, _FIRST
+                first, wait, answered = now, _FIRST, None
             done = item.done
-            if not passes(error) or now - first > patience:
+            internal = isinstance(error, StoreError) and error.code == "InternalError"
+            answered = (answered or now) if internal else None
+            if not passes(error) or now - first > patience or now - (answered or now) > ANSWERED:
                 raise
             item.retries += 1
             item.stage = Stage.RETRYING

@@ -10,13 +10,14 @@ import asyncio
 import hashlib
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.bucket.errors import check_key, store_error
+from tui.services.bucket.errors import certificate_problem, check_key, store_error
 from tui.services.bucket.model import AnswerContext, Lost, Request, StoreError
-from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, path_of, query_of
+from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, ahead_in, path_of, query_of
 from tui.services.bucket.transfers.incoming import Incoming
 from tui.services.bucket.transfers.pipes import IDLE, SLICE, WORKING, Pipe, PlainPipe, StreamPipe, TlsPipe
 from tui.services.way import DirectWay, Way
@@ -134,9 +135,10 @@ class Wire:
                     sock=sock, ssl=self._tls, server_hostname=self._server_name
                 )  # fmt: skip
         except (OSError, TimeoutError) as error:
-            raise ProblemError(
-                Problem(Cause.UNREACHABLE, f"No TLS came about with {self.way.member or self.way.host}", str(error))
-            ) from error
+            where = self.way.member or self.way.host
+            if (refused := certificate_problem(error, where)) is not None:
+                raise ProblemError(refused) from error
+            raise ProblemError(Problem(Cause.UNREACHABLE, f"No TLS came about with {where}", str(error))) from error
         return TlsPipe(reader, writer)
 
     def give(self, pipe: Pipe) -> None:
@@ -195,10 +197,17 @@ class _Sending:
         self._request = request
         self._pipe: Pipe | None = None
         self._answer: Incoming | None = None
+        self._late = False
 
     async def __aenter__(self) -> Incoming:
         try:
             return await self._send()
+        except StoreError as error:
+            self._end()
+            # One of the clocks was set while this went on. What was refused for its time was not done.
+            if error.status == 403 and self._late and isinstance(self._request.body, bytes | memoryview):
+                return await self.__aenter__()
+            raise
         except BaseException:
             self._end()
             raise
@@ -246,5 +255,7 @@ class _Sending:
         if failure:
             answer.lasts = False
         if answer.status >= 300:
+            ahead = ahead_in(answer.headers, time.time())
+            self._late = ahead is not None and wire.signer.heed(ahead)
             raise wire.refused(request, answer, await answer.read())
         return answer
