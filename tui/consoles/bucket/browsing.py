@@ -340,15 +340,17 @@ class BrowsingScreen(ConnectedScreen):
 
     async def reload(self) -> None:
         """Reads buckets and keys anew; the cursor stays where it can."""
-        browser, entry = self.browser, self.keys_list.entry
+        browser = self.browser
         if browser is None:
             return
         self._known = {}
         await browser.load()
-        listed, marks = self.keys_list, self.keys_list.cursor
         await browser.again()
+        # Where the cursor is by now: keys were answered while the store was asked.
+        listed = self.keys_list
+        entry, at = listed.entry, listed.cursor
         self.look()
-        listed.cursor = min(marks, max(0, len(listed.listing or ()) - 1))
+        listed.cursor = min(at, max(0, len(listed.listing or ()) - 1))
         if entry is not None:
             listed.go_to(entry.key, entry.version)
         self.rest()
