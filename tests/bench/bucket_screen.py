@@ -6,7 +6,7 @@ Needs the kubeconfig of a cluster with a MinIO whose keys the cluster has, and r
 disk and for what the store makes of it. The console is opened from the overview by its keys. In a bucket of its own,
 removed at the end, a large file goes up and many small ones, both come down, many keys are scrolled through to their
 end, are counted, and a folder is deleted; meanwhile keys are pressed. One that moves the cursor is answered when the
-mark of its row is written anew, one that opens or closes the help when that stands there or does not.
+mark of its row is written anew, or another name stands there; an escape when what it gives up is gone.
 
 Figures beside their limits, no assertions. `stall` is the longest step of the event loop by the clock, `… of the
 processor` the longest of its own: on a busy machine the two differ by what others had, and keys wait for others, too.
@@ -96,11 +96,12 @@ class Console:
     async def measured(self, what: str, work: Awaitable[list[float]]) -> None:
         """Figures of one thing: seconds, keys, stalls, memory."""
         self.stalls.fresh()
-        cpu, began = self.program.cpu(), time.monotonic()
+        cpu, waited, began = self.program.cpu(), self.waited, time.monotonic()
         found = await work
         table = self.table
         table.add(what, [time.monotonic() - began], "s")
         table.add("… its processor time", [self.program.cpu() - cpu], "s")
+        table.add("… waited for a processor", [self.waited - waited], "s")
         if found:  # what is over at once has nothing to press keys at
             table.add("… key to frame meanwhile", found, "ms", limit=100, by="p99")
         stalls = self.stalls.fresh()
@@ -108,21 +109,19 @@ class Console:
         table.add("… of the processor", [one.cpu for one in stalls] or [0.0], "ms", limit=50, by="max")
         table.add("… resident at most", [self.program.peak_megabytes()], "MB", limit=150, by="max")
 
-    async def helped(self, over: Callable[[], bool]) -> list[float]:
-        """Opens and closes the help of a dialog until it is over; milliseconds of each key."""
-        found: list[float] = []
-        while not over():
-            for key, there in (("?", True), (ESCAPE, False)):
-                if key == ESCAPE and not shows_help(self.program.text):
-                    break
-                began = time.monotonic()
-                self.program.type(key)
-                while shows_help(self.program.text) is not there and time.monotonic() - began < UNANSWERED:
-                    if key == "?" and over():
-                        return found
-                    await self._more()
-                found.append(1e3 * (time.monotonic() - began))
-                await asyncio.sleep(PACE)
+    async def given_up(self, begin: Callable[[], Awaitable[object]], title: str, times: int) -> list[float]:
+        """Begins something that takes long, gives it up, and so on; milliseconds of each escape until it is gone."""
+        found = []
+        for _ in range(times):
+            await begin()
+            await self.program.until(title)
+            await asyncio.sleep(PACE)
+            if not re.search(title, self.program.text):
+                continue  # it is over already: an escape would go elsewhere
+            began = time.monotonic()
+            self.program.type(ESCAPE)
+            await self.program.until(lambda text: not re.search(title, text))
+            found.append(1e3 * (time.monotonic() - began))
         return found
 
     async def _more(self) -> None:
@@ -157,15 +156,15 @@ class Console:
         return found
 
     @property
+    def waited(self) -> float:
+        """Seconds that the program's main thread could have run and had to wait for others (Linux)."""
+        return int(Path(f"/proc/{self.program.pid}/schedstat").read_text().split()[1]) / 1e9
+
+    @property
     def under_cursor(self) -> str:
         """The name that the cursor of the keys is on; the mark stays where it is while pages go by."""
         found = re.search(r"▌ +(\d{7}-object.dat)", self.program.text)
         return found[1] if found else ""
-
-
-def shows_help(text: str) -> bool:
-    """Whether the help of the dialog stands there."""
-    return "what was done until then is done" in text
 
 
 @asynccontextmanager
@@ -237,17 +236,39 @@ async def run(options: argparse.Namespace, table: Table, root: Path, bucket: str
         await console.measured(f"{options.keys:,} keys scrolled through", console.scrolled(PAGE_DOWN, options.keys))
         program.type(LEFT)
         await program.until(r"▌ +flat/")
-        program.type("#")
-        done = stands(rf"{bucket}/flat/: {options.keys:,} objects")
-        await console.measured(f"{options.keys:,} keys counted", console.helped(done))
-        program.type(f"{ESCAPE}" if shows_help(program.text) else "")
+        await console.measured(f"{options.keys:,} keys counted, and given up", counting(console, bucket, options.keys))
         program.type("j")
         await program.until(r"▌ +many/")
+        await console.measured(f"{options.objects:,} objects deleted, and given up", deleting(console))
+
+
+async def counting(console: Console, bucket: str, keys: int) -> list[float]:
+    """Counts a folder: begins, and gives it up, some times, then to its end."""
+    program = console.program
+
+    async def begin() -> None:
+        program.type("#")
+
+    found = await console.given_up(begin, "Counting", 15)
+    await begin()
+    await program.until(rf"{bucket}/flat/: {keys:,} objects", LONG)
+    return found
+
+
+async def deleting(console: Console) -> list[float]:
+    """Deletes a folder: begins, and gives it up, some times, then to its end."""
+    program = console.program
+
+    async def begin() -> None:
         program.type("D")
         await program.until(r"Delete\?")
         program.type("y")
-        done = stands(r"Deleted: ")
-        await console.measured(f"{options.objects:,} objects deleted", console.helped(done))
+        await program.until(lambda text: "Delete?" not in text)
+
+    found = await console.given_up(begin, "─ Deleting", 5)
+    await begin()
+    await program.until("Deleted: ", LONG)
+    return found
 
 
 def files(root: Path, options: argparse.Namespace) -> tuple[Path, Path]:

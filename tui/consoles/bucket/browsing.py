@@ -281,7 +281,9 @@ class BrowsingScreen(ConnectedScreen):
     def _read_on(self, message: KeyList.Wanted) -> None:
         message.stop()
         browser = self.browser
-        if browser is not None and not browser.reading and browser.problem is None:
+        # Of several messages only the first: the work of one that comes before it has begun would only be cancelled.
+        begun = any(one.group == "reading" and not one.is_finished for one in self.workers)
+        if browser is not None and not begun and not browser.reading and browser.problem is None:
             self.do(browser.more() if message.at < 0 else browser.needed(message.at), group="reading")
 
     @on(KeyList.Moved)

@@ -67,8 +67,8 @@ class Waiting(Dialog):
         self.dismiss(True)
 
     def end(self) -> None:
-        """It is over. What was opened in front of it (help) stays: to dismiss takes the screen in front away."""
-        if self.is_current:
+        """It is over. What stands in front of it stays: `dismiss` takes away whatever is in front."""
+        if self.app.screen is self:
             self.dismiss(False)
         else:
             self._over = True
