@@ -145,8 +145,7 @@ class Console:
             self.program.type(key)
             waited = False
             while self.under_cursor == before:
-                if not waited and "read so far" in self.program.text:  # below the last line that is known
-                    waited = True
+                waited = waited or self.at_the_end_of_what_is_known
                 if time.monotonic() - pressed > (NOTHING if waited else UNANSWERED):
                     break
                 await self._more()
@@ -154,6 +153,12 @@ class Console:
             await asyncio.sleep(PACE)
         self.table.add(f"pages waited for, of {whole // 1000:,}", [float(len(waits))], "")
         return found
+
+    @property
+    def at_the_end_of_what_is_known(self) -> bool:
+        """Whether there is no line below the cursor yet."""
+        known = re.search(r" ([\d,]+)\+ ", self.program.text)
+        return known is not None and self.under_cursor == f"{int(known[1].replace(',', '')) - 1:07}-object.dat"
 
     @property
     def waited(self) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -33,10 +32,14 @@ def record(value: Any) -> str:  # noqa: ANN401 (a mapping or a dataclass)
     return json.dumps(told, default=_plain, ensure_ascii=True)
 
 
-@functools.cache
-def _names(kind: type[Any]) -> tuple[tuple[str, str], ...]:
-    """The fields of a dataclass, each with its name in JSON."""
-    return tuple((one.name, _camel(one.name)) for one in dataclasses.fields(kind))
+#: The fields of each dataclass, each with its name in JSON.
+_known: dict[type[Any], list[tuple[str, str]]] = {}
+
+
+def _names(kind: type[Any]) -> list[tuple[str, str]]:
+    if kind not in _known:
+        _known[kind] = [(one.name, _camel(one.name)) for one in dataclasses.fields(kind)]
+    return _known[kind]
 
 
 def _camel(name: str) -> str:
