@@ -307,8 +307,7 @@ backspace goes up. space marks keys, for all that is done with them at once; / f
         if self.marks:
             self.marks = {}
         else:
-            found = (listing.line(at) for at in range(len(listing)))
-            self.marks = {(one.key, one.version): one for one in found if one is not None}
+            self.marks = {(one.key, one.version): one for one in listing.shown()}
         self.refresh()
         self.post_message(self.Moved())
 
