@@ -207,7 +207,8 @@ async def _work(one: _Moving, engine: Engine) -> None:
         one.problem = Problem(Cause.REJECTED, f"{one.title} came to nothing", str(error))
     finally:
         engine.close()
-        give_back()  # the buffers of a large transfer, and all that many small ones have left between them
+        # The buffers of a large transfer, and what many small ones have left between them.
+        asyncio.get_running_loop().run_in_executor(None, give_back)
 
 
 async def _up(path: Path, goal: Goal, engine: Engine) -> AsyncIterator[Task]:
