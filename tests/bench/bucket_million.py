@@ -62,10 +62,7 @@ async def screen(options: argparse.Namespace, root: Path, table: Table) -> None:
     last = f"{options.keys - 1:07}-object.dat"
     async with opened(options, root, table) as console:
         program = console.program
-        await program.until(rf"[▌ ]{BUCKET} ")
-        while not re.search(rf"▌{BUCKET} ", program.text):
-            program.type("j")
-            await asyncio.sleep(0.5)
+        await console.stand_on(BUCKET)
         program.type(ENTER)
         await program.until(rf"▌ +{PREFIX}")
         table.add("resident before", [program.peak_megabytes()], "MB")

@@ -89,6 +89,13 @@ class Console:
             found.append(await moved(self.program, keys[len(found) % len(keys)]))
         return found
 
+    async def stand_on(self, bucket: str) -> None:
+        """Moves the cursor down to a bucket."""
+        await self.program.until(rf"[▌ ]{bucket} ")
+        while not self.stands(rf"▌{bucket} ")():
+            self.program.type("j")
+            await asyncio.sleep(0.5)
+
     def stands(self, pattern: str) -> Callable[[], bool]:
         """Whether something stands on the screen."""
         return lambda: bool(re.search(pattern, self.program.text))
@@ -206,7 +213,7 @@ async def run(options: argparse.Namespace, table: Table, root: Path, bucket: str
     big, many = files(root, options)
     async with opened(options, root, table) as console:
         program, stands = console.program, console.stands
-        await program.until(rf"▌{bucket}")
+        await console.stand_on(bucket)
         table.add("key to frame at rest", [await moved(program, "jk"[at % 2]) for at in range(60)], "ms",
                   limit=100, by="p99")  # fmt: skip
         for what, path in ((f"{options.mib} MiB up", big), (f"{options.objects:,} objects up", many)):
