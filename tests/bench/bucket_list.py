@@ -22,59 +22,52 @@ import time
 from pathlib import Path
 
 from bucket_transfer import ACCESS, KUBECONFIG, SECRET, forwarded, mc
+from manykeys import put
 
 from tui.kube.options import ConnectOptions
-from tui.services.bucket.model import Keys, Request, Security
+from tui.services.bucket.model import Keys, Security
 from tui.services.bucket.store import Store, open_store
-from tui.services.bucket.transfers import wire
 from tui.systems.bucketroutes import StoreFinder
 from tui.systems.catalogue import load_catalogue
 from tui.systems.live import Live
 
 BUCKET = f"bench-list-{os.getpid()}"
 PREFIX = "flat/"
-#: Objects that are on their way at once while the bucket is filled.
-AT_ONCE = 32
 #: What the issue wants of the first page, in milliseconds.
 WANTED = 200
 
 
-async def connected() -> tuple[Store, asyncio.Task[None]]:
-    """The store, and what watches the cluster."""
-    live = Live(ConnectOptions(kubeconfig=KUBECONFIG, namespace="stateful"), load_catalogue([]), usage=False)
+async def connected(namespace: str = "stateful", name: str = "my-tenant") -> tuple[Store, asyncio.Task[None]]:
+    """The store of a workload, and what watches the cluster."""
+    live = Live(ConnectOptions(kubeconfig=KUBECONFIG, namespace=namespace), load_catalogue([]), usage=False)
     task = asyncio.create_task(live.run())
     while not live.complete or not live.workloads:
         await asyncio.sleep(0.01)
-    finder = StoreFinder(live, next(key for key in live.workloads if key.endswith("/my-tenant")))
+    finder = StoreFinder(live, next(key for key in live.workloads if key.endswith(f"/{name}")))
     return await open_store(finder, Keys(ACCESS, SECRET), Security(https=False), "us-east-1"), task
 
 
 async def fill(count: int) -> None:
     store, task = await connected()
     await store.make_bucket(BUCKET)
-    connection = wire.over(store.session)
-    numbers = iter(range(count))
-
-    async def put() -> None:
-        for number in numbers:
-            await connection(Request("PUT", BUCKET, f"{PREFIX}{number:06}-object.dat", {}, {}, b"x"))
-
-    began = time.monotonic()
-    await asyncio.gather(*(put() for _ in range(AT_ONCE)))
-    print(f"{count:,} objects made in {time.monotonic() - began:.0f} s", flush=True)
-    await connection.close()
+    await put(store, BUCKET, PREFIX, count)
     await store.close()
     task.cancel()
 
 
 async def empty() -> None:
     store, task = await connected()
-    began = time.monotonic()
-    failures = await store.clear(BUCKET, "", lambda done, whole: None, all_versions=True)
-    await store.remove_bucket(BUCKET)
-    print(f"removed in {time.monotonic() - began:.0f} s", *failures[:3])
+    await remove(store, BUCKET)
     await store.close()
     task.cancel()
+
+
+async def remove(store: Store, bucket: str) -> None:
+    """Removes a bucket with all that is in it."""
+    began = time.monotonic()
+    failures = await store.clear(bucket, "", lambda done, whole: None, all_versions=True)
+    await store.remove_bucket(bucket)
+    print(f"removed in {time.monotonic() - began:.0f} s", *failures[:3])
 
 
 async def ours(bucket: str) -> None:

@@ -113,12 +113,12 @@ async def ours(what: str, bucket: str, path: Path) -> None:
 
 
 @contextmanager
-def forwarded() -> Iterator[int]:
+def forwarded(namespace: str = "stateful", pod: str = "my-tenant-zone-0-0") -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        ["kubectl", "--kubeconfig", KUBECONFIG, "-n", "stateful", "port-forward", "my-tenant-zone-0-0", f"{port}:9000"],
+        ["kubectl", "--kubeconfig", KUBECONFIG, "-n", namespace, "port-forward", pod, f"{port}:9000"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     assert process.stdout is not None

@@ -97,7 +97,7 @@ class FakeStore:
         buckets_of: by name.
         asked: what was asked, in order.
         problem: raised by everything.
-        gate: listings wait for it.
+        gate: listings and counts wait for it.
         page_size: entries a page.
     """
 
@@ -163,6 +163,8 @@ class FakeStore:
 
     async def count(self, bucket: str, prefix: str, progress: Progress, *, all_versions: bool = False) -> Count:
         self._ask("count", bucket, prefix, all_versions)
+        if self.gate is not None:
+            await self.gate.wait()
         one = self.stored[bucket]
         below = [data for key, data in one.objects.items() if key.startswith(prefix)]
         progress(len(below), None)

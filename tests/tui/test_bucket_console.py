@@ -35,6 +35,7 @@ from tui.consoles.bucket.dashboard import Dashboard
 from tui.consoles.bucket.editor import TextEditor
 from tui.consoles.bucket.links import LinkView, code_lines
 from tui.consoles.bucket.preview import Drawn, Preview
+from tui.consoles.bucket.progress import Waiting
 from tui.consoles.bucket.screen import BucketConsole
 from tui.consoles.bucket.transfersview import TransfersView
 from tui.consoles.bucket.uploads import Uploads
@@ -925,3 +926,54 @@ async def test_keys_that_were_typed_are_not_replaced_by_others() -> None:
         await pilot.press("D")
         dialog = await shown(pilot, TextDialog)
         assert "does not know these keys" in str(dialog.query_one(Lines).text) and len(access.opened) == count
+
+
+# --- while something takes long
+
+
+async def test_what_takes_long_ends_also_behind_another_dialog() -> None:
+    async with app().run_test(size=(140, 40)) as pilot:
+        store = full_store()
+        screen = await opened(pilot, FakeAccess(store))
+        store.gate = asyncio.Event()
+        await pilot.press("number_sign")
+        await shown(pilot, Waiting)
+        screen.fail(refused("AccessDenied", "Access Denied.", "Something else failed"))
+        await shown(pilot, TextDialog)
+        store.gate.set()
+        await until(pilot, lambda: screen.browser.buckets[0].objects == len(store.stored["archive"].objects))
+        assert isinstance(pilot.app.screen, TextDialog), "nobody has read it yet"
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+
+
+async def test_reading_anew_leaves_the_cursor_where_it_went_meanwhile() -> None:
+    async with app().run_test(size=(140, 40)) as pilot:
+        store = full_store()
+        screen = await opened(pilot, FakeAccess(store))
+        await enter(pilot, screen, "my-bucket")
+        store.gate = asyncio.Event()
+        await pilot.press("r")
+        await until(pilot, lambda: screen.browser.reading)
+        before = names(screen)
+        assert len(before) > 2, "what was read stands until there is something newer"
+        await pilot.press("down", "down")
+        listing = screen.keys_list.listing
+        store.gate.set()
+        await until(pilot, lambda: screen.keys_list.listing is not listing and not screen.browser.reading)
+        await pilot.pause()
+        assert screen.keys_list.entry.key == before[2]
+
+
+async def test_a_page_is_asked_for_before_page_down_comes_to_its_end() -> None:
+    async with app().run_test(size=(140, 40)) as pilot:
+        store = full_store()
+        store.stored["my-bucket"].objects = {f"{number:05}": 1 for number in range(5000)}
+        screen = await opened(pilot, FakeAccess(store))
+        await enter(pilot, screen, "my-bucket")
+        assert screen.keys_list.listing.read == 1000
+        await pilot.press(*["pagedown"] * 10)
+        assert screen.keys_list.cursor < 500 and screen.keys_list.listing.read == 1000
+        await pilot.press(*["pagedown"] * 5)
+        await until(pilot, lambda: screen.keys_list.listing.read == 2000)
+        assert screen.keys_list.cursor < 700

@@ -97,19 +97,21 @@ class _Verbs:
         where = self._place(self._given.place)
         deep = self._given.recursive or bool(where.pattern)
         found = 0
-        async for entry in self._entries(where, deep=deep, versions=self._given.versions):
-            found += 1
-            if self._json:
-                self._line(entry)
-                continue
-            version = f"  {entry.version}" if self._given.versions and entry.version else ""
-            mark = "DIR" if entry.folder else "deleted" if entry.deleted else size(entry.size or 0)
-            old = "" if entry.latest else "  (older)"
-            print(f"{_when(entry.modified):19}  {mark:>10}  {one_line(entry.key)}{version}{old}")
+        async for page in self._pages(where, deep=deep, versions=self._given.versions):
+            found += len(page)
+            for entry in page:
+                print(record(entry) if self._json else self._listed(entry))
+            sys.stdout.flush()  # once a page: a million lines, each flushed, are a million system calls
         if not found and where.key:
             note(f"nothing lies below {where.text}")
             return exits.FAILED
         return exits.OK
+
+    def _listed(self, entry: Entry) -> str:
+        version = f"  {entry.version}" if self._given.versions and entry.version else ""
+        mark = "DIR" if entry.folder else "deleted" if entry.deleted else size(entry.size or 0)
+        old = "" if entry.latest else "  (older)"
+        return f"{_when(entry.modified):19}  {mark:>10}  {one_line(entry.key)}{version}{old}"
 
     async def stat(self) -> int:
         """All that is known of objects."""
@@ -324,12 +326,15 @@ class _Verbs:
     # Common.
 
     async def _entries(self, where: StorePlace, *, deep: bool, versions: bool) -> AsyncIterator[Entry]:
-        """What a place means, in order."""
+        async for page in self._pages(where, deep=deep, versions=versions):
+            for entry in page:
+                yield entry
+
+    async def _pages(self, where: StorePlace, *, deep: bool, versions: bool) -> AsyncIterator[list[Entry]]:
+        """What a place means, in order, a page of the listing at once."""
         options = Options(pattern=where.pattern)
         async for page in self._store.pages(where.bucket, where.key, deep=deep, all_versions=versions):
-            for entry in page:
-                if options.takes(entry.key[len(where.key) :]):
-                    yield entry
+            yield [entry for entry in page if options.takes(entry.key[len(where.key) :])]
 
     def _place(self, word: str, *, key: bool = False) -> StorePlace:
         where = place(word, globs=getattr(self._given, "globs", True), bare=True)

@@ -23,6 +23,7 @@ from tui.kube.forward.book import Forwards
 from tui.kube.options import kubectl_arguments
 from tui.problem import Cause, Problem, ProblemError
 from tui.systems.catalogue import Catalogue
+from tui.systems.collecting import Collector
 from tui.systems.model import Workload
 from tui.systems.observed import Observed
 from tui.systems.reach import Reach
@@ -196,6 +197,7 @@ class Live:
 
     async def _pump(self, cluster: Cluster, recogniser: Recogniser) -> None:
         look_again, tell_again, told = time.monotonic() + LOOK_AGAIN, 0.0, False
+        collector = Collector()
         while True:
             await self._wait(cluster, look_again - time.monotonic())
             if not cluster.complete:
@@ -224,7 +226,7 @@ class Live:
             if time.monotonic() >= look_again:
                 look_again = time.monotonic() + LOOK_AGAIN
                 delta = delta.then(recogniser.refresh())
-                gc.freeze()  # what was made since then lives long too, and a full collection stalls the screen
+                collector.collect()
             if delta.changed or delta.gone or feeds or not told:
                 told = True
                 await self._rest()
@@ -266,7 +268,8 @@ def _uncollected() -> Iterator[None]:
     """For making many values that live long: keeps the collector from looking at all of them again and again.
 
     Later on it looks less often, too: with 10,000 pods that change a full collection takes 100 ms, in which neither a
-    key nor an event is heard. What it is there for, cycles, the workloads have none of.
+    key nor an event is heard. What it is there for, cycles, the workloads have none of; those of others `collecting`
+    is for.
     """
     gc.disable()
     try:

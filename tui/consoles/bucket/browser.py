@@ -133,14 +133,16 @@ class Browser:
         return await self.more(listing)
 
     async def again(self) -> bool:
-        """Reads the same anew; filter and order stay."""
+        """Reads the same anew; filter and order stay, and what was read before stands until the new is there."""
         before = self.listing
         if before is None:
             return False
         listing = self._made(self.place)
+        if not await self._reading(before, listing.more) or before is not self.listing:
+            return False
         listing.arrange(filter=before.filter, order=before.order, descending=before.descending)
         self.listing = listing
-        return await self.more(listing)
+        return True
 
     def _made(self, place: Place) -> Listing:
         async def fetch(more: str) -> Page:

@@ -287,7 +287,9 @@ class BrowsingScreen(ConnectedScreen):
     def _read_on(self, message: KeyList.Wanted) -> None:
         message.stop()
         browser = self.browser
-        if browser is not None and not browser.reading and browser.problem is None:
+        # Of several messages only the first: the work of one that comes before it has begun would only be cancelled.
+        begun = any(one.group == "reading" and not one.is_finished for one in self.workers)
+        if browser is not None and not begun and not browser.reading and browser.problem is None:
             self.do(browser.more() if message.at < 0 else browser.needed(message.at), group="reading")
 
     @on(KeyList.Moved)
@@ -346,15 +348,17 @@ class BrowsingScreen(ConnectedScreen):
 
     async def reload(self) -> None:
         """Reads buckets and keys anew; the cursor stays where it can."""
-        browser, entry = self.browser, self.keys_list.entry
+        browser = self.browser
         if browser is None:
             return
         self._known = {}
         await browser.load()
-        listed, marks = self.keys_list, self.keys_list.cursor
         await browser.again()
+        # Where the cursor is by now: keys were answered while the store was asked.
+        listed = self.keys_list
+        entry, at = listed.entry, listed.cursor
         self.look()
-        listed.cursor = min(marks, max(0, len(listed.listing or ()) - 1))
+        listed.cursor = min(at, max(0, len(listed.listing or ()) - 1))
         if entry is not None:
             listed.go_to(entry.key, entry.version)
         self.rest()

@@ -25,6 +25,9 @@ from tui.widgets.strips import strip_of
 TIMES, WHOLE, CLASSES = 46, 60, 92
 #: Columns of a size, of a version's beginning, of a storage class.
 SIZE, VERSION, CLASS = 8, 10, 12
+#: Lines before the last known one from which the next page is asked for, if that is less than half of them: who holds
+#: page down is through with the thousand keys of a page before a busy store has answered.
+AHEAD = 500
 _ARROWS = {False: "▲", True: "▼"}
 
 
@@ -226,7 +229,8 @@ backspace goes up. space marks keys, for all that is done with them at once; / f
             return
         top, bottom = self.scroll_offset.y, self.scroll_offset.y + self._page
         lines = len(listing)
-        near = bottom + self._page >= lines or self.cursor + self._page >= lines
+        ahead = max(self._page, min(AHEAD, lines // 2))
+        near = max(bottom, self.cursor) + ahead >= lines
         # A filter or an order is for what is in memory: with few lines to show it would read a million keys through.
         if near and not listing.whole and not listing.arranged:
             self.post_message(self.Wanted(-1))
@@ -303,8 +307,7 @@ backspace goes up. space marks keys, for all that is done with them at once; / f
         if self.marks:
             self.marks = {}
         else:
-            found = (listing.line(at) for at in range(len(listing)))
-            self.marks = {(one.key, one.version): one for one in found if one is not None}
+            self.marks = {(one.key, one.version): one for one in listing.shown()}
         self.refresh()
         self.post_message(self.Moved())
 

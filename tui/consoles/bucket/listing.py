@@ -16,8 +16,8 @@ from typing import TypeAlias
 
 from tui.services.bucket.model import Entry, Page
 
-#: Pages that are kept in memory: with 1,000 entries each this is some 30 MB.
-KEPT = 64
+#: Entries that are kept in memory, some 30 MB of them: mostly 64 pages of 1,000 each.
+KEPT = 64_000
 
 #: Reads the page that a token leads to.
 Fetch: TypeAlias = Callable[[str], Awaitable[Page]]
@@ -46,8 +46,8 @@ class Listing:
 
         Args:
             fetch: reads a page.
-            kept: pages to keep in memory.
-            wanted: which entries count; None for all. The others are forgotten, and the listing cannot be let go.
+            kept: entries to keep in memory; at least the last page is.
+            wanted: which entries count; None for all. The others are forgotten.
         """
         self.filter = ""
         self.order = Order.NAME
@@ -61,6 +61,7 @@ class Listing:
         self._count = 0
         self._next = ""
         self._pages: OrderedDict[int, tuple[Entry, ...]] = OrderedDict()
+        self._resident = 0
         self._view: list[Entry] | None = None
         self.looked = 0
 
@@ -84,7 +85,7 @@ class Listing:
     @property
     def resident(self) -> int:
         """How many entries are in memory."""
-        return sum(len(page) for page in self._pages.values())
+        return self._resident
 
     async def more(self) -> bool:
         """Reads the next page; False when there is none."""
@@ -119,9 +120,10 @@ class Listing:
 
     def _keep(self, number: int, entries: tuple[Entry, ...]) -> None:
         self._pages[number] = entries
-        self._pages.move_to_end(number)
-        while len(self._pages) > self._kept and self._wanted is None:
-            self._pages.popitem(last=False)
+        self._resident += len(entries)
+        while self._resident > self._kept and len(self._pages) > 1:
+            _, gone = self._pages.popitem(last=False)
+            self._resident -= len(gone)
             self._view = None
 
     def _page_of(self, at: int) -> int | None:
@@ -153,6 +155,10 @@ class Listing:
         page, place = self._pages[number], at - self._starts[number]
         return page[place] if place < len(page) else None
 
+    def shown(self) -> Iterator[Entry]:
+        """What is in memory of what there is to show now."""
+        return iter(self._arranged()) if self.arranged else self.entries()
+
     def entries(self) -> Iterator[Entry]:
         """What is in memory, in order."""
         for number in sorted(self._pages):
@@ -179,7 +185,8 @@ class Listing:
                 view.sort(key=lambda one: one.modified or _LONG_AGO)
             if self.descending:
                 view.reverse()
-            self._view = sorted(view, key=lambda one: not one.folder)
+            folders = [one for one in view if one.folder]
+            self._view = [*folders, *(one for one in view if not one.folder)] if folders else view
         return self._view
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from tui.consoles.bucket.client import Opened, Stage, Transfer
+from tui.memory import give_back
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.model import Keys, Lost, StoreError
 from tui.services.bucket.store import open_store
@@ -206,6 +207,8 @@ async def _work(one: _Moving, engine: Engine) -> None:
         one.problem = Problem(Cause.REJECTED, f"{one.title} came to nothing", str(error))
     finally:
         engine.close()
+        # The buffers of a large transfer, and what many small ones have left between them.
+        asyncio.get_running_loop().run_in_executor(None, give_back)
 
 
 async def _up(path: Path, goal: Goal, engine: Engine) -> AsyncIterator[Task]:
