@@ -18,22 +18,22 @@ import pamqp.frame
 from aiormq.abc import ChannelFrame
 from aiormq.channel import Channel
 from pamqp import commands
-from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.queue.frames import ACK, DELIVER, METHOD, NACK, RETURN, Bulk, Contents, confirmed, why_returned
 from tui.services.queue.model import Message, Properties, Returned
-from tui.services.queue.properties import from_frame, to_frame
+from tui.services.queue.properties import to_frame
 
 #: Bytes that are gathered before they are written.
 _BATCH = 1 << 17
+#: Bytes of messages that wait for their confirm; each is kept until then, to be known again if it comes back.
+_UNSETTLED = 64 << 20
 _HEADER = struct.Struct(">BHI")
 _END = b"\xce"
 _BODY, _HEAD = 3, 2
 _CONTENT = struct.Struct(">HHQ")
 _BASIC = 60
-#: Frames' own bytes: type, channel, size, and the end.
-_FRAME = 8
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Sent:
     returned: bool = False
 
 
-class Lane(Channel):
+class Lane(Channel, Bulk):
     """A channel that publishes and takes in bulk.
 
     Attributes:
@@ -59,7 +59,10 @@ class Lane(Channel):
         rejected: how many it refused (nack).
         returned: how many no queue took; the last ones are kept in `undeliverable`.
         on_settled: told of each message that is settled: its token, and whether the broker has it in a queue.
-        inbox: what was delivered and not looked at yet.
+        inbox: what was delivered and not looked at yet; taken out with `next`.
+        most: bytes that the inbox may hold before the connection is not read any further, None for no limit. Whoever
+            sets it asks the broker nothing over this connection while the inbox is full: no answer would be heard.
+        unsettled: bytes of the messages that are not settled.
         cancelled: why the broker ended a consumer (its queue was deleted), empty otherwise.
     """
 
@@ -69,7 +72,13 @@ class Lane(Channel):
         self.undeliverable: deque[Returned] = deque(maxlen=100)
         self.on_settled: Callable[[Any, bool], None] | None = None
         self.inbox: deque[Message] = deque()
+        self.most: int | None = None
+        self.unsettled = 0
         self.cancelled = ""
+        self._held = 0
+        self._room: asyncio.Future[None] | None = None
+        self._contents = Contents()
+        self._begun = b""
         self._sent: dict[int, Sent] = {}
         self._tag = 0
         self._pending: list[bytes] = []
@@ -127,6 +136,7 @@ class Lane(Channel):
         self._tag += 1
         if self.publisher_confirms:
             self._sent[self._tag] = Sent(body, routing_key, token)
+            self.unsettled += len(body)
         self._size += len(body) + len(method) + len(head) + 32
         if self._size >= _BATCH:
             await self.flush()
@@ -182,12 +192,12 @@ class Lane(Channel):
         self._pending.append(pamqp.frame.marshal(frame, self.number))
         self._size += 21
 
-    async def room(self, window: int) -> None:
-        """Waits until fewer than `window` messages are unconfirmed."""
-        if len(self._sent) < window:
+    async def room(self, window: int, size: int = _UNSETTLED) -> None:
+        """Waits until fewer than `window` messages, of no more than `size` bytes, are unconfirmed."""
+        if len(self._sent) < window and self.unsettled <= size:
             return
         await self.flush()
-        while len(self._sent) >= window:
+        while len(self._sent) >= window or self.unsettled > size:
             await self.change()
 
     async def settled(self) -> None:
@@ -241,12 +251,70 @@ class Lane(Channel):
             made = self._made[key] = (pamqp.frame.marshal(publish, self.number), head)
         return made
 
-    # What the library calls for frames that come.
+    # What comes.
 
-    async def _on_confirm_frame(self, frame: commands.Basic.Ack | commands.Basic.Nack | commands.Basic.Reject) -> None:
-        taken = isinstance(frame, commands.Basic.Ack)
-        tag = frame.delivery_tag or 0
-        if not isinstance(frame, commands.Basic.Reject) and frame.multiple:
+    def receive(self, kind: int, payload: bytes) -> bool:
+        """Takes deliveries, returns and confirms, as they come from the socket; all else is the library's.
+
+        Raises:
+            InvalidFrameError: it cannot be decoded.
+        """
+        if kind == METHOD:
+            method = payload[:4]
+            if method in (DELIVER, RETURN):
+                self._begun = payload
+                self._contents.begin(payload)
+            elif method in (ACK, NACK):
+                self._confirm(payload, taken=method == ACK)
+            else:
+                return False
+            return True
+        if not self._contents.open:
+            return False  # of a message that was asked for singly
+        message = self._contents.add(kind, payload)
+        if message is None:
+            return True
+        if self._begun.startswith(RETURN):
+            self._return(message, why_returned(self._begun))
+        else:
+            self.inbox.append(message)
+            self._held += len(message.body)
+            self._change.set()
+        return True
+
+    def full(self) -> asyncio.Future[None] | None:
+        """What to wait for before more is read of the connection: the inbox has more than `most` bytes."""
+        if self.most is None or self._held <= self.most or self.is_closed:
+            return None
+        if self._room is None or self._room.done():
+            self._room = self.loop.create_future()  # not one of the channel's: it must not end the connection's reader
+        return self._room
+
+    def next(self) -> Message:
+        """The first of the inbox, taken out of it.
+
+        Raises:
+            IndexError: it is empty.
+        """
+        message = self.inbox.popleft()
+        self._held -= len(message.body)
+        if self.most is not None and self._held <= self.most:
+            self._go_on()
+        return message
+
+    def drop(self) -> None:
+        """Forgets what is in the inbox, and lets the connection be read without a limit."""
+        self.inbox.clear()
+        self._held, self.most = 0, None
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def _confirm(self, method: bytes, *, taken: bool) -> None:
+        tag, multiple = confirmed(method)
+        if multiple:
             tags = []
             for one in self._sent:  # in the order in which they were sent
                 if one > tag > 0:
@@ -258,6 +326,7 @@ class Lane(Channel):
             sent = self._sent.pop(one, None)
             if sent is None:
                 continue
+            self.unsettled -= len(sent.body)
             if not taken:
                 self.rejected += 1
             elif not sent.returned:
@@ -266,19 +335,14 @@ class Lane(Channel):
                 self.on_settled(sent.token, taken and not sent.returned)
         self._change.set()
 
-    async def _on_return_frame(self, frame: commands.Basic.Return) -> None:
-        message = await self._message(frame)
+    def _return(self, message: Message, why: str) -> None:
         self.returned += 1
-        self.undeliverable.append(Returned(message, frame.reply_text or ""))
+        self.undeliverable.append(Returned(message, why))
         # A return bears no number. It comes before its confirm, and of two that are alike either is the right one.
         for sent in self._sent.values():
             if not sent.returned and sent.routing_key == message.routing_key and sent.body == message.body:
                 sent.returned = True
                 break
-
-    async def _on_deliver_frame(self, frame: commands.Basic.Deliver) -> None:
-        self.inbox.append(await self._message(frame))
-        self._change.set()
 
     async def _on_cancel_frame(self, frame: commands.Basic.CancelOk | commands.Basic.Cancel) -> None:
         await super()._on_cancel_frame(frame)
@@ -286,28 +350,10 @@ class Lane(Channel):
             self.cancelled = "the broker ended the consumer: its queue was deleted, or its leader went"
             self._change.set()
 
-    async def _message(self, frame: commands.Basic.Deliver | commands.Basic.Return | commands.Basic.GetOk) -> Message:
-        header = await self._get_frame()
-        if not isinstance(header, ContentHeader):
-            raise pamqp.exceptions.UnmarshalingException(header, "a header was expected")
-        pieces = []
-        left = header.body_size
-        while left > 0:
-            content = await self._get_frame()
-            if not isinstance(content, ContentBody):
-                raise pamqp.exceptions.UnmarshalingException(content, "a body was expected")
-            piece = content.value
-            pieces.append(piece)
-            left -= len(piece)
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        return Message(
-            body, from_frame(header.properties), frame.exchange or "", frame.routing_key or "",
-            getattr(frame, "delivery_tag", 0) or 0, bool(getattr(frame, "redelivered", False)),
-        )  # fmt: skip
-
     def _wake(self, _: object) -> None:
         """Whoever waits is to see that the channel has ended; the library does not always call `_on_close` for that."""
         self._change.set()
+        self._go_on()
 
 
 async def _nothing(_: Any) -> None:  # noqa: ANN401 (the library's)
