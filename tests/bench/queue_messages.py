@@ -1,4 +1,4 @@
-"""Messages to and from the real RabbitMQ of the real cluster, beside aio-pika and rabbitmqadmin, in turn and in one run.
+"""Messages to and from the real RabbitMQ of the real cluster, beside aio-pika and rabbitmqadmin, in turn.
 
     PATH=…/kubectl:$PATH .venv/bin/python tests/bench/queue_messages.py --kubeconfig FILE [--rounds 3]
         [--only classic|quorum|tail|memory] [--messages 100000] [--quorum 10000] [--rabbitmqadmin PROGRAM]
@@ -148,13 +148,13 @@ class Broker:
         """Has the nodes begin a new log of their quorum queues; nothing else gives the room of the old one back."""
         for node in NODES:
             ctl = "rabbitmqctl eval 'ra_log_wal:force_roll_over({ra_log_wal, node()}).'"
-            name = f"export RABBITMQ_USE_LONGNAME=true RABBITMQ_NODENAME=rabbit@{node}.rabbitmq-headless.stateful.svc.cluster.local"
-            self.kubectl("exec", node, "--", "bash", "-c", f"{name} HOME=/data; {ctl}")
+            name = f"RABBITMQ_NODENAME=rabbit@{node}.rabbitmq-headless.stateful.svc.cluster.local"
+            self.kubectl("exec", node, "--", "bash", "-c", f"RABBITMQ_USE_LONGNAME=true HOME=/data {name} {ctl}")
 
     def ours(self, verb: str, *words: str) -> list[str]:
         """Our command."""
-        return [sys.executable, "-m", "tui", "--kubeconfig", self.kubeconfig, "queue", "-n", "stateful", "--member", POD,
-                "rabbitmq", verb, "--vhost", VHOST, *words]  # fmt: skip
+        return [sys.executable, "-m", "tui", "--kubeconfig", self.kubeconfig, "queue", "-n", "stateful", "--member",
+                POD, "rabbitmq", verb, "--vhost", VHOST, *words]  # fmt: skip
 
     def rival(self, verb: str, queue: str, count: int, size: int, *file: str) -> list[str]:
         """The same with aio-pika."""
@@ -303,8 +303,7 @@ def rated(broker: Broker, rate: int, words: list[str]) -> list[float]:
     with tailed(broker, rate * 5, None) as (process, _):
         publisher = subprocess.Popen(broker.ours("publish", *words), stderr=subprocess.DEVNULL)
         assert process.stdout is not None
-        for _ in process.stdout:
-            arrived.append(time.monotonic())
+        arrived.extend(time.monotonic() for _ in process.stdout)
         publisher.wait()
         process.wait()
     if len(arrived) != rate * 5 or publisher.returncode:

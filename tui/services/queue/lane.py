@@ -60,8 +60,6 @@ class Lane(Channel, Bulk):
         returned: how many no queue took; the last ones are kept in `undeliverable`.
         on_settled: told of each message that is settled: its token, and whether the broker has it in a queue.
         inbox: what was delivered and not looked at yet; taken out with `next`.
-        most: bytes that the inbox may hold before the connection is not read any further, None for no limit. Whoever
-            sets it asks the broker nothing over this connection while the inbox is full: no answer would be heard.
         unsettled: bytes of the messages that are not settled.
         cancelled: why the broker ended a consumer (its queue was deleted), empty otherwise.
     """
@@ -72,10 +70,11 @@ class Lane(Channel, Bulk):
         self.undeliverable: deque[Returned] = deque(maxlen=100)
         self.on_settled: Callable[[Any, bool], None] | None = None
         self.inbox: deque[Message] = deque()
-        self.most: int | None = None
         self.unsettled = 0
         self.cancelled = ""
+        self._most: int | None = None
         self._held = 0
+        self._wanted = True
         self._room: asyncio.Future[None] | None = None
         self._contents = Contents()
         self._begun = b""
@@ -154,8 +153,8 @@ class Lane(Channel, Bulk):
         await self.create_task(self.write_queue.put(frame))
         await written
 
-    async def take(self, queue: str, prefetch: int, arguments: dict[str, Any] | None = None) -> None:
-        """Lets the broker deliver to `inbox`.
+    async def take(self, queue: str, prefetch: int, arguments: dict[str, Any] | None = None) -> str:
+        """Lets the broker deliver to `inbox`, and returns the consumer's name.
 
         Args:
             queue: whose messages.
@@ -166,7 +165,8 @@ class Lane(Channel, Bulk):
             aiormq.exceptions.AMQPError: the broker does not allow it, or the connection has ended.
         """
         await self.basic_qos(prefetch_count=prefetch)
-        await self.basic_consume(queue, _nothing, arguments=arguments)
+        begun = await self.basic_consume(queue, _nothing, arguments=arguments)
+        return begun.consumer_tag or ""
 
     def acknowledge(self, tag: int, *, multiple: bool = False) -> None:
         """Tells that a message is done with; written by `flush`.
@@ -276,15 +276,15 @@ class Lane(Channel, Bulk):
             return True
         if self._begun.startswith(RETURN):
             self._return(message, why_returned(self._begun))
-        else:
+        elif self._wanted:
             self.inbox.append(message)
             self._held += len(message.body)
             self._change.set()
         return True
 
     def full(self) -> asyncio.Future[None] | None:
-        """What to wait for before more is read of the connection: the inbox has more than `most` bytes."""
-        if self.most is None or self._held <= self.most or self.is_closed:
+        """What to wait for before more is read of the connection: the inbox holds more than its limit."""
+        if self._most is None or self._held <= self._most or self.is_closed:
             return None
         if self._room is None or self._room.done():
             self._room = self.loop.create_future()  # not one of the channel's: it must not end the connection's reader
@@ -298,15 +298,28 @@ class Lane(Channel, Bulk):
         """
         message = self.inbox.popleft()
         self._held -= len(message.body)
-        if self.most is not None and self._held <= self.most:
+        if self._most is not None and self._held <= self._most:
             self._go_on()
         return message
 
+    def limit(self, most: int | None) -> None:
+        """Does not let the connection be read any further while the inbox holds more than so many bytes.
+
+        Whoever sets a limit asks the broker nothing over this connection meanwhile: no answer would be heard.
+
+        Args:
+            most: None for no limit.
+        """
+        self._most = most
+        if most is None or self._held <= most:
+            self._go_on()
+
     def drop(self) -> None:
-        """Forgets what is in the inbox, and lets the connection be read without a limit."""
+        """Forgets what is in the inbox and what still comes; the lane is about to end."""
+        self._wanted = False
         self.inbox.clear()
-        self._held, self.most = 0, None
-        self._go_on()
+        self._held = 0
+        self.limit(None)
 
     def _go_on(self) -> None:
         if self._room is not None and not self._room.done():
