@@ -59,7 +59,7 @@ class Drain:
         self._window = 0
         self._consumers: list[str] = []
         self._singly = count <= _FEW
-        self._last = 0
+        self._last = self._stored = 0
         self._since = time.monotonic()
 
     async def next(self) -> Sequence[Message]:
@@ -85,8 +85,8 @@ class Drain:
         """
         if self._how is Settle.REQUEUE:
             return
+        due = self._stored = self._last
         with self._told():
-            due = self._last
             if self.taken == self._count:
                 await self._end_consumers()
             elif self._consumers:  # more would be delivered in their place than are wanted
@@ -108,6 +108,14 @@ class Drain:
                 self._lane.reject(0, multiple=True)  # all, also what nobody has looked at
                 await self._lane.flush()
             # The broker answers none of these; but it answers this one after them.
+            await self._lane.queue_declare(self._queue, passive=True)
+
+    async def leave(self) -> None:
+        """Settles what is stored, where it ends before its end; what was given and not stored goes back."""
+        self._lane.drop()
+        if self._how is not Settle.REQUEUE and self._stored > self.settled:
+            await self._end_consumers()
+            await self._settle(self._stored)
             await self._lane.queue_declare(self._queue, passive=True)
 
     async def _next(self) -> list[Message]:
@@ -235,7 +243,9 @@ async def drain(broker: Broker, queue: str, count: int, how: Settle) -> AsyncIte
         Lost: the connection went.
     """
     async with broker.lane() as lane:
+        drained = Drain(broker, lane, queue, count, how)
         try:
-            yield Drain(broker, lane, queue, count, how)
+            yield drained
         finally:
-            lane.drop()
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(drained.leave(), 5)
