@@ -154,6 +154,20 @@ async def test_a_rate_is_kept_and_what_was_made_is_seen_before_the_end(broker: B
         assert loop.time() - began >= 0.9  # twenty at twenty a second: the first at once, the last after 0.95 s
 
 
+async def test_what_was_late_is_not_made_up_for_with_more_than_the_rate(broker: Broker) -> None:
+    async def halting(name: str) -> AsyncIterator[Outgoing]:
+        for number in range(41):
+            if number == 20:
+                await asyncio.sleep(2)
+            yield Outgoing(b"x", name)
+
+    async with queue(broker) as name:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await publish(broker, halting(name), Publishing(), rate=20)
+        assert loop.time() - began >= 3.5  # a second, two of waiting, and another second less what may be made up for
+
+
 async def test_it_can_be_cancelled_in_the_middle(broker: Broker) -> None:
     async with queue(broker) as name:
         progress = Publishing()

@@ -86,17 +86,30 @@ async def _publish(given: argparse.Namespace, session: QueueSession) -> int:
         return exits.OK
     progress = publishing.Publishing(total)
     broker = await session.dial("statetui publish")
+    stopped: ProblemError | None = None
     try:
         await publishing.publish(broker, messages, progress, rate=given.rate)
+    except WrongUseError:
+        raise
+    except ProblemError as error:
+        stopped = error
     finally:
         told = f"{progress.taken:,} taken, {progress.returned:,} that no queue took, {progress.rejected:,} refused"
         _say(f"{told}, {progress.unknown:,} unknown" if progress.unknown else told)
         for returned in list(progress.undeliverable)[-3:]:
             _say(f"  came back: {returned.why}, key {one_line(returned.message.routing_key)}")
         await broker.close()
+    if stopped is not None:
+        return _cut(stopped, progress.taken)
     if progress.taken == progress.sent:
         return exits.OK
     return exits.PARTIAL if progress.taken else exits.FAILED
+
+
+def _cut(error: ProblemError, done: int) -> int:
+    """Tells why it ended before its end, and returns the exit code. What is wrong is a message or a file of its own."""
+    exits.complain(error.problem)
+    return exits.PARTIAL if done else exits.FAILED
 
 
 def _properties(given: argparse.Namespace) -> Properties:
@@ -162,16 +175,22 @@ async def _get(given: argparse.Namespace, session: QueueSession, output: Output)
     how = asked if given.yes else Settle.REQUEUE
     written = Written(output.form, raw=given.raw, folder=given.save)
     broker = await session.dial("statetui get")
+    stopped: ProblemError | None = None
     try:
         async with drain(broker, given.queue, given.count, how) as drained:
             try:
                 while came := await drained.next():
                     written.write(came)
                     await drained.stored()
+            except ProblemError as error:
+                stopped = error
             finally:
                 written.end()
-            await drained.finish()
-            if not written.count:
+            if stopped is None:
+                await drained.finish()
+            else:
+                await drained.leave()
+            if not written.count and stopped is None:
                 _say(f"{given.queue} has no message that is ready")
             elif how is Settle.REQUEUE:
                 would = f"; --yes would {asked} them" if asked is not how else ""
@@ -180,7 +199,7 @@ async def _get(given: argparse.Namespace, session: QueueSession, output: Output)
                 _say(f"{drained.settled:,} {'acknowledged' if given.ack else 'rejected'}")
     finally:
         await broker.close()
-    return exits.OK
+    return exits.OK if stopped is None else _cut(stopped, drained.settled)
 
 
 async def _browse(given: argparse.Namespace, session: QueueSession, output: Output) -> int:

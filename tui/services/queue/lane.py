@@ -128,15 +128,18 @@ class Lane(Channel, Bulk):
         parts.append(
             _HEADER.pack(_HEAD, self.number, len(head) + 12) + _CONTENT.pack(_BASIC, 0, len(body)) + head + _END
         )
-        limit = self.max_content_size
-        for start in range(0, len(body), limit):
-            piece = body[start : start + limit] if len(body) > limit else body
-            parts += (_HEADER.pack(_BODY, self.number, len(piece)), piece, _END)
+        self._size += len(method) + len(head) + 32
         self._tag += 1
         if self.publisher_confirms:
             self._sent[self._tag] = Sent(body, routing_key, token)
             self.unsettled += len(body)
-        self._size += len(body) + len(method) + len(head) + 32
+        limit = self.max_content_size
+        for start in range(0, len(body), limit):
+            piece = body[start : start + limit] if len(body) > limit else body
+            parts += (_HEADER.pack(_BODY, self.number, len(piece)), piece, _END)
+            self._size += len(piece)
+            if self._size >= _BATCH:
+                await self.flush()  # also in the middle of a large one, which is not held twice so
         if self._size >= _BATCH:
             await self.flush()
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from tui.problem import ProblemError
 from tui.services.queue.amqp import Broker
 from tui.services.queue.lane import Lane
 from tui.services.queue.model import Properties, Returned
@@ -17,6 +18,8 @@ from tui.services.queue.model import Properties, Returned
 WINDOW = 1000
 #: Seconds after which what was gathered is written, however little, so that a slow source is seen at the other end.
 _LINGER = 0.02
+#: Seconds that a publication at a rate may be behind, and makes up for.
+_BEHIND = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ async def publish(
     Raises:
         Refused: the broker closed the channel: no such exchange (404), no permission (403), too large (406).
         Lost: the connection went.
-        ProblemError: a message cannot be sent by this protocol; those before it have been.
+        ProblemError: a message cannot be sent by this protocol, or cannot be made; those before it were sent and have
+            their answers.
     """
     async with broker.lane(confirms=True) as lane:
         _count(lane, progress)
@@ -98,11 +102,16 @@ async def publish(
         try:
             async for message in _each(messages):
                 if rate is not None:
+                    # What was late is not made up for at once: nobody asked for more in any second.
+                    began = max(began, time.monotonic() - _BEHIND - progress.sent / rate)
                     await _pace(lane, began + progress.sent / rate)
                 await lane.room(window)
                 await lane.publish(message.body, message.exchange, message.routing_key, message.properties)
                 progress.sent += 1
             await lane.settled()
+        except ProblemError:  # of one message, or of where they come from; those before it are on their way
+            await lane.settled()
+            raise
         finally:
             watch.cancel()
             progress.waits = ""
