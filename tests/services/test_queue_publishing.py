@@ -10,7 +10,7 @@ import pytest
 from queue_messages import connected, queue, started, until, until_ready
 from queue_servers import LOGIN, THERE, Rabbit, rabbitmq
 
-from tui.problem import Cause, ProblemError
+from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.amqp import Broker, open_broker
 from tui.services.queue.model import Login, Lost, Properties, Refused
 from tui.services.queue.publishing import Outgoing, Publishing, publish
@@ -101,6 +101,20 @@ async def test_headers_over_a_frame_are_not_sent_and_the_connection_stays(broker
         await publish(broker, [Outgoing(b"x", name, "", some)], progress)
         async with take(broker, name, 1) as held:
             assert len(held.messages[0].properties.headers) == 8_000
+
+
+async def test_what_stands_before_a_message_that_cannot_be_sent_or_made_has_its_answer(broker: Broker) -> None:
+    def broken(name: str) -> Iterator[Outgoing]:
+        yield Outgoing(b"before", name)
+        raise ProblemError(Problem(Cause.CONFIG, "line 2 is no message"))
+
+    async with queue(broker) as name:
+        for messages in ([Outgoing(b"before", name), Outgoing(b"", "k" * 256), Outgoing(b"", name)], broken(name)):
+            progress = Publishing()
+            with pytest.raises(ProblemError):
+                await publish(broker, messages, progress)
+            assert (progress.sent, progress.taken) == (1, 1)
+        assert await broker.ready(name) == 2
 
 
 async def test_a_hundred_megabytes_go_in_frames(broker: Broker) -> None:
