@@ -102,20 +102,24 @@ class Broker:
         self.amqp, self.http = free_port(), free_port()
         with subprocess.Popen(
             ["kubectl", "--kubeconfig", self.kubeconfig, "-n", "stateful", "port-forward", f"pod/{POD}",
-             f"{self.amqp}:5672", f"{self.http}:15672"], stdout=subprocess.PIPE,
+             f"{self.amqp}:5672", f"{self.http}:15672"], stdout=subprocess.DEVNULL,
         ) as process:  # fmt: skip
-            assert process.stdout is not None
-            process.stdout.readline()
-            process.stdout.readline()
             self.forward = process.pid
+            made = False
             try:
+                for port in (self.amqp, self.http):
+                    await_port(port)
                 self.ask("PUT", f"vhosts/{VHOST}", {})
+                made = True
                 everything = {"configure": ".*", "write": ".*", "read": ".*"}
                 self.ask("PUT", f"permissions/{VHOST}/user", everything)
                 yield
             finally:
-                self.ask("DELETE", f"vhosts/{VHOST}")
-                process.terminate()
+                try:
+                    if made:
+                        self.ask("DELETE", f"vhosts/{VHOST}")
+                finally:
+                    process.terminate()
 
     def kubectl(self, *words: str) -> str:
         """What kubectl prints."""
@@ -134,9 +138,12 @@ class Broker:
     @contextlib.contextmanager
     def queue(self, name: str, kind: str, room: int) -> Iterator[str]:
         """A queue, for which all nodes have so many bytes of room."""
-        for node in self.ask("GET", "nodes"):
-            if node["disk_free"] < room + SPARE:
-                raise SystemExit(f"{node['name']} has {node['disk_free'] >> 20} MiB left: too little for {room >> 20}")
+        deadline = time.monotonic() + 60  # what was deleted just now is given back, and told, some seconds later
+        while short := [one for one in self.ask("GET", "nodes") if one["disk_free"] < room + SPARE]:
+            if time.monotonic() > deadline:
+                told = ", ".join(f"{one['name']} has {one['disk_free'] >> 20} MiB left" for one in short)
+                raise SystemExit(f"{told}: too little for {room >> 20} MiB more")
+            time.sleep(2)
         path = f"queues/{VHOST}/{name}"
         self.ask("PUT", path, {"durable": True, "arguments": {"x-queue-type": kind}})
         try:
@@ -167,6 +174,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def await_port(port: int) -> None:
+    """Waits until somebody listens."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def processor(pid: int) -> float:
@@ -207,6 +228,10 @@ def bulk(broker: Broker, kind: str, count: int, size: int, rounds: int, folder: 
                 if not complete(out, count, size):
                     raise SystemExit(f"{'ours' if mine else 'aio-pika'}: not all, or in another order: {out}")
                 side.forward += [middle - before, processor(broker.forward) - middle]
+                told = (
+                    f"{count / one[-1].seconds:,.0f}/s {one[-1].cpu:.1f} s" for one in (side.published, side.consumed)
+                )
+                print(f"{kind}, {'statetui' if mine else 'aio-pika'}:", *told, file=sys.stderr, flush=True)
                 if (left := left_in(broker, name)) != 0:
                     raise SystemExit(f"{left} messages of {name} are left, though all were acknowledged")
     table = Table(f"{kind} queue, {count:,} messages of {size} bytes")
