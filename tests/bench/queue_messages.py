@@ -42,7 +42,7 @@ SPARE = 80 << 20
 #: What a message needs on disk beside its body, in bytes; a small one more than a large one, which is stored elsewhere.
 OVERHEAD, OVERHEAD_SMALL = 100, 300
 #: Messages a second at which `--rate` is looked at.
-RATES = (10, 500, 3000)
+RATES = (10, 500, 2000)
 #: Megabytes that a large export may need more than a small one.
 GROWTH = 25
 

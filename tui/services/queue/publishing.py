@@ -18,8 +18,10 @@ from tui.services.queue.model import Properties, Returned
 WINDOW = 1000
 #: Seconds after which what was gathered is written, however little, so that a slow source is seen at the other end.
 _LINGER = 0.02
+#: Seconds that a message may be sent early: a wait for each of thousands would cost more than it is long.
+_STEP = 0.01
 #: Seconds that a publication at a rate may be behind, and makes up for.
-_BEHIND = 0.2
+_BEHIND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ async def _pace(lane: Lane, due: float) -> None:
     if wait > _LINGER:
         await lane.flush()
         wait = due - time.monotonic()
-    if wait > 0:
+    if wait > _STEP:
         await asyncio.sleep(wait)
 
 
