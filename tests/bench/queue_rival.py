@@ -53,7 +53,7 @@ async def consume(url: str, name: str, count: int, file: Path) -> None:
 
             await queue.consume(one)
             await ended.wait()
-        await channel.close()  # after it all acknowledgements are done
+        await channel.close()
 
 
 if __name__ == "__main__":

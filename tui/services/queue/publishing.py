@@ -14,8 +14,8 @@ from tui.services.queue.amqp import Broker
 from tui.services.queue.lane import Lane
 from tui.services.queue.model import Properties, Returned
 
-#: Messages that may be without an answer at once.
-WINDOW = 1000
+#: Messages that may be without an answer at once. A busy API server needs a tenth of a second for there and back.
+WINDOW = 2000
 #: Seconds after which what was gathered is written, however little, so that a slow source is seen at the other end.
 _LINGER = 0.02
 #: Seconds that a message may be sent early: a wait for each of thousands would cost more than it is long.
