@@ -10,7 +10,7 @@ import pytest
 from queue_messages import connected, queue, started, until, until_ready
 from queue_servers import LOGIN, THERE, Rabbit, rabbitmq
 
-from tui.problem import Cause, ProblemError
+from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.amqp import Broker, open_broker
 from tui.services.queue.model import Login, Lost, Properties, Refused
 from tui.services.queue.publishing import Outgoing, Publishing, publish
@@ -103,6 +103,20 @@ async def test_headers_over_a_frame_are_not_sent_and_the_connection_stays(broker
             assert len(held.messages[0].properties.headers) == 8_000
 
 
+async def test_what_stands_before_a_message_that_cannot_be_sent_or_made_has_its_answer(broker: Broker) -> None:
+    def broken(name: str) -> Iterator[Outgoing]:
+        yield Outgoing(b"before", name)
+        raise ProblemError(Problem(Cause.CONFIG, "line 2 is no message"))
+
+    async with queue(broker) as name:
+        for messages in ([Outgoing(b"before", name), Outgoing(b"", "k" * 256), Outgoing(b"", name)], broken(name)):
+            progress = Publishing()
+            with pytest.raises(ProblemError):
+                await publish(broker, messages, progress)
+            assert (progress.sent, progress.taken) == (1, 1)
+        assert await broker.ready(name) == 2
+
+
 async def test_a_hundred_megabytes_go_in_frames(broker: Broker) -> None:
     body = bytes(range(256)) * (100 * 4096)
     async with queue(broker) as name:
@@ -152,6 +166,20 @@ async def test_a_rate_is_kept_and_what_was_made_is_seen_before_the_end(broker: B
         assert not task.done()
         await task
         assert loop.time() - began >= 0.9  # twenty at twenty a second: the first at once, the last after 0.95 s
+
+
+async def test_what_was_late_is_not_made_up_for_with_more_than_the_rate(broker: Broker) -> None:
+    async def halting(name: str) -> AsyncIterator[Outgoing]:
+        for number in range(41):
+            if number == 20:
+                await asyncio.sleep(2)
+            yield Outgoing(b"x", name)
+
+    async with queue(broker) as name:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await publish(broker, halting(name), Publishing(), rate=20)
+        assert loop.time() - began >= 3.4  # a second, two of waiting, and another second less what may be made up for
 
 
 async def test_it_can_be_cancelled_in_the_middle(broker: Broker) -> None:

@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,17 +18,18 @@ from tui.commands.given import contents
 from tui.commands.queue_messages_arguments import PROPERTIES
 from tui.commands.queue_output import Output
 from tui.commands.queue_waiting import telling
+from tui.commands.queue_written import Written
 from tui.commands.wronguse import WrongUseError
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.queue.model import Message, Properties, Settle
+from tui.services.queue.model import Properties, Settle
 from tui.systems.queuesession import QueueSession
 from tui.text import one_line
 
 VERBS = ("publish", "get", "tail", "move", "copy")
 #: A session with the broker of a workload, in a virtual host; an empty name is the same workload, or the login's own.
 Other: TypeAlias = Callable[[str, str], Awaitable[QueueSession]]
-#: Of a payload in a table.
-_SHOWN = 60
+#: Messages of a stream that are written at once, and that the broker sends ahead of what was read.
+_PAGE, _AHEAD = 500, 1000
 
 
 async def run(given: argparse.Namespace, session: QueueSession, other: Other, output: Output) -> int:
@@ -86,18 +87,31 @@ async def _publish(given: argparse.Namespace, session: QueueSession) -> int:
         return exits.OK
     progress = publishing.Publishing(total)
     broker = await session.dial("statetui publish")
+    stopped: ProblemError | None = None
     try:
         async with telling(progress):
             await publishing.publish(broker, messages, progress, rate=given.rate)
+    except WrongUseError:
+        raise
+    except ProblemError as error:
+        stopped = error
     finally:
         told = f"{progress.taken:,} taken, {progress.returned:,} that no queue took, {progress.rejected:,} refused"
         _say(f"{told}, {progress.unknown:,} unknown" if progress.unknown else told)
         for returned in list(progress.undeliverable)[-3:]:
             _say(f"  came back: {returned.why}, key {one_line(returned.message.routing_key)}")
         await broker.close()
+    if stopped is not None:
+        return _cut(stopped, progress.taken)
     if progress.taken == progress.sent:
         return exits.OK
     return exits.PARTIAL if progress.taken else exits.FAILED
+
+
+def _cut(error: ProblemError, done: int) -> int:
+    """Tells why it ended before its end, and returns the exit code. What is wrong is a message or a file of its own."""
+    exits.complain(error.problem)
+    return exits.PARTIAL if done else exits.FAILED
 
 
 def _properties(given: argparse.Namespace) -> Properties:
@@ -156,103 +170,59 @@ def _lines(given: argparse.Namespace, key: str, properties: Properties) -> Itera
 # --- get, tail
 
 
-def thing(message: Message, number: int) -> dict[str, Any]:
-    """A message for JSON; the names are those of the management API. A payload that is no UTF-8 is in base64."""
-    try:
-        payload, encoding = message.body.decode("utf-8"), "string"
-    except UnicodeDecodeError:
-        payload, encoding = base64.b64encode(message.body).decode(), "base64"
-    properties = {
-        field.name: value
-        for field in dataclasses.fields(Properties)
-        if (value := getattr(message.properties, field.name)) not in (None, "", {})
-    }
-    return {
-        "n": number, "exchange": message.exchange, "routing_key": message.routing_key,
-        "redelivered": message.redelivered, "properties": _plain(properties), "payload_bytes": len(message.body),
-        "payload_encoding": encoding, "payload": payload,
-    }  # fmt: skip
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 (of a header)
-    if isinstance(value, dict):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, bytes | bytearray):
-        return bytes(value).decode("utf-8", "backslashreplace")
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
-
-
-def _write(given: argparse.Namespace, messages: Sequence[Message], output: Output, first: int = 1) -> None:
-    """Shows messages, or stores them; whoever acknowledges them afterwards can rely on it."""
-    folder = Path(given.save) if getattr(given, "save", None) else None
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for number, message in enumerate(messages, first):
-                with (folder / f"{number:06}").open("xb") as out:
-                    out.write(message.body)
-        except OSError as error:
-            raise ProblemError(Problem(
-                Cause.CONFIG, f"A payload cannot be written to {folder}", str(error),
-                "All messages are still in the queue. Name a folder without files of these names.",
-            )) from error  # fmt: skip
-    if given.raw:
-        for message in messages:
-            sys.stdout.buffer.write(message.body + b"\n")
-        sys.stdout.buffer.flush()
-        return
-    head = ("N", "EXCHANGE", "KEY", "BYTES", "AGAIN", "PAYLOAD")
-    rows = [
-        (
-            str(number), one_line(one.exchange), one_line(one.routing_key), str(len(one.body)),
-            "yes" if one.redelivered else "", one_line(one.body[: _SHOWN * 4].decode("utf-8", "replace"))[:_SHOWN],
-        )
-        for number, one in enumerate(messages, first)
-    ]  # fmt: skip
-    output.table(head, rows, [thing(one, number) for number, one in enumerate(messages, first)])
-    sys.stdout.flush()
-
-
 async def _get(given: argparse.Namespace, session: QueueSession, output: Output) -> int:
-    from tui.services.queue.taking import take  # noqa: PLC0415  (loads the client)
+    from tui.services.queue.draining import drain  # noqa: PLC0415  (loads the client)
 
+    asked = Settle.ACKNOWLEDGE if given.ack else Settle.REJECT if given.reject else Settle.REQUEUE
+    how = asked if given.yes else Settle.REQUEUE
+    written = Written(output.form, raw=given.raw, folder=given.save)
     broker = await session.dial("statetui get")
+    stopped: ProblemError | None = None
     try:
-        async with take(broker, given.queue, given.count) as held:
-            _write(given, held.messages, output)
-            if not held.messages:
-                _say(f"{given.queue} has no message that is ready")
-                return exits.OK
-            if (given.ack or given.reject) and given.yes:
-                how = Settle.ACKNOWLEDGE if given.ack else Settle.REJECT
-                done = await held.settle(held.messages, how)
-                _say(f"{done:,} {'acknowledged' if given.ack else 'rejected'}")
+        async with drain(broker, given.queue, given.count, how) as drained:
+            try:
+                while came := await drained.next():
+                    written.write(came)
+                    await drained.stored()
+            except ProblemError as error:
+                stopped = error
+            finally:
+                written.end()
+            if stopped is None:
+                await drained.finish()
             else:
-                would = (
-                    f"; --yes would {'acknowledge' if given.ack else 'reject'} them"
-                    if given.ack or given.reject
-                    else ""
-                )
-                _say(f"{held.open:,} go back, marked as redelivered{would}")
+                await drained.leave()
+            if not written.count and stopped is None:
+                _say(f"{given.queue} has no message that is ready")
+            elif how is Settle.REQUEUE:
+                would = f"; --yes would {asked} them" if asked is not how else ""
+                _say(f"{written.count:,} go back, marked as redelivered{would}")
+            else:
+                _say(f"{drained.settled:,} {'acknowledged' if given.ack else 'rejected'}")
     finally:
         await broker.close()
-    return exits.OK
+    return exits.OK if stopped is None else _cut(stopped, drained.settled)
 
 
 async def _browse(given: argparse.Namespace, session: QueueSession, output: Output) -> int:
     from tui.services.queue.streams import browse  # noqa: PLC0415  (loads the client)
 
+    written = Written(output.form, raw=given.raw, folder=given.save)
     broker = await session.dial("statetui get")
     try:
-        async with browse(broker, given.queue, _offset(given.offset)) as stream:
-            page = await stream.page(given.count)
-            _write(given, page.messages, output)
-            if page.following is not None:
-                _say(f"the next begins with --offset {page.following}")
+        async with browse(broker, given.queue, _offset(given.offset), prefetch=_AHEAD) as stream:
+            following: int | None = None
+            try:
+                while written.count < given.count:
+                    page = await stream.page(min(_PAGE, given.count - written.count))
+                    written.write(page.messages)
+                    following = page.following if page.messages else following
+                    if page.ended:
+                        break
+            finally:
+                written.end()
+            if following is not None:
+                _say(f"the next begins with --offset {following}")
     finally:
         await broker.close()
     return exits.OK
@@ -275,17 +245,15 @@ async def _tail(given: argparse.Namespace, session: QueueSession, output: Output
     from tui.services.queue.tailing import Listening, follow, listen  # noqa: PLC0415  (loads the client)
 
     broker = await session.dial("statetui tail")
-    lines = Output("table" if output.form == "table" else "jsonl")
-    shown = dropped = 0
+    written = Written("table" if output.form == "table" else "jsonl", raw=given.raw)
+    dropped = 0
     try:
         sources = [Listening(given.exchange, key) for key in given.key or ["#"]]
         async with follow(broker, given.stream) if given.stream else listen(broker, sources) as tail:
             _say("listening; Ctrl-C ends it")
-            while given.count is None or shown < given.count:
+            while given.count is None or written.count < given.count:
                 came = await tail.next()
-                came = came if given.count is None else came[: given.count - shown]
-                _write(given, came, lines, shown + 1)
-                shown += len(came)
+                written.write(came if given.count is None else came[: given.count - written.count])
                 dropped = tail.dropped
     finally:
         if dropped:

@@ -24,6 +24,7 @@ from pamqp.base import Frame
 from yarl import URL
 
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.queue.frames import Frames
 from tui.services.queue.lane import Lane
 from tui.services.queue.model import Login, Lost, Refused
 from tui.services.way import Way
@@ -87,6 +88,11 @@ class _Connection(Connection):
         if request.synchronous and frame.name not in request.valid_responses:
             raise amqp.InvalidFrameError(f"expected one of {request.valid_responses!r}, got {frame!r}")
         return frame
+
+    async def _Connection__reader(self, receiver: FrameReceiver) -> None:
+        """The library's, over frames that it need not all see."""
+        frames: Any = Frames(receiver.reader, self.channels)
+        await super()._Connection__reader(frames)  # type: ignore[misc]
 
     async def _Connection__handle_connection_blocked(self, frame: commands.Connection.Blocked) -> None:
         reason: str | bytes | None = frame.reason

@@ -18,22 +18,22 @@ import pamqp.frame
 from aiormq.abc import ChannelFrame
 from aiormq.channel import Channel
 from pamqp import commands
-from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.queue.frames import ACK, DELIVER, METHOD, NACK, RETURN, Bulk, Contents, confirmed, why_returned
 from tui.services.queue.model import Message, Properties, Returned
-from tui.services.queue.properties import from_frame, to_frame
+from tui.services.queue.properties import to_frame
 
 #: Bytes that are gathered before they are written.
 _BATCH = 1 << 17
+#: Bytes of messages that wait for their confirm; each is kept until then, to be known again if it comes back.
+_UNSETTLED = 64 << 20
 _HEADER = struct.Struct(">BHI")
 _END = b"\xce"
 _BODY, _HEAD = 3, 2
 _CONTENT = struct.Struct(">HHQ")
 _BASIC = 60
-#: Frames' own bytes: type, channel, size, and the end.
-_FRAME = 8
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Sent:
     returned: bool = False
 
 
-class Lane(Channel):
+class Lane(Channel, Bulk):
     """A channel that publishes and takes in bulk.
 
     Attributes:
@@ -59,7 +59,8 @@ class Lane(Channel):
         rejected: how many it refused (nack).
         returned: how many no queue took; the last ones are kept in `undeliverable`.
         on_settled: told of each message that is settled: its token, and whether the broker has it in a queue.
-        inbox: what was delivered and not looked at yet.
+        inbox: what was delivered and not looked at yet; taken out with `next`.
+        unsettled: bytes of the messages that are not settled.
         cancelled: why the broker ended a consumer (its queue was deleted), empty otherwise.
     """
 
@@ -69,7 +70,14 @@ class Lane(Channel):
         self.undeliverable: deque[Returned] = deque(maxlen=100)
         self.on_settled: Callable[[Any, bool], None] | None = None
         self.inbox: deque[Message] = deque()
+        self.unsettled = 0
         self.cancelled = ""
+        self._most: int | None = None
+        self._held = 0
+        self._wanted = True
+        self._room: asyncio.Future[None] | None = None
+        self._contents = Contents()
+        self._begun = b""
         self._sent: dict[int, Sent] = {}
         self._tag = 0
         self._pending: list[bytes] = []
@@ -120,14 +128,18 @@ class Lane(Channel):
         parts.append(
             _HEADER.pack(_HEAD, self.number, len(head) + 12) + _CONTENT.pack(_BASIC, 0, len(body)) + head + _END
         )
+        self._size += len(method) + len(head) + 32
+        self._tag += 1
+        if self.publisher_confirms:
+            self._sent[self._tag] = Sent(body, routing_key, token)
+            self.unsettled += len(body)
         limit = self.max_content_size
         for start in range(0, len(body), limit):
             piece = body[start : start + limit] if len(body) > limit else body
             parts += (_HEADER.pack(_BODY, self.number, len(piece)), piece, _END)
-        self._tag += 1
-        if self.publisher_confirms:
-            self._sent[self._tag] = Sent(body, routing_key, token)
-        self._size += len(body) + len(method) + len(head) + 32
+            self._size += len(piece)
+            if self._size >= _BATCH:
+                await self.flush()  # also in the middle of a large one, which is not held twice so
         if self._size >= _BATCH:
             await self.flush()
 
@@ -144,8 +156,8 @@ class Lane(Channel):
         await self.create_task(self.write_queue.put(frame))
         await written
 
-    async def take(self, queue: str, prefetch: int, arguments: dict[str, Any] | None = None) -> None:
-        """Lets the broker deliver to `inbox`.
+    async def take(self, queue: str, prefetch: int, arguments: dict[str, Any] | None = None) -> str:
+        """Lets the broker deliver to `inbox`, and returns the consumer's name.
 
         Args:
             queue: whose messages.
@@ -156,7 +168,8 @@ class Lane(Channel):
             aiormq.exceptions.AMQPError: the broker does not allow it, or the connection has ended.
         """
         await self.basic_qos(prefetch_count=prefetch)
-        await self.basic_consume(queue, _nothing, arguments=arguments)
+        begun = await self.basic_consume(queue, _nothing, arguments=arguments)
+        return begun.consumer_tag or ""
 
     def acknowledge(self, tag: int, *, multiple: bool = False) -> None:
         """Tells that a message is done with; written by `flush`.
@@ -182,12 +195,12 @@ class Lane(Channel):
         self._pending.append(pamqp.frame.marshal(frame, self.number))
         self._size += 21
 
-    async def room(self, window: int) -> None:
-        """Waits until fewer than `window` messages are unconfirmed."""
-        if len(self._sent) < window:
+    async def room(self, window: int, size: int = _UNSETTLED) -> None:
+        """Waits until fewer than `window` messages, of no more than `size` bytes, are unconfirmed."""
+        if len(self._sent) < window and self.unsettled <= size:
             return
         await self.flush()
-        while len(self._sent) >= window:
+        while len(self._sent) >= window or self.unsettled > size:
             await self.change()
 
     async def settled(self) -> None:
@@ -241,12 +254,83 @@ class Lane(Channel):
             made = self._made[key] = (pamqp.frame.marshal(publish, self.number), head)
         return made
 
-    # What the library calls for frames that come.
+    # What comes.
 
-    async def _on_confirm_frame(self, frame: commands.Basic.Ack | commands.Basic.Nack | commands.Basic.Reject) -> None:
-        taken = isinstance(frame, commands.Basic.Ack)
-        tag = frame.delivery_tag or 0
-        if not isinstance(frame, commands.Basic.Reject) and frame.multiple:
+    def receive(self, kind: int, payload: bytes) -> bool:
+        """Takes deliveries, returns and confirms, as they come from the socket; all else is the library's.
+
+        Raises:
+            InvalidFrameError: it cannot be decoded.
+        """
+        if kind == METHOD:
+            method = payload[:4]
+            if method in (DELIVER, RETURN):
+                self._begun = payload
+                self._contents.begin(payload)
+            elif method in (ACK, NACK):
+                self._confirm(payload, taken=method == ACK)
+            else:
+                return False
+            return True
+        if not self._contents.open:
+            return False  # of a message that was asked for singly
+        message = self._contents.add(kind, payload)
+        if message is None:
+            return True
+        if self._begun.startswith(RETURN):
+            self._return(message, why_returned(self._begun))
+        elif self._wanted:
+            self.inbox.append(message)
+            self._held += len(message.body)
+            self._change.set()
+        return True
+
+    def full(self) -> asyncio.Future[None] | None:
+        """What to wait for before more is read of the connection: the inbox holds more than its limit."""
+        if self._most is None or self._held <= self._most or self.is_closed:
+            return None
+        if self._room is None or self._room.done():
+            self._room = self.loop.create_future()  # not one of the channel's: it must not end the connection's reader
+        return self._room
+
+    def next(self) -> Message:
+        """The first of the inbox, taken out of it.
+
+        Raises:
+            IndexError: it is empty.
+        """
+        message = self.inbox.popleft()
+        self._held -= len(message.body)
+        if self._most is not None and self._held <= self._most:
+            self._go_on()
+        return message
+
+    def limit(self, most: int | None) -> None:
+        """Does not let the connection be read any further while the inbox holds more than so many bytes.
+
+        Whoever sets a limit asks the broker nothing over this connection meanwhile: no answer would be heard.
+
+        Args:
+            most: None for no limit.
+        """
+        self._most = most
+        if most is None or self._held <= most:
+            self._go_on()
+
+    def drop(self) -> None:
+        """Forgets what is in the inbox and what still comes; the lane is about to end."""
+        self._wanted = False
+        self.inbox.clear()
+        self._held = 0
+        self.limit(None)
+
+    def _go_on(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def _confirm(self, method: bytes, *, taken: bool) -> None:
+        tag, multiple = confirmed(method)
+        if multiple:
             tags = []
             for one in self._sent:  # in the order in which they were sent
                 if one > tag > 0:
@@ -258,6 +342,7 @@ class Lane(Channel):
             sent = self._sent.pop(one, None)
             if sent is None:
                 continue
+            self.unsettled -= len(sent.body)
             if not taken:
                 self.rejected += 1
             elif not sent.returned:
@@ -266,19 +351,14 @@ class Lane(Channel):
                 self.on_settled(sent.token, taken and not sent.returned)
         self._change.set()
 
-    async def _on_return_frame(self, frame: commands.Basic.Return) -> None:
-        message = await self._message(frame)
+    def _return(self, message: Message, why: str) -> None:
         self.returned += 1
-        self.undeliverable.append(Returned(message, frame.reply_text or ""))
+        self.undeliverable.append(Returned(message, why))
         # A return bears no number. It comes before its confirm, and of two that are alike either is the right one.
         for sent in self._sent.values():
             if not sent.returned and sent.routing_key == message.routing_key and sent.body == message.body:
                 sent.returned = True
                 break
-
-    async def _on_deliver_frame(self, frame: commands.Basic.Deliver) -> None:
-        self.inbox.append(await self._message(frame))
-        self._change.set()
 
     async def _on_cancel_frame(self, frame: commands.Basic.CancelOk | commands.Basic.Cancel) -> None:
         await super()._on_cancel_frame(frame)
@@ -286,28 +366,10 @@ class Lane(Channel):
             self.cancelled = "the broker ended the consumer: its queue was deleted, or its leader went"
             self._change.set()
 
-    async def _message(self, frame: commands.Basic.Deliver | commands.Basic.Return | commands.Basic.GetOk) -> Message:
-        header = await self._get_frame()
-        if not isinstance(header, ContentHeader):
-            raise pamqp.exceptions.UnmarshalingException(header, "a header was expected")
-        pieces = []
-        left = header.body_size
-        while left > 0:
-            content = await self._get_frame()
-            if not isinstance(content, ContentBody):
-                raise pamqp.exceptions.UnmarshalingException(content, "a body was expected")
-            piece = content.value
-            pieces.append(piece)
-            left -= len(piece)
-        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        return Message(
-            body, from_frame(header.properties), frame.exchange or "", frame.routing_key or "",
-            getattr(frame, "delivery_tag", 0) or 0, bool(getattr(frame, "redelivered", False)),
-        )  # fmt: skip
-
     def _wake(self, _: object) -> None:
         """Whoever waits is to see that the channel has ended; the library does not always call `_on_close` for that."""
         self._change.set()
+        self._go_on()
 
 
 async def _nothing(_: Any) -> None:  # noqa: ANN401 (the library's)

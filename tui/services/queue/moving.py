@@ -210,7 +210,7 @@ class _Leg:
             await self._offer(source)
             while source.inbox and self.sent < self._goal:
                 quiet_since = time.monotonic()
-                await self._send(source.inbox.popleft(), source, target)
+                await self._send(source.next(), source, target)
                 if not self.sent % 64:
                     await self._acknowledge(source)
             if self.sent >= self._goal:

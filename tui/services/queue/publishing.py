@@ -9,14 +9,19 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from tui.problem import ProblemError
 from tui.services.queue.amqp import Broker
 from tui.services.queue.lane import Lane
 from tui.services.queue.model import Properties, Returned
 
-#: Messages that may be without an answer at once.
-WINDOW = 1000
+#: Messages that may be without an answer at once. A busy API server needs a tenth of a second for there and back.
+WINDOW = 2000
 #: Seconds after which what was gathered is written, however little, so that a slow source is seen at the other end.
 _LINGER = 0.02
+#: Seconds that a message may be sent early: a wait for each of thousands would cost more than it is long.
+_STEP = 0.01
+#: Seconds that a publication at a rate may be behind, and makes up for.
+_BEHIND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +94,8 @@ async def publish(
     Raises:
         Refused: the broker closed the channel: no such exchange (404), no permission (403), too large (406).
         Lost: the connection went.
-        ProblemError: a message cannot be sent by this protocol; those before it have been.
+        ProblemError: a message cannot be sent by this protocol, or cannot be made; those before it were sent and have
+            their answers.
     """
     async with broker.lane(confirms=True) as lane:
         _count(lane, progress)
@@ -98,11 +104,16 @@ async def publish(
         try:
             async for message in _each(messages):
                 if rate is not None:
+                    # What was late is not made up for at once: nobody asked for more in any second.
+                    began = max(began, time.monotonic() - _BEHIND - progress.sent / rate)
                     await _pace(lane, began + progress.sent / rate)
                 await lane.room(window)
                 await lane.publish(message.body, message.exchange, message.routing_key, message.properties)
                 progress.sent += 1
             await lane.settled()
+        except ProblemError:  # of one message, or of where they come from; those before it are on their way
+            await lane.settled()
+            raise
         finally:
             watch.cancel()
             progress.waits = ""
@@ -123,7 +134,7 @@ async def _pace(lane: Lane, due: float) -> None:
     if wait > _LINGER:
         await lane.flush()
         wait = due - time.monotonic()
-    if wait > 0:
+    if wait > _STEP:
         await asyncio.sleep(wait)
 
 

@@ -74,7 +74,7 @@ class Stream:
         with self._broker.told(lane):
             while len(messages) < count:
                 while lane.inbox and len(messages) < count:
-                    message = lane.inbox.popleft()
+                    message = lane.next()
                     lane.acknowledge(message.tag)
                     messages.append(message)
                     self._last = offset_of(message) or 0
