@@ -203,6 +203,12 @@ class FakeBroker:
         start = (page - 1) * size
         return facts.QueuePage(found[start : start + size], page, -(-len(found) // size), len(found), len(self.stored))
 
+    async def all_queues(self, *, vhost: str, name: str, regex: bool) -> AsyncIterator[Sequence[facts.Queue]]:
+        self._ask("all-queues", vhost, name)
+        found = [one for one in self.stored if (not vhost or one.vhost == vhost) and name in one.name]
+        yield found[:500]
+        yield found[500:]
+
     async def queue(self, place: Place) -> Detail:
         self._ask("queue", place.name)
         found = [one for one in self.stored if (one.vhost, one.name) == (place.vhost, place.name)]

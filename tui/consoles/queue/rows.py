@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tui.consoles.queue.queuelist import History, key_of
+from tui.consoles.queue.queuelist import History, Seen, key_of
 from tui.consoles.queue.values import Node, OpenChannel, OpenConnection, Policy, User
 from tui.consoles.queue.words import amount, duration, rate, size, spark, use
 from tui.services.queue import facts
@@ -274,6 +274,9 @@ def patterns(*of: str) -> str:
     return " · ".join(safe(one) or "nothing" for one in of)
 
 
-def rows_of(queues: Sequence[Queue], history: Mapping[str, History]) -> list[Row]:
-    """Queues as rows."""
-    return [queue_row(one, history.get(key_of(one))) for one in queues]
+def rows_of(queues: Sequence[Seen]) -> list[Row]:
+    """Queues as rows; one that was not told anew keeps the row that it had."""
+    for one in queues:
+        if one.row is None:
+            one.row = queue_row(one.queue, one.history)
+    return [one.row for one in queues if one.row is not None]
