@@ -167,6 +167,8 @@ class BrowsingScreen(FollowingScreen):
             line.look()
         self._tell()
         self.refresh_bindings()
+        if self.queues is not None and self.queues.problem is None:
+            self._read_on()  # the cursor may have come to the end while another page was being read
 
     def _rows(self) -> None:
         tab, listed = TABS[self.tab], self.listed
@@ -265,10 +267,12 @@ class BrowsingScreen(FollowingScreen):
             self._read_on()
 
     def _read_on(self) -> None:
-        """Reads the next page when the cursor comes near the end of what was read."""
+        """Reads the next page when the cursor is near the end of what was read."""
         queues, listed = self.queues, self.listed
-        if self.tab != QUEUES or queues is None or queues.arranged or queues.whole or queues.reading:
+        if self.tab != QUEUES or queues is None or queues.arranged:
             return
+        if not queues.begun or queues.whole or queues.reading:
+            return  # what is being read has this looked at again
         keys = [row.key for row in listed.rows[-NEAR:]]
         if listed.cursor_key in keys:
             self.do(self._more(), group="reading")
