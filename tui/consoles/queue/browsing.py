@@ -111,7 +111,9 @@ class BrowsingScreen(FollowingScreen):
             way = "most first" if queues.descending else "least first"
             part = "" if read >= total else f" of the {read:,} read"
             told.append((f"   by {queues.order}, {way}{part}", "accent"))
-        if not queues.whole:
+        if queues.reading_all:
+            told.append(("   ◌ reading all: with many queues this takes the server a while", "running"))
+        elif not queues.whole:
             told += [("   ", ""), ("A", "key"), (" reads all", "dim")]
         if queues.problem is not None:
             told.append((f"   ✗ {one_line(queues.problem.what)}", "failing"))

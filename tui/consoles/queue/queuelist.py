@@ -99,7 +99,7 @@ class QueueList:
         filter: which queues are wanted.
         order: how they are sorted, `descending` or not.
         total: how many the server has that match its part of the filter.
-        reading: whether a page is being read.
+        reading: whether a page is being read; `reading_all` whether all are.
         problem: why the last page could not be read.
         begun: whether there was an answer.
     """
@@ -115,7 +115,7 @@ class QueueList:
         self.descending = True
         self.total = 0
         self.last_page = 1
-        self.reading = False
+        self.reading = self.reading_all = False
         self.begun = False
         self.problem: Problem | None = None
         self._turn = 0
@@ -180,7 +180,8 @@ class QueueList:
         """
         turn, wanted = self._turn, self.filter
         found: list[Seen] = []
-        self.reading = True
+        self.reading = self.reading_all = True
+        told()
         try:
             async for piece in self._client.all_queues(vhost=wanted.vhost, name=wanted.name, regex=wanted.regex):
                 for start in range(0, len(piece), SLICE):
@@ -198,7 +199,7 @@ class QueueList:
                 self.problem = problem_of(error)
             return False
         finally:
-            self.reading = False
+            self.reading = self.reading_all = False
         if turn != self._turn:
             return False
         self.problem, self.begun, self.total = None, True, len(found)

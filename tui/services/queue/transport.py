@@ -21,6 +21,9 @@ from tui.services.way import Finder, Way
 T = TypeVar("T")
 #: Seconds for a request; the server gives up after a minute of its own.
 _TIMEOUT = 30.0
+#: Seconds for which an idle connection is kept. The server closes one after 5 (Cowboy's `request_timeout`), and a
+#: question that is sent at that very moment has no answer; consoles ask every 5 seconds.
+_KEPT = 3.0
 #: What it says with 401 to whom it does not let in.
 _UNKNOWN = (
     "Login failed",
@@ -154,7 +157,7 @@ class Transport:
             if self._session is None:
                 way, pair = self.way, f"{self.login.user}:{self.login.password}"
                 self._session = aiohttp.ClientSession(
-                    connector=WayConnector(lambda: way, context=self._context),
+                    connector=WayConnector(lambda: way, context=self._context, keepalive=_KEPT),
                     headers={"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"},
                 )
                 # aiohttp sends PUT and DELETE again when a connection ends before the answer (seen with 3.14).
