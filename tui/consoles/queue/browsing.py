@@ -241,6 +241,9 @@ class BrowsingScreen(FollowingScreen):
 
     def _turn_to(self, at: int) -> None:
         self.tab, self.said = at, None
+        if self._typing is not None:  # it was meant for the tab before
+            self._typing.stop()
+            self._typing = None
         for number in range(len(TABS)):
             self.query_one(f"#list-{number}").display = number == at
         self.remove_class("-facts")

@@ -23,9 +23,9 @@ from tui.services.queue import facts
 from tui.systems.queuesession import Half
 from tui.widgets.rows import RowTable
 
-#: The broker is not asked again before so many times what the last answers took: with many queues each of them is a
-#: walk through all, and others want to be served as well.
-EASE = 8.0
+#: The broker is not asked again before so many times what its last answers took, at most so many seconds: with many
+#: queues each of them is a walk through all, and others want to be served as well.
+EASE, LONGEST = 8.0, 30.0
 
 
 class FollowingScreen(ConnectedScreen):
@@ -194,7 +194,8 @@ class FollowingScreen(ConnectedScreen):
             await self._load_tab(NODES)
             self.look()
         now = time.monotonic()
-        self._not_before = now + EASE * (now - began)
+        # One that does not answer is asked as often as ever: its return is waited for.
+        self._not_before = now + min(LONGEST, EASE * (now - began)) if self.connection.phase is Phase.OPEN else now
 
     async def reload(self) -> None:
         """Asks anew for what is shown, and for what depends on it."""
