@@ -61,6 +61,11 @@ class Table:
         cells = (_shown(found[name]) for name in ("median", "p99", "max"))
         self._lines.append((what, *cells, unit, str(len(values)), verdict))
 
+    @property
+    def last(self) -> str:
+        """The line that was added last, for who waits for the table."""
+        return "  ".join(cell for cell in self._lines[-1] if cell) if self._lines else ""
+
     def print(self) -> None:
         """The table. The load tells how far its wall-clock figures can be trusted."""
         lines = [(self.title, "median", "p99", "max", "", "of", f"load {os.getloadavg()[0]:.1f}"), *self._lines]

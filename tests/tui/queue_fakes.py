@@ -147,7 +147,7 @@ class FakeBroker:
         asked: what was asked, in order.
         problem: raised by everything.
         gate: publications and moves wait for it; told before is what they tell.
-        page_gate: pages after the first wait for it.
+        pages: pages of queues wait for it.
     """
 
     def __init__(self) -> None:
@@ -168,6 +168,7 @@ class FakeBroker:
         self.problem: Exception | None = None
         self.tails: asyncio.Queue[Sequence[Message] | Exception | None] = asyncio.Queue()
         self.gate: asyncio.Event | None = None
+        self.pages: asyncio.Event | None = None
         self.before = Far(0)
         self.came: Came | Exception | None = None
         self.waits = ""
@@ -199,9 +200,17 @@ class FakeBroker:
 
     async def queues(self, *, vhost: str, name: str, regex: bool, page: int, size: int) -> facts.QueuePage:
         self._ask("queues", vhost, name, page)
+        if self.pages is not None:
+            await self.pages.wait()
         found = [one for one in self.stored if (not vhost or one.vhost == vhost) and name in one.name]
         start = (page - 1) * size
         return facts.QueuePage(found[start : start + size], page, -(-len(found) // size), len(found), len(self.stored))
+
+    async def all_queues(self, *, vhost: str, name: str, regex: bool) -> AsyncIterator[Sequence[facts.Queue]]:
+        self._ask("all-queues", vhost, name)
+        found = [one for one in self.stored if (not vhost or one.vhost == vhost) and name in one.name]
+        yield found[:500]
+        yield found[500:]
 
     async def queue(self, place: Place) -> Detail:
         self._ask("queue", place.name)
@@ -365,6 +374,7 @@ class FakeAccess:
         self.opened: list[tuple[Login, bool]] = []
         self.problem: Problem | None = None
         self.gate: asyncio.Event | None = None
+        self.pages: asyncio.Event | None = None
 
     @property
     def workload(self) -> Any:

@@ -8,11 +8,11 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tui.kube.forward.forward import PATIENCE
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.queue.facts import Overview
+from tui.services.queue.facts import Node, Overview
 from tui.services.queue.model import Login, Refused
 from tui.services.queue.operations import Check
 from tui.services.queue.tls import Security
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tui.services.queue.amqp import Broker
     from tui.services.queue.byname import Topology
     from tui.services.queue.management import Management
+
+T = TypeVar("T")
 
 
 #: The question of health that each node answers for itself, and seconds to wait for one that hangs.
@@ -229,7 +231,9 @@ class QueueSession:
             asked = Management(self._finder(port, ""), self.login, context=context, writes=self.writes,
                                connecting=self._wish.patience)  # fmt: skip
             try:
-                self.overview = await asked.overview()
+                # At once: with many queues the overview alone takes the server a while.
+                told, nodes = await asyncio.gather(asked.overview(), asked.nodes(), return_exceptions=True)
+                self.overview = _or_raise(told)
             except (ProblemError, Refused) as error:
                 await asked.close()
                 problem = error.problem
@@ -241,7 +245,7 @@ class QueueSession:
                 await asked.close()
                 raise
             self.management, self.http = asked, Spoken(port, _tls(context), remark)
-            await self._note_lacks(asked)
+            self._note_lacks(nodes)
             return
         assert problem is not None  # noqa: S101 (there is always a port to try)
         problem = _without_api(problem)
@@ -279,16 +283,17 @@ class QueueSession:
             self._nodes[pod] = Management(finder, self.login, context=self._context(port), writes=False)
         return self._nodes[pod]
 
-    async def _note_lacks(self, api: Management) -> None:
+    def _note_lacks(self, nodes: Sequence[Node] | BaseException) -> None:
+        """Takes note of what is missing; `nodes` is what came of asking for them."""
         if not self.statistics:
             self.lacks.append(Lack(Half.STATISTICS, Problem(
                 Cause.CONFIG, "the server collects none", "management_agent.disable_metrics_collector",
                 "Prometheus has them, where rabbitmq_prometheus is enabled.",
             )))  # fmt: skip
-        try:
-            await api.nodes()
-        except (ProblemError, Refused) as error:
-            self.lacks.append(Lack(Half.NODES, error.problem))
+        if isinstance(nodes, ProblemError | Refused):
+            self.lacks.append(Lack(Half.NODES, nodes.problem))
+        else:
+            _or_raise(nodes)
 
     async def close(self) -> None:
         """Ends all connections, and the ways."""
@@ -339,6 +344,12 @@ async def open_queue(live: Live, key: str, login: Login, security: Security, wis
         await session.close()
         raise ProblemError(next((one for one in problems if one.cause is Cause.CREDENTIALS), problems[0]))
     return session
+
+
+def _or_raise(came: T | BaseException) -> T:
+    if isinstance(came, BaseException):
+        raise came
+    return came
 
 
 def _tls(context: ssl.SSLContext | None) -> str:

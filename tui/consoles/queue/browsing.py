@@ -36,12 +36,18 @@ from tui.widgets.rows import Row, RowTable
 WIDE, ROOMY = 110, 100
 #: Seconds between two questions to the broker, between two looks at what goes on, and that the cursor rests first.
 EACH, LOOK, REST = 5.0, 0.5, 0.2
+#: Seconds without a key after which the server is asked for what was typed: each letter would cost it a walk through
+#: all of its queues.
+TYPED = 0.3
 #: Rows before the end of the list at which the next page is read.
 NEAR = 40
 
 
 class BrowsingScreen(FollowingScreen):
     """Tabs with lists."""
+
+    #: Which list has the keys is decided here: of what is hidden, the filter's entry among it, Textual would take one.
+    AUTO_FOCUS = ""
 
     # --- what it is made of
 
@@ -105,7 +111,9 @@ class BrowsingScreen(FollowingScreen):
             way = "most first" if queues.descending else "least first"
             part = "" if read >= total else f" of the {read:,} read"
             told.append((f"   by {queues.order}, {way}{part}", "accent"))
-        if not queues.whole:
+        if queues.reading_all:
+            told.append(("   ◌ reading all: with many queues this takes the server a while", "running"))
+        elif not queues.whole:
             told += [("   ", ""), ("A", "key"), (" reads all", "dim")]
         if queues.problem is not None:
             told.append((f"   ✗ {one_line(queues.problem.what)}", "failing"))
@@ -150,7 +158,7 @@ class BrowsingScreen(FollowingScreen):
         if self.has_class("-words") and self.focused is self.listed:
             self.set_focus(None)  # its keys lead nowhere while it is hidden
         elif not self.has_class("-words") and self.focused is None:
-            self.call_after_refresh(self.listed.focus)
+            self.set_focus(self.listed)  # at once: a moment later it would be taken from a filter that was opened
         self.query_one("#words", Notice).show(words(self.connection, problem if usable else None))
         if usable:
             self._rows()
@@ -161,6 +169,8 @@ class BrowsingScreen(FollowingScreen):
             line.look()
         self._tell()
         self.refresh_bindings()
+        if self.queues is not None and self.queues.problem is None:
+            self._read_on()  # the cursor may have come to the end while another page was being read
 
     def _rows(self) -> None:
         tab, listed = TABS[self.tab], self.listed
@@ -169,7 +179,7 @@ class BrowsingScreen(FollowingScreen):
             if queues is None or not queues.begun:
                 return
             listed.set_empty_text("nothing matches" if queues.filter != Filter() else tab.empty)
-            listed.set_rows(rows_of(queues.shown, {k: h for k in queues.keys if (h := queues.history(k)) is not None}))
+            listed.set_rows(rows_of(queues.shown))
             return
         if self.tab not in self.items:
             return
@@ -231,6 +241,9 @@ class BrowsingScreen(FollowingScreen):
 
     def _turn_to(self, at: int) -> None:
         self.tab, self.said = at, None
+        if self._typing is not None:  # it was meant for the tab before
+            self._typing.stop()
+            self._typing = None
         for number in range(len(TABS)):
             self.query_one(f"#list-{number}").display = number == at
         self.remove_class("-facts")
@@ -259,10 +272,12 @@ class BrowsingScreen(FollowingScreen):
             self._read_on()
 
     def _read_on(self) -> None:
-        """Reads the next page when the cursor comes near the end of what was read."""
+        """Reads the next page when the cursor is near the end of what was read."""
         queues, listed = self.queues, self.listed
-        if self.tab != QUEUES or queues is None or queues.arranged or queues.whole or queues.reading:
+        if self.tab != QUEUES or queues is None or queues.arranged:
             return
+        if not queues.begun or queues.whole or queues.reading:
+            return  # what is being read has this looked at again
         keys = [row.key for row in listed.rows[-NEAR:]]
         if listed.cursor_key in keys:
             self.do(self._more(), group="reading")
@@ -272,10 +287,11 @@ class BrowsingScreen(FollowingScreen):
             await self.queues.more()
             self.look()
 
-    async def read_all(self) -> None:
-        """Reads all pages; another filter, or leaving, ends it."""
+    async def read_all(self, *, anew: bool = False) -> None:
+        """Reads all that match, also where they were read if `anew`; another filter, or leaving, ends it."""
         queues = self.queues
-        while queues is not None and queues is self.queues and not queues.whole and await queues.more():
+        if queues is not None and (anew or not queues.whole):
+            self._judge(QUEUES, None if await queues.rest(self.look) else queues.problem)
             self.look()
 
     # --- the filter
@@ -299,17 +315,27 @@ class BrowsingScreen(FollowingScreen):
     def _filtered(self, message: Input.Changed) -> None:
         message.stop()
         if self.has_class("-filter"):
-            self.find(message.value)
+            self.find(message.value, typing=True)
 
     @on(Input.Submitted, "#filter")
     def _keep_filter(self, message: Input.Submitted) -> None:
         message.stop()
         self.close_filter()
+        if self._typing is not None:
+            self.find(message.value)
 
-    def find(self, typed: str) -> None:
-        """Shows only what is wanted; a word that cannot be is told and changes nothing."""
+    def find(self, typed: str, *, typing: bool = False) -> None:
+        """Shows only what is wanted; a word that cannot be is told and changes nothing.
+
+        Args:
+            typed: the filter.
+            typing: more may follow: the server is asked a moment later.
+        """
         self.filters[self.tab] = typed
         self.said = None
+        if self._typing is not None:
+            self._typing.stop()
+            self._typing = None
         if self.tab != QUEUES or self.queues is None:
             self.look()
             return
@@ -318,6 +344,9 @@ class BrowsingScreen(FollowingScreen):
         except ProblemError as error:
             self.said = error.problem
             self.look()
+            return
+        if typing and wanted != self.queues.filter:
+            self._typing = self.set_timer(TYPED, lambda: self.find(typed))
             return
         self.do(self._find(wanted), group="reading")
 

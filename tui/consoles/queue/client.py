@@ -97,6 +97,10 @@ class Client(Protocol):
         """A page of queues in the server's order."""
         ...
 
+    def all_queues(self, *, vhost: str, name: str, regex: bool) -> AsyncIterator[Sequence[topology.Queue]]:
+        """All queues in the server's order, in pieces, in the way that is the cheapest for the server."""
+        ...
+
     async def queue(self, place: Place) -> Detail:
         """One queue."""
         ...

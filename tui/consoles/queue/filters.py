@@ -36,6 +36,11 @@ class Filter:
         """Whether part of it can only be answered by reading queues."""
         return bool(self.type or self.states)
 
+    @property
+    def asked(self) -> tuple[str, str, bool]:
+        """The part that the server answers."""
+        return self.vhost, self.name, self.regex
+
 
 def parse(text: str) -> Filter:
     """What was typed.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from typing import Any
+
+from textual.timer import Timer
 
 from tui.consoles.connecting import Phase
 from tui.consoles.guard import Guard
@@ -18,6 +22,10 @@ from tui.problem import Problem
 from tui.services.queue import facts
 from tui.systems.queuesession import Half
 from tui.widgets.rows import RowTable
+
+#: The broker is not asked again before so many times what its last answers took, at most so many seconds: with many
+#: queues each of them is a walk through all, and others want to be served as well.
+EASE, LONGEST = 8.0, 30.0
 
 
 class FollowingScreen(ConnectedScreen):
@@ -43,7 +51,9 @@ class FollowingScreen(ConnectedScreen):
         self.filters: dict[int, str] = {}
         self.said: Problem | None = None
         self._asking = False
+        self._not_before = 0.0  # monotonic seconds
         self._dirty = False
+        self._typing: Timer | None = None
         self._loaded: dict[str, tuple[Sequence[facts.Binding], Sequence[Any]]] = {}
 
     @property
@@ -109,10 +119,9 @@ class FollowingScreen(ConnectedScreen):
         self.do(self._begin(), group="begin")
 
     async def _begin(self) -> None:
-        await self.load()
-        if self.tab != NODES:
-            await self._load_tab(NODES)  # alarms are told on every tab
-        await self._load_tab(VHOSTS)  # they are offered in forms
+        # Alarms are told on every tab, and virtual hosts are offered in forms.
+        more = [self._load_tab(at) for at in (NODES, VHOSTS) if at != self.tab]
+        await asyncio.gather(self.load(), *more)
         self.look()
 
     async def load(self) -> None:
@@ -175,14 +184,18 @@ class FollowingScreen(ConnectedScreen):
 
     async def _poll(self) -> None:
         """Asks again, while somebody looks."""
-        if self.is_current and self.connection.usable and not self._asking:
+        if self.is_current and self.connection.usable and not self._asking and time.monotonic() >= self._not_before:
             self.do(self._again(), group="poll")
 
     async def _again(self) -> None:
+        began = time.monotonic()
         await self.load()
         if self.tab != NODES:
             await self._load_tab(NODES)
             self.look()
+        now = time.monotonic()
+        # One that does not answer is asked as often as ever: its return is waited for.
+        self._not_before = now + min(LONGEST, EASE * (now - began)) if self.connection.phase is Phase.OPEN else now
 
     async def reload(self) -> None:
         """Asks anew for what is shown, and for what depends on it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +116,10 @@ class LiveClient(LiveMessages):
     async def queues(self, *, vhost: str, name: str, regex: bool, page: int, size: int) -> topology.QueuePage:
         """A page of queues in the server's order."""
         return await self._api.queues(vhost=vhost, name=name, regex=regex, page=page, size=size)
+
+    def all_queues(self, *, vhost: str, name: str, regex: bool) -> AsyncIterator[Sequence[topology.Queue]]:
+        """All queues in the server's order, in pieces."""
+        return self._api.all_queues(vhost=vhost, name=name, regex=regex)
 
     async def queue(self, place: Place) -> Detail:
         """One queue."""

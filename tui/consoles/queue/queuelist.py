@@ -1,23 +1,32 @@
 """The queues that were read, page by page in the server's order, and how they are arranged here.
 
 The server is never asked to sort: by a statistic that takes it half a minute with 20,000 queues. What is sorted or
-filtered by a statistic is what was read, and the list says how much of all that is.
+filtered by a statistic is what was read, and the list says how much of all that is. Each page costs the server the
+walk through all of its queues, whatever the page's size: what was read is kept as long as the server's part of the
+filter stays, and all the rest is asked for at once.
 """
 
 from __future__ import annotations
 
-from collections import deque
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from tui.consoles.queue.client import ERRORS, Client, problem_of
 from tui.consoles.queue.filters import Filter, holds
 from tui.problem import Problem
 from tui.services.queue.facts import Queue
 
+if TYPE_CHECKING:
+    from tui.widgets.rows import Row
+
 #: Queues of a page; the server's limit is 500. Samples of a queue's rates that are kept.
 PAGE, SAMPLES = 100, 24
+#: Queues that are taken in at once when all come, and seconds that the screen has in between: a key needs several
+#: turns of the event loop to become a frame.
+SLICE, TURN = 400, 0.001
 
 
 class Order(StrEnum):
@@ -47,17 +56,40 @@ def key_of(queue: Queue) -> str:
     return f"{queue.vhost}\0{queue.name}"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class History:
     """What a queue did while one looked.
 
     Attributes:
         first: messages when it was first seen.
+        into: messages a second that came, the newest last.
+        out: those that went.
     """
 
     first: int | None
-    into: deque[float | None] = field(default_factory=lambda: deque(maxlen=SAMPLES))
-    out: deque[float | None] = field(default_factory=lambda: deque(maxlen=SAMPLES))
+    into: list[float | None] = field(default_factory=list)
+    out: list[float | None] = field(default_factory=list)
+
+    def note(self, queue: Queue) -> None:
+        """Takes note of the rates of now."""
+        for samples, rate in ((self.into, queue.rate("publish")), (self.out, queue.rate("deliver_get"))):
+            samples.append(rate)
+            del samples[:-SAMPLES]
+
+
+@dataclass(eq=False, slots=True)
+class Seen:
+    """A queue as it was told last.
+
+    Attributes:
+        key: of the queue among all.
+        row: as which it is shown, None until somebody made it of what the queue is now.
+    """
+
+    key: str
+    queue: Queue
+    history: History
+    row: Row | None = None
 
 
 class QueueList:
@@ -67,36 +99,36 @@ class QueueList:
         filter: which queues are wanted.
         order: how they are sorted, `descending` or not.
         total: how many the server has that match its part of the filter.
-        reading: whether a page is being read.
+        reading: whether a page is being read; `reading_all` whether all are.
         problem: why the last page could not be read.
         begun: whether there was an answer.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._pages: dict[int, Sequence[Queue]] = {}
-        self._history: dict[str, History] = {}
-        self._shown: list[Queue] = []
-        self._of: dict[str, Queue] = {}
+        self._pages: dict[int, Sequence[Seen]] = {}
+        self._shown: list[Seen] = []
+        self._of: dict[str, Seen] = {}  # all that were ever read, with their history
+        self._read: dict[str, Seen] = {}  # what is in the pages, in the server's order
         self.filter = Filter()
         self.order = Order.SERVER
         self.descending = True
         self.total = 0
         self.last_page = 1
-        self.reading = False
+        self.reading = self.reading_all = False
         self.begun = False
         self.problem: Problem | None = None
         self._turn = 0
 
     @property
-    def shown(self) -> Sequence[Queue]:
+    def shown(self) -> Sequence[Seen]:
         """What is to be shown, in its order."""
         return self._shown
 
     @property
     def read(self) -> int:
         """How many were read."""
-        return sum(len(page) for page in self._pages.values())
+        return len(self._read)
 
     @property
     def whole(self) -> bool:
@@ -110,25 +142,25 @@ class QueueList:
 
     def get(self, key: str | None) -> Queue | None:
         """A queue that was read, by its key."""
-        return self._of.get(key) if key is not None else None
-
-    @property
-    def keys(self) -> Sequence[str]:
-        """The keys of all that was read."""
-        return list(self._of)
+        seen = self._read.get(key) if key is not None else None
+        return seen.queue if seen is not None else None
 
     def history(self, key: str) -> History | None:
         """What a queue did while one looked."""
-        return self._history.get(key)
+        seen = self._of.get(key)
+        return seen.history if seen is not None else None
 
     async def find(self, wanted: Filter) -> bool:
-        """Reads the first page of what is wanted; what was read before is forgotten."""
-        if wanted != self.filter or not self.begun:
-            self._turn += 1
+        """Has what is wanted: of what was read, where the server would answer the same; else its first page."""
+        if self.begun and wanted.asked == self.filter.asked:
             self.filter = wanted
-            self._pages = {}
-            self.begun = False
             self._arrange()
+            return True
+        self._turn += 1
+        self.filter = wanted
+        self._pages = {}
+        self.begun = False
+        self._arrange()
         return await self._get(1)
 
     async def more(self) -> bool:
@@ -136,6 +168,48 @@ class QueueList:
         if self.whole or self.reading:
             return False
         return await self._get(len(self._pages) + 1)
+
+    async def rest(self, told: Callable[[], None]) -> bool:
+        """Reads all that match, anew; what is there is shown meanwhile.
+
+        Args:
+            told: called after each part.
+
+        Returns:
+            Whether all were read.
+        """
+        turn, wanted = self._turn, self.filter
+        found: list[Seen] = []
+        self.reading = self.reading_all = True
+        told()
+        try:
+            async for piece in self._client.all_queues(vhost=wanted.vhost, name=wanted.name, regex=wanted.regex):
+                for start in range(0, len(piece), SLICE):
+                    if turn != self._turn:
+                        return False
+                    before = len(found) // PAGE
+                    found += [self._note(queue) for queue in piece[start : start + SLICE]]
+                    for at in range(before, len(found) // PAGE):
+                        self._pages[at + 1] = found[at * PAGE : (at + 1) * PAGE]
+                    self._arrange()
+                    told()
+                    await asyncio.sleep(TURN)
+        except ERRORS as error:
+            if turn == self._turn:
+                self.problem = problem_of(error)
+            return False
+        finally:
+            self.reading = self.reading_all = False
+        if turn != self._turn:
+            return False
+        self.problem, self.begun, self.total = None, True, len(found)
+        self.last_page = max(1, -(-self.total // PAGE))
+        self._pages = {at + 1: found[at * PAGE : (at + 1) * PAGE] for at in range(self.last_page)}
+        if wanted.asked == Filter().asked:
+            self._of = {one.key: one for one in found}  # what is not there any more has no history
+        self._arrange()
+        told()
+        return True
 
     async def again(self, pages: Sequence[int]) -> bool:
         """Reads these pages anew."""
@@ -146,7 +220,7 @@ class QueueList:
 
     def page_of(self, key: str) -> int:
         """The page that a queue was read in, 1 for one that was not."""
-        return next((at for at, page in self._pages.items() if any(key_of(one) == key for one in page)), 1)
+        return next((at for at, page in self._pages.items() if any(one.key == key for one in page)), 1)
 
     async def _get(self, page: int) -> bool:
         turn, wanted = self._turn, self.filter
@@ -166,16 +240,18 @@ class QueueList:
         self.problem, self.begun = None, True
         self.total, self.last_page = found.filtered_count, max(1, found.page_count)
         self._pages = {at: one for at, one in self._pages.items() if at <= self.last_page}
-        self._pages[page] = found.items
-        for queue in found.items:
-            self._note(queue)
+        self._pages[page] = [self._note(queue) for queue in found.items]
         self._arrange()
         return True
 
-    def _note(self, queue: Queue) -> None:
-        history = self._history.setdefault(key_of(queue), History(queue.messages))
-        history.into.append(queue.rate("publish"))
-        history.out.append(queue.rate("deliver_get"))
+    def _note(self, queue: Queue) -> Seen:
+        key = key_of(queue)
+        seen = self._of.get(key)
+        if seen is None:
+            seen = self._of[key] = Seen(key, queue, History(queue.messages))
+        seen.queue, seen.row = queue, None
+        seen.history.note(queue)
+        return seen
 
     def arrange(self, order: Order | None = None, *, descending: bool | None = None) -> None:
         """Sorts what was read in another way."""
@@ -185,13 +261,11 @@ class QueueList:
 
     def _arrange(self) -> None:
         # A queue that moved to another page between two readings stands once.
-        every = {key_of(one): one for at in sorted(self._pages) for one in self._pages[at]}
-        self._of = every
+        self._read = {one.key: one for at in sorted(self._pages) for one in self._pages[at]}
         wanted = self.filter
-        shown = list(every.values())
+        shown = list(self._read.values())
         if wanted.local:
-            history = self._history
-            shown = [one for key, one in every.items() if holds(wanted, one, history[key].first)]
+            shown = [one for one in shown if holds(wanted, one.queue, one.history.first)]
         if (key := _KEYS.get(self.order)) is not None:
-            shown.sort(key=key, reverse=self.descending)
+            shown.sort(key=lambda one: key(one.queue), reverse=self.descending)
         self._shown = shown

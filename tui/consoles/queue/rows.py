@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tui.consoles.queue.queuelist import History, key_of
+from tui.consoles.queue.queuelist import History, Seen, key_of
 from tui.consoles.queue.values import Node, OpenChannel, OpenConnection, Policy, User
 from tui.consoles.queue.words import amount, duration, rate, size, spark, use
 from tui.services.queue import facts
@@ -18,7 +18,7 @@ from tui.widgets.signs import use as claim_use
 
 QUEUES = (
     Column("name", "QUEUE", min_width=14, grow=3),
-    Column("vhost", "VHOST", min_width=3, max_width=14, priority=4, cut=True),
+    Column("vhost", "VHOST", min_width=5, max_width=14, priority=4, cut=True),
     Column("type", "TYPE", min_width=7, priority=5),
     Column("state", "STATE", min_width=6, priority=6, optional=True),
     Column("ready", "READY", min_width=5, align="right"),
@@ -27,11 +27,11 @@ QUEUES = (
     Column("in", "IN/S", min_width=4, align="right", priority=2),
     Column("into", "", min_width=8, priority=9),
     Column("out", "OUT/S", min_width=5, align="right", priority=2),
-    Column("outof", "", min_width=8, priority=9),
+    Column("outof", "", min_width=8, priority=10),
     Column("consumers", "CONS", min_width=4, align="right", priority=1),
     Column("memory", "MEM", min_width=5, align="right", priority=10),
     Column("online", "ONLINE", min_width=6, priority=3),
-    Column("leader", "LEADER", min_width=8, priority=7, cut=True),
+    Column("leader", "LEADER", min_width=8, priority=7, cut=True, keep="end"),
     Column("policy", "POLICY", min_width=6, priority=11, optional=True, cut=True),
     Column("dead", "DEAD LETTERS TO", min_width=8, priority=12, optional=True, cut=True),
 )
@@ -64,7 +64,7 @@ CONNECTIONS = (
     Column("in", "FROM/S", min_width=6, align="right", priority=5),
     Column("out", "TO/S", min_width=5, align="right", priority=5),
     Column("tls", "TLS", min_width=3, priority=6),
-    Column("node", "NODE", min_width=8, priority=2, cut=True),
+    Column("node", "NODE", min_width=8, priority=2, cut=True, keep="end"),
     Column("product", "CLIENT", min_width=8, priority=7, optional=True, cut=True),
 )
 CHANNELS = (
@@ -274,6 +274,9 @@ def patterns(*of: str) -> str:
     return " · ".join(safe(one) or "nothing" for one in of)
 
 
-def rows_of(queues: Sequence[Queue], history: Mapping[str, History]) -> list[Row]:
-    """Queues as rows."""
-    return [queue_row(one, history.get(key_of(one))) for one in queues]
+def rows_of(queues: Sequence[Seen]) -> list[Row]:
+    """Queues as rows; one that was not told anew keeps the row that it had."""
+    for one in queues:
+        if one.row is None:
+            one.row = queue_row(one.queue, one.history)
+    return [one.row for one in queues if one.row is not None]

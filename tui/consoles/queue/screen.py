@@ -272,6 +272,9 @@ while you look around, and end with the console; it asks first."""
         """Asks anew; without a broker, tries again."""
         if self.connection.usable:
             self.do(self.reload())
+            queues = self.queues
+            if self.tab == QUEUES and queues is not None and queues.arranged and queues.whole and queues.last_page > 1:
+                self.do(self.read_all(anew=True), group="reading")  # where it stands depends on all of them
         elif self.connection.phase is Phase.FAILED:
             self.connect()
 
@@ -309,6 +312,6 @@ while you look around, and end with the console; it asks first."""
         """Goes to a queue: asked for by its name where it was not read."""
         self.go(QUEUES)
         await self.reload()
-        if not self.listed.move_to(place.key) and self.queues is not None and not self.queues.whole:
-            await self.read_all()
+        if not self.listed.move_to(place.key) and self.queues is not None and self.queues.last_page > 1:
+            await self.read_all(anew=True)
             self.listed.move_to(place.key)

@@ -21,9 +21,9 @@ from tui.services.way import Finder, Way
 T = TypeVar("T")
 #: Seconds for a request; the server gives up after a minute of its own.
 _TIMEOUT = 30.0
-#: Seconds for which an idle connection is kept. The server ends one after 60: one that it is about to end must not be
-#: used again, since nothing is sent twice.
-_KEPT = 30.0
+#: Seconds for which an idle connection is kept. The server closes one after 5 (Cowboy's `request_timeout`), and a
+#: question that is sent at that very moment has no answer; consoles ask every 5 seconds.
+_KEPT = 3.0
 #: What it says with 401 to whom it does not let in.
 _UNKNOWN = (
     "Login failed",
