@@ -14,7 +14,7 @@ from small_cluster import kubeconfig, put_mysql
 from tui.kube.options import ConnectOptions
 from tui.systems import live as live_module
 from tui.systems.catalogue import load_catalogue
-from tui.systems.collecting import SHARE, Collector
+from tui.systems.collecting import PATIENCE, SHARE, Collector
 from tui.systems.live import Live
 
 
@@ -27,11 +27,22 @@ def test_it_takes_a_thousandth_of_the_time() -> None:
     now = 100.0
     used = iter([7.0, 7.2, 8.0, 8.2])  # at the beginning and the end of each
     collector = Collector(lambda: now, lambda: next(used))
-    assert collector.collect()
+    assert collector.collect(quiet=True)
     now += 0.2 / SHARE - 1
-    assert not collector.collect()
+    assert not collector.collect(quiet=True)
     now += 2
-    assert collector.collect()
+    assert collector.collect(quiet=True)
+
+
+def test_it_waits_for_who_presses_keys_but_not_for_ever() -> None:
+    now = 100.0
+    collector = Collector(lambda: now, lambda: 0.0)
+    now += PATIENCE - 1
+    assert not collector.collect(quiet=False)
+    now += 2
+    assert collector.collect(quiet=False)
+    assert not collector.collect(quiet=False)
+    assert collector.collect(quiet=True)
 
 
 async def test_garbage_goes_while_a_cluster_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 
 #: The share of the time that may go into it: 20 ms every 20 s, 100 ms every 100 s.
 SHARE = 0.001
+#: Seconds that it is put off at most while somebody presses keys: half a minute of scrolling leaves 8 MB.
+PATIENCE = 120.0
 
 
 class Collector:
@@ -33,9 +35,13 @@ class Collector:
         self._used = used
         self._not_before = clock()
 
-    def collect(self) -> bool:
-        """Frees what can be freed; False when it is too early for that."""
-        if self._clock() < self._not_before:
+    def collect(self, *, quiet: bool) -> bool:
+        """Frees what can be freed; False when it is too early for that.
+
+        Args:
+            quiet: nobody has pressed a key just now: no key waits for it.
+        """
+        if self._clock() < self._not_before + (0.0 if quiet else PATIENCE):
             return False
         before = self._used()
         gc.collect()

@@ -46,6 +46,8 @@ EASE, LONGEST = 2.0, 0.5
 #: Seconds after which members are looked at again though nothing changed: some states (a probe that has failed for
 #: long, a claim pending too long) are a matter of time alone.
 LOOK_AGAIN = 30.0
+#: Seconds after which nobody is taken to be waiting for anything.
+QUIET = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Live:
         self._feeds_changed = asyncio.Event()
         self._retry = asyncio.Event()
         self._rest_until = 0.0  # monotonic seconds
+        self._waited_at = 0.0  # when somebody waited last, likewise
         self._rested = asyncio.Event()
 
     @property
@@ -129,6 +132,7 @@ class Live:
         """Derives nothing for so long, because somebody waits for something else; 0 ends that."""
         self._rest_until = time.monotonic() + seconds
         if seconds > 0:
+            self._waited_at = time.monotonic()
             self._rested.clear()
         else:
             self._rested.set()
@@ -226,7 +230,7 @@ class Live:
             if time.monotonic() >= look_again:
                 look_again = time.monotonic() + LOOK_AGAIN
                 delta = delta.then(recogniser.refresh())
-                collector.collect()
+                collector.collect(quiet=time.monotonic() - self._waited_at > QUIET)
             if delta.changed or delta.gone or feeds or not told:
                 told = True
                 await self._rest()
