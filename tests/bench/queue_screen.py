@@ -63,13 +63,20 @@ class Bench:
         """Tells what was computed meanwhile."""
         ours, theirs, told = self.program.cpu(), self.processors.used(), self._told()
         yield
-        print(f"{self.table.last}; load {os.getloadavg()[0]:.0f}", file=sys.stderr, flush=True)
+        self._say()
         self.table.add("… processor, ours", [self.program.cpu() - ours], "s")
+        self._say()
         if self.processors.pids:
             self.table.add("… processor, the broker's", [self.processors.used() - theirs], "s")
+            self._say()
         stalls = [float(line.split()[1]) for line in self._told()[len(told) :]]
         if stalls:
             self.table.add("… longest stall, computed", stalls, "ms")
+            self._say()
+
+    def _say(self) -> None:
+        """The line that was added last, for who waits for the table."""
+        print(f"{self.table.last}; load {os.getloadavg()[0]:.0f}", file=sys.stderr, flush=True)
 
     def _told(self) -> list[str]:
         return self._stalls.read_text().splitlines() if self._stalls.exists() else []
