@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
-from tui.memory import give_large_back_at_once
 from tui.problem import Problem, ProblemError
 from tui.services.bucket.model import Lost, StoreError
 from tui.services.bucket.transfers import patience
@@ -74,7 +73,6 @@ class Engine:
         self.limits = limits or Limits()
         self.keep = False
         self.budget = Budget(self.limits.memory)
-        give_large_back_at_once()
         self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="transfer")
         self._stopped: Problem | None = None
         #: What a plan has opened and its tasks use: it is closed with the engine.
