@@ -65,6 +65,7 @@ class Engine:
     Attributes:
         keep: whether what is cancelled stays half-way, to go on later; it is aborted and removed otherwise.
         budget: of memory.
+        spare: buffers that downloads take and give back: memory that was used already costs less than new.
     """
 
     def __init__(self, job: Job, journal: Journal, limits: Limits | None = None) -> None:
@@ -73,6 +74,7 @@ class Engine:
         self.limits = limits or Limits()
         self.keep = False
         self.budget = Budget(self.limits.memory)
+        self.spare: list[memoryview] = []
         self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="transfer")
         self._stopped: Problem | None = None
         #: What a plan has opened and its tasks use: it is closed with the engine.

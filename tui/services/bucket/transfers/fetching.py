@@ -23,6 +23,8 @@ from tui.services.bucket.transfers.writing import Target
 
 #: Bytes that go to the disk at a time: one way to a thread and back for each.
 _BATCH = 2 << 20
+#: So many buffers that nobody uses are kept for the next ones.
+_SPARE = 8
 #: So many times the usual size has a part of a large download, which has as many of them at least: a store spends about
 #: a quarter less on the same bytes in four times fewer requests (MinIO, 32 MiB in place of 8).
 _LONG = 4
@@ -68,7 +70,6 @@ class Fetch:
         self.expected = Expected(Kind.SIZE)
         self.part = 0
         self.digests: dict[int, calls.Digest] = {}
-        self._spare: list[memoryview] = []  # buffers that nobody uses
 
     async def look(self, *, long: bool = False) -> None:
         """Asks what the object is.
@@ -114,7 +115,8 @@ class Fetch:
         async def fetch() -> None:
             # One batch comes while the one before is written.
             writing: asyncio.Task[None] | None = None
-            buffers = [self._spare.pop() if self._spare else memoryview(bytearray(_BATCH)) for _ in range(2)]
+            spare = engine.spare
+            buffers = [spare.pop() if spare else memoryview(bytearray(_BATCH)) for _ in range(2)]
             try:
                 async with aclosing(self._batches(span, done, buffers)) as batches:
                     async for batch in batches:
@@ -125,11 +127,13 @@ class Fetch:
             finally:
                 if writing is not None:
                     await writing
-                self._spare += buffers
+                if len(spare) < _SPARE:
+                    spare += buffers
 
         try:
-            while done < span.size:
-                await persist(job, item, fetch, engine.limits.patience)
+            async with engine.budget.hold(2 * _BATCH):  # many files, each with several ranges, would hold too much
+                while done < span.size:
+                    await persist(job, item, fetch, engine.limits.patience)
         except BaseException:
             job.advance(item, -done)
             raise

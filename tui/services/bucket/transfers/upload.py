@@ -21,6 +21,10 @@ from tui.services.bucket.transfers.patience import persist
 from tui.services.bucket.transfers.progress import Item
 from tui.services.bucket.transfers.reading import Source, digest
 
+#: From so many parts of the usual size on they are longer, so many times, and fewer are on their way at once: a store
+#: takes a large object about a tenth faster in half as many requests (MinIO, 16 MiB in place of 8).
+_LARGE, _LONG = 16, 2
+
 
 @dataclass(frozen=True, slots=True)
 class Goal:
@@ -139,10 +143,12 @@ async def _in_parts(engine: Engine, goal: Goal, source: Source, item: Item) -> N
     try:
         if slip is None:
             await upload.begin(goal.all_headers(source.path.name))
-            size = part_size(source.size, engine.limits.part)
+            usual = engine.limits.part
+            size = part_size(source.size, usual * _LONG if source.size >= _LARGE * usual else usual)
             slip = await _note(engine, upload, source, size)
         missing = (span for span in spans(source.size, size) if span.number not in upload.parts)
-        await each(missing, engine.limits.parts, send)
+        at_once = -(-engine.limits.parts * engine.limits.part // size)
+        await each(missing, at_once, send)
         await engine.in_thread(source.verify_unchanged)
         await upload.finish()
     except BaseException as error:
