@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import itertools
+import time
 import uuid
 from typing import Any
 
@@ -126,14 +127,15 @@ def sh(script: str, name: str = "app", **more: Any) -> Json:
     return {"name": name, "image": "sandbox/process", "command": ["sh", "-c", script], **more}
 
 
-async def until(what, seconds: float = 90.0):
-    """Waits until a function answers with something true, and answers with it."""
-    async with asyncio.timeout(seconds):
-        while True:
-            try:
-                found = what()
-            except (KeyError, IndexError, TypeError):
-                found = None
-            if found:
-                return found
-            await asyncio.sleep(0.02)
+async def until(what, seconds: float = 90.0, told=lambda: "it did not come about"):
+    """Waits until a function answers with something true, and answers with it; `told` says why it did not."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            found = what()
+        except (KeyError, IndexError, TypeError):
+            found = None
+        if found:
+            return found
+        assert time.monotonic() < end, told()
+        await asyncio.sleep(0.02)

@@ -336,18 +336,25 @@ async def test_pods_listen_on_one_port_and_mounts_are_translated(objects, kubele
     serve = f"""import http.server as h, socketserver as s, sys
 s.ThreadingTCPServer((sys.argv[1], {port}), h.SimpleHTTPRequestHandler).serve_forever()"""
     probe = {"httpGet": {"path": "/", "port": port}, "periodSeconds": 0.2, "timeoutSeconds": 3}
+    # Not the environment's: in a clone below /tmp that path would be taken for one in the container's own /tmp.
+    python = str(Path(sys.executable).resolve())
     for name in ("a", "b"):
         objects.pod(
             name,
             {
                 "name": "app",
                 "image": "sandbox/process",
-                "command": [sys.executable, "-c", serve, "0.0.0.0"],
+                "command": [python, "-c", serve, "0.0.0.0"],
                 "readinessProbe": probe,
             },
         )
+
+    def told():
+        logs = [path.read_text() for path in (kubelet.host.state / "pods").rglob("*.log")]
+        return f"{status(objects, 'a')}, {status(objects, 'b')}, {objects.events}, {logs}"
+
     for name in ("a", "b"):
-        await until(lambda name=name: conditions(objects, name)["Ready"] == "True")
+        await until(lambda name=name: conditions(objects, name)["Ready"] == "True", told=told)
     assert status(objects, "a")["podIP"] != status(objects, "b")["podIP"]
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from tui.consoles.bucket.browsing import BrowsingScreen
     from tui.services.bucket.model import Entry
 
+#: How many times it is looked, a refresh apart, whether a pane has come to be shown.
+_LOOKS = 20
+
 
 def wrong(what: str, remedy: str = "") -> ProblemError:
     """Something that was typed cannot be."""
@@ -127,8 +130,16 @@ def turn_to(console: BrowsingScreen, pane: Widget) -> None:
     """Focuses a pane. A narrow terminal has room for one, and what is hidden takes no focus: it is shown first."""
     keys = pane is not console.table
     if console.has_class("-keys") is not keys and console.has_class("-narrow"):
-        console.set_class(keys, "-keys")
-        console.call_after_refresh(pane.focus)
+        _show_and_focus(console, pane, _LOOKS, keys=keys)
+    else:
+        pane.focus()
+
+
+def _show_and_focus(console: BrowsingScreen, pane: Widget, looks: int, *, keys: bool) -> None:
+    # What is told late of a focus before this one turns the class back: it is set until the pane is there.
+    console.set_class(keys, "-keys")
+    if looks and not all(node.display for node in pane.ancestors_with_self):
+        console.call_after_refresh(_show_and_focus, console, pane, looks - 1, keys=keys)
     else:
         pane.focus()
 
