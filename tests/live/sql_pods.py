@@ -157,9 +157,12 @@ def certificates(namespace: str, name: str) -> tuple[str, dict[str, str]]:
 async def live_in(namespace: str) -> AsyncIterator[Live]:
     """The workloads of a namespace; checks that all forwards are closed afterwards."""
     live = Live(ConnectOptions(kubeconfig=KUBECONFIG, namespace=namespace), load_catalogue([]), usage=False)
+    complete = asyncio.Event()  # not `live.complete`: the objects are there a moment before all workloads are
+    live.listeners.append(lambda update: complete.set() if update.complete else None)
     task = asyncio.create_task(live.run())
     try:
-        await until(lambda: live.complete and bool(live.workloads))
+        await asyncio.wait_for(complete.wait(), 60)
+        assert live.workloads
         yield live
         assert live.forwards is not None and not list(live.forwards), "a session closes its forward"
     finally:

@@ -80,7 +80,7 @@ async def test_without_amqp_and_statistics_lists_stand_and_say_what_is_not_known
     assert "no statistics" in mute.told("nodes", code=0)
     async with mute.console() as program:
         await program.until(r"without AMQP \(Port 5672 of pod mute-0 refuses connections")
-        await program.until(r"▌counted .* 2 +0 +2 +\? +\? ")
+        await program.until(r"▌counted .* 2 +0 +2 +\? ·* +\? ")
         program.type("i")
         await program.until(r"memory +\?")
 
