@@ -1,4 +1,4 @@
-"""Local database servers, started once for all tests of a run."""
+"""Local servers: databases are started once for all tests of a run, a broker once for each file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import sql_servers
 from asking import Opener
+from queue_messages import connected
+from queue_servers import Rabbit, rabbitmq
 
+from tui.services.queue.amqp import Broker
 from tui.services.sql.model import Wire
 
 NO_MARIADB = pytest.mark.skipif(not shutil.which("mariadb-install-db"), reason="MariaDB is not on this machine")
@@ -49,3 +52,15 @@ async def server(request: pytest.FixtureRequest) -> AsyncIterator[Opener]:
     opener = Opener(wire, request.getfixturevalue(f"{request.param}_port"))
     yield opener
     await opener.close()
+
+
+@pytest.fixture(scope="module")
+def rabbit() -> Iterator[Rabbit]:
+    with rabbitmq() as running:
+        yield running
+
+
+@pytest.fixture
+async def broker(rabbit: Rabbit) -> AsyncIterator[Broker]:
+    async with connected(rabbit) as opened:
+        yield opened

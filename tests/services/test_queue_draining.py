@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from queue_messages import connected, fill, queue, started, until, until_ready
-from queue_servers import LOGIN, THERE, Rabbit, rabbitmq
+from queue_servers import LOGIN, THERE, Rabbit
 
 from tui.services.queue import draining
 from tui.services.queue.amqp import Broker, open_broker
@@ -20,18 +19,6 @@ pytestmark = [
     pytest.mark.skipif(not THERE, reason="RabbitMQ is not on this machine"),
     pytest.mark.xdist_group("rabbitmq"),
 ]
-
-
-@pytest.fixture(scope="module")
-def rabbit() -> Iterator[Rabbit]:
-    with rabbitmq() as running:
-        yield running
-
-
-@pytest.fixture
-async def broker(rabbit: Rabbit) -> AsyncIterator[Broker]:
-    async with connected(rabbit) as opened:
-        yield opened
 
 
 async def all_of(drained: Drain) -> list[Message]:

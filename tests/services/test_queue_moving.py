@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from queue_messages import connected, fill, queue, until, until_ready
-from queue_servers import LOGIN, THERE, Rabbit, rabbitmq
+from queue_servers import LOGIN, THERE, Rabbit
 
 from tui.problem import ProblemError
 from tui.services.queue.acknowledging import Acknowledgements
@@ -23,18 +22,6 @@ pytestmark = [
     pytest.mark.skipif(not THERE, reason="RabbitMQ is not on this machine"),
     pytest.mark.xdist_group("rabbitmq"),
 ]
-
-
-@pytest.fixture(scope="module")
-def rabbit() -> Iterator[Rabbit]:
-    with rabbitmq() as running:
-        yield running
-
-
-@pytest.fixture
-async def broker(rabbit: Rabbit) -> AsyncIterator[Broker]:
-    async with connected(rabbit) as opened:
-        yield opened
 
 
 async def bodies(broker: Broker, name: str, count: int) -> list[bytes]:

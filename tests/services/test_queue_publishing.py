@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from queue_messages import connected, queue, started, until, until_ready
-from queue_servers import LOGIN, THERE, Rabbit, rabbitmq
+from queue_servers import LOGIN, THERE, Rabbit
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.amqp import Broker, open_broker
@@ -22,18 +22,6 @@ pytestmark = [
     pytest.mark.skipif(not THERE, reason="RabbitMQ is not on this machine"),
     pytest.mark.xdist_group("rabbitmq"),
 ]
-
-
-@pytest.fixture(scope="module")
-def rabbit() -> Iterator[Rabbit]:
-    with rabbitmq() as running:
-        yield running
-
-
-@pytest.fixture
-async def broker(rabbit: Rabbit) -> AsyncIterator[Broker]:
-    async with connected(rabbit) as opened:
-        yield opened
 
 
 async def test_ten_thousand_are_confirmed_in_their_order(broker: Broker) -> None:
