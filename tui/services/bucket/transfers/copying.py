@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Mapping
+from contextlib import aclosing
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -126,17 +127,18 @@ async def _stream(engine: Engine, fetch: Fetch, goal: Goal, item: Item) -> None:
     aligned = part == fetch.part
 
     async def read(span: Span) -> memoryview:
-        buffer, at = bytearray(span.size), 0
+        buffer, at = engine.buffers.take(span.size), 0
 
         async def fetch_rest() -> None:
             nonlocal at
-            async for piece in fetch.pieces(span, at):
-                buffer[at : at + len(piece)] = piece
-                at += len(piece)
+            async with aclosing(fetch.pieces(span, at)) as pieces:
+                async for piece in pieces:
+                    buffer[at : at + len(piece)] = piece
+                    at += len(piece)
 
         while at < span.size:
             await persist(engine.job, item, fetch_rest, engine.limits.patience)
-        return memoryview(buffer)
+        return buffer
 
     if head.size <= part:
         async with engine.budget.hold(head.size):
@@ -144,6 +146,7 @@ async def _stream(engine: Engine, fetch: Fetch, goal: Goal, item: Item) -> None:
             summed = await engine.in_thread(digest, body, md5=True)
             compare([summed], head.size, fetch.expected)
             await put_whole(engine, goal, body, summed, item, goal.key)
+            engine.buffers.give(body)
         return
     upload = Multipart(engine, goal.store, goal.bucket, goal.key, item)
     await upload.begin(goal.all_headers(goal.key))
@@ -153,6 +156,7 @@ async def _stream(engine: Engine, fetch: Fetch, goal: Goal, item: Item) -> None:
             body = await read(span)
             summed = await engine.in_thread(digest, body, md5=fetch.md5 or not upload.crc32)
             await upload.send(span.number, body, summed)
+            engine.buffers.give(body)
 
     try:
         await _told_if_changed(each(spans(head.size, part), engine.limits.parts, pass_on), item)

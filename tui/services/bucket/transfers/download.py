@@ -17,6 +17,7 @@ from tui.services.bucket.transfers.calls import Head
 from tui.services.bucket.transfers.checksums import Expected, Kind
 from tui.services.bucket.transfers.engine import DiskFullError, Engine, each
 from tui.services.bucket.transfers.fetching import ChangedError, Fetch, Origin, compare, foreign_part, verify
+from tui.services.bucket.transfers.incoming import Incoming
 from tui.services.bucket.transfers.journal import DownloadRecord, Slip, now
 from tui.services.bucket.transfers.names import LocalName
 from tui.services.bucket.transfers.parts import Span, spans
@@ -115,21 +116,27 @@ def tag(origin: Origin, name: LocalName) -> str:
 async def _small(
     engine: Engine, origin: Origin, folder: Folder, name: LocalName, item: Item, remove: bool
 ) -> Head:  # fmt: skip
-    async def fetch() -> tuple[Head, list[bytes]]:
+    async def fetch() -> tuple[Head, memoryview]:
         async with calls.get(origin.store, origin.bucket, origin.key, version=origin.version) as answer:
             head = calls.head_of(answer.headers)
             if head.size > 2 * engine.limits.part:
                 raise ChangedError(f"it has {head.size} bytes now")
-            return head, [piece async for piece in answer.pieces()]
+            if not isinstance(answer, Incoming) or not answer.counted:
+                return head, memoryview(await answer.read())
+            content, at = engine.buffers.take(head.size), 0
+            while at < head.size and (count := await answer.fill(content[at:])):
+                at += count
+            return head, content[:at]
 
     async with engine.budget.hold(origin.size or 0):
-        head, pieces = await persist(engine.job, item, fetch, engine.limits.patience)
+        head, content = await persist(engine.job, item, fetch, engine.limits.patience)
         wanted = checksums.expected(head.headers)
         modified = head.modified.timestamp() if head.modified else None
         foreign = await foreign_part(engine, origin, head, wanted, item)
         verified = await engine.in_thread(
-            _write_small, folder, name, tag(origin, name), (pieces, head.size), (wanted, foreign), modified, remove
+            _write_small, folder, name, tag(origin, name), content, head.size, (wanted, foreign), modified, remove
         )
+        engine.buffers.give(content)
     item.verified = verified
     if not item.size and head.size:
         item.size = head.size
@@ -138,19 +145,15 @@ async def _small(
 
 
 def _write_small(
-    folder: Folder, name: LocalName, tag_: str, content: tuple[list[bytes], int], wanted: tuple[Expected, int],
+    folder: Folder, name: LocalName, tag_: str, content: memoryview, size: int, wanted: tuple[Expected, int],
     modified: float | None, flush: bool,
 ) -> Kind:  # fmt: skip
     """Writes, verifies and names a small file; nothing is left of it when that fails."""
-    pieces, size = content
     expected, foreign = wanted
-    data = b"".join(pieces)
-    verify(
-        [(memoryview(data)[span.start :][: span.size]) for span in spans(size, foreign or size or 1)], size, expected
-    )
+    verify([content[span.start :][: span.size] for span in spans(size, foreign or size or 1)], size, expected)
     target = folder.open(name, tag_)
     try:
-        target.write(data, 0, 0, None)
+        target.write(content, 0, 0, None)
         target.finish(modified, flush=flush)
     except BaseException:
         target.discard()

@@ -14,6 +14,7 @@ from tui.problem import Problem, ProblemError
 from tui.services.bucket.model import Lost, StoreError
 from tui.services.bucket.transfers import patience
 from tui.services.bucket.transfers.budget import Budget
+from tui.services.bucket.transfers.buffers import Buffers
 from tui.services.bucket.transfers.journal import Journal
 from tui.services.bucket.transfers.parts import MIB, USUAL
 from tui.services.bucket.transfers.progress import Item, Job, Stage
@@ -65,7 +66,7 @@ class Engine:
     Attributes:
         keep: whether what is cancelled stays half-way, to go on later; it is aborted and removed otherwise.
         budget: of memory.
-        spare: buffers that downloads take and give back: memory that was used already costs less than new.
+        buffers: where content lies in memory.
     """
 
     def __init__(self, job: Job, journal: Journal, limits: Limits | None = None) -> None:
@@ -74,7 +75,7 @@ class Engine:
         self.limits = limits or Limits()
         self.keep = False
         self.budget = Budget(self.limits.memory)
-        self.spare: list[memoryview] = []
+        self.buffers = Buffers(self.limits.memory)
         self._threads = ThreadPoolExecutor(max_workers=6, thread_name_prefix="transfer")
         self._stopped: Problem | None = None
         #: What a plan has opened and its tasks use: it is closed with the engine.
@@ -153,6 +154,7 @@ class Engine:
     def close(self) -> None:
         """Ends the threads, and closes what is held."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self.buffers.close()
         self.held.close()
 
 

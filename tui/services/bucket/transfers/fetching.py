@@ -23,8 +23,6 @@ from tui.services.bucket.transfers.writing import Target
 
 #: Bytes that go to the disk at a time: one way to a thread and back for each.
 _BATCH = 2 << 20
-#: So many buffers that nobody uses are kept for the next ones.
-_SPARE = 8
 #: So many times the usual size has a part of a large download, which has as many of them at least: a store spends about
 #: a quarter less on the same bytes in four times fewer requests (MinIO, 32 MiB in place of 8).
 _LONG = 4
@@ -115,8 +113,7 @@ class Fetch:
         async def fetch() -> None:
             # One batch comes while the one before is written.
             writing: asyncio.Task[None] | None = None
-            spare = engine.spare
-            buffers = [spare.pop() if spare else memoryview(bytearray(_BATCH)) for _ in range(2)]
+            buffers = [engine.buffers.take(_BATCH) for _ in range(2)]
             try:
                 async with aclosing(self._batches(span, done, buffers)) as batches:
                     async for batch in batches:
@@ -127,8 +124,8 @@ class Fetch:
             finally:
                 if writing is not None:
                     await writing
-                if len(spare) < _SPARE:
-                    spare += buffers
+                for one in buffers:
+                    engine.buffers.give(one)
 
         try:
             async with engine.budget.hold(2 * _BATCH):  # many files, each with several ranges, would hold too much

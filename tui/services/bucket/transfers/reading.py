@@ -49,21 +49,24 @@ class Source:
         self.size = self._first.st_size
         self.modified = self._first.st_mtime_ns
 
-    def read(self, span: Span, *, md5: bool) -> tuple[memoryview, Digest]:
-        """A part with its checksums.
+    def read(self, span: Span, into: memoryview, *, md5: bool) -> Digest:
+        """A part, and its checksums.
+
+        Args:
+            span: which part.
+            into: memory of its size.
+            md5: whether the MD5 is among the checksums.
 
         Raises:
             ProblemError: the file has become shorter.
         """
-        buffer = bytearray(span.size)
-        view = memoryview(buffer)
         at = 0
         while at < span.size:
-            count = os.preadv(self._handle, [view[at:]], span.start + at)
+            count = os.preadv(self._handle, [into[at:]], span.start + at)
             if count == 0:
                 raise changed(self.path, f"it ends at byte {span.start + at}, it had {self.size} bytes")
             at += count
-        return view, digest(view, md5=md5)
+        return digest(into, md5=md5)
 
     def verify_unchanged(self) -> None:
         """Compares the file with what it was when it was opened.

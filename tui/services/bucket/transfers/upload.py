@@ -24,6 +24,8 @@ from tui.services.bucket.transfers.reading import Source, digest
 #: From so many parts of the usual size on they are longer, so many times, and fewer are on their way at once: a store
 #: takes a large object about a tenth faster in half as many requests (MinIO, 16 MiB in place of 8).
 _LARGE, _LONG = 16, 2
+#: Bytes up to which a file is read as soon as it is opened: so little is not counted as memory.
+_SMALL = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,12 @@ async def upload_file(engine: Engine, goal: Goal, path: Path, item: Item, *, rem
         OSError: the file cannot be read.
     """
     md5 = goal.store.keeps_crc32 is not True
-    source, body, summed = await engine.acquire(
-        lambda: _open(path, engine.limits.part, md5), lambda opened: opened[0].close()
-    )
+    source, body, summed = await engine.acquire(lambda: _open(path, md5), lambda opened: opened[0].close())
     try:
-        if body is not None and summed is not None:
-            async with engine.budget.hold(len(body)):
-                await put_whole(engine, goal, body, summed, item, path.name)
+        if summed is not None:
+            await put_whole(engine, goal, body, summed, item, path.name)
+        elif source.size <= engine.limits.part:
+            await _at_once(engine, goal, source, item, md5=md5)
         else:
             await _in_parts(engine, goal, source, item)
         if remove:
@@ -77,18 +78,29 @@ async def upload_file(engine: Engine, goal: Goal, path: Path, item: Item, *, rem
         source.close()
 
 
-def _open(path: Path, part: int, md5: bool) -> tuple[Source, Body | None, Digest | None]:
+def _open(path: Path, md5: bool) -> tuple[Source, Body, Digest | None]:
     """Opens a file, and reads it at once when it is small: one way to a thread and back for each of many files."""
     source = Source(path)
-    if source.size > part:
-        return source, None, None
+    if source.size > _SMALL:
+        return source, b"", None
     try:
-        body, summed = source.read(Span(1, 0, source.size), md5=md5)
+        body = memoryview(bytearray(source.size))
+        summed = source.read(Span(1, 0, source.size), body, md5=md5)
         source.verify_unchanged()
     except BaseException:
         source.close()
         raise
     return source, body, summed
+
+
+async def _at_once(engine: Engine, goal: Goal, source: Source, item: Item, *, md5: bool) -> None:
+    """Uploads a file that is one part, and not so small that its memory does not count."""
+    async with engine.budget.hold(source.size):
+        body = engine.buffers.take(source.size)
+        summed = await engine.in_thread(source.read, Span(1, 0, source.size), body, md5=md5)
+        await engine.in_thread(source.verify_unchanged)
+        await put_whole(engine, goal, body, summed, item, source.path.name)
+        engine.buffers.give(body)
 
 
 async def put_whole(engine: Engine, goal: Goal, body: Body, summed: Digest, item: Item, name: str) -> Sent:
@@ -137,8 +149,10 @@ async def _in_parts(engine: Engine, goal: Goal, source: Source, item: Item) -> N
 
     async def send(span: Span) -> None:
         async with engine.budget.hold(span.size):
-            body, summed = await engine.in_thread(source.read, span, md5=not upload.crc32)
+            body = engine.buffers.take(span.size)
+            summed = await engine.in_thread(source.read, span, body, md5=not upload.crc32)
             await upload.send(span.number, body, summed)
+            engine.buffers.give(body)
 
     try:
         if slip is None:
@@ -232,7 +246,9 @@ async def _continue(engine: Engine, goal: Goal, source: Source, upload: Multipar
         if part.size != span.size:
             return
         async with engine.budget.hold(span.size):
-            _, summed = await engine.in_thread(source.read, span, md5=not part.crc32 or not record.crc32)
+            body = engine.buffers.take(span.size)
+            summed = await engine.in_thread(source.read, span, body, md5=not part.crc32 or not record.crc32)
+            engine.buffers.give(body)
         if matches(Sent(part.etag, part.crc32), summed):
             crc = part.crc32 or checksums.packed(summed.crc32)
             upload.note(calls.Stored(number, part.size, part.etag, crc), summed)
@@ -259,7 +275,7 @@ async def upload_stream(engine: Engine, goal: Goal, stream: AsyncIterator[Body],
         ProblemError, StoreError, Lost: as above; what was begun is aborted.
     """
     upload = Multipart(engine, goal.store, goal.bucket, goal.key, item)
-    pieces = _cut(stream, engine.limits.part)
+    pieces = _cut(stream, engine)
     first = await anext(pieces)
     second = await anext(pieces, None)
     if second is None:
@@ -269,9 +285,10 @@ async def upload_stream(engine: Engine, goal: Goal, stream: AsyncIterator[Body],
     turn = asyncio.Lock()
     await upload.begin(goal.all_headers(goal.key))
     ready = [(1, first), (2, second)]
+    del first, second  # the workers give them back
     number = 2
 
-    async def take() -> tuple[int, Body] | None:
+    async def take() -> tuple[int, memoryview] | None:
         nonlocal number
         async with turn:
             if ready:
@@ -287,6 +304,7 @@ async def upload_stream(engine: Engine, goal: Goal, stream: AsyncIterator[Body],
             at, body = taken
             summed = await engine.in_thread(digest, body, md5=not upload.crc32)
             await upload.send(at, body, summed)
+            engine.buffers.give(body)
 
     try:
         # Each worker holds one part; the sizes grow with the stream, so fewer of them work than for files.
@@ -297,18 +315,18 @@ async def upload_stream(engine: Engine, goal: Goal, stream: AsyncIterator[Body],
         raise
 
 
-async def _cut(stream: AsyncIterator[Body], usual: int) -> AsyncIterator[Body]:
-    """A stream in parts; at least one, which may be empty."""
-    number, buffer = 1, bytearray()
+async def _cut(stream: AsyncIterator[Body], engine: Engine) -> AsyncIterator[memoryview]:
+    """A stream in parts; at least one, which may be empty. They lie in the engine's buffers."""
+    number, at, part = 1, 0, engine.buffers.take(stream_part_size(1, engine.limits.part))
     async for piece in stream:
         rest = memoryview(piece)
         while rest.nbytes:
-            size = stream_part_size(number, usual)
-            room = size - len(buffer)
-            buffer += rest[:room]
-            rest = rest[room:]
-            if len(buffer) == size:
-                yield memoryview(buffer)
-                number, buffer = number + 1, bytearray()
-    if buffer or number == 1:
-        yield memoryview(buffer)
+            if at == len(part):
+                yield part
+                number, at = number + 1, 0
+                part = engine.buffers.take(stream_part_size(number, engine.limits.part))
+            count = min(len(part) - at, len(rest))
+            part[at : at + count] = rest[:count]
+            at, rest = at + count, rest[count:]
+    if at or number == 1:
+        yield part[:at]
