@@ -493,8 +493,9 @@ async def test_it_is_suspended_and_goes_on(file: str) -> None:
         # What is typed before the shell asks goes with the rest of the keys that the program throws away at its end.
         await program.until(lambda _: b"prompt>" in program.raw[ended:])
         assert b"\x1b[?1049l" in program.raw[ended:]
-        program.type("echo it was $?; exit\n")
+        program.type("echo it was $?\n")
         await program.until("it was 0")
+        program.type("exit\n")
         assert await program.exit_code() == 0
 
 
