@@ -192,7 +192,8 @@ async def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
             world = await _ready(api)
             await world.mysql("CREATE TABLE killed (id INT PRIMARY KEY)")
             await world.postgres("CREATE TABLE killed (id INT PRIMARY KEY)")
-            assert sockets(tmp_path), "SeaweedFS keeps its sockets elsewhere: what removes them can go"
+            if not shutil.which("minio"):  # else MinIO itself serves the tenant, which has no sockets
+                assert sockets(tmp_path), "SeaweedFS keeps its sockets elsewhere: what removes them can go"
             writers = [asyncio.create_task(_write(getattr(world, f"write_{name}"), kept[name])) for name in kept]
             until = time.monotonic() + 60
             while min(map(len, kept.values())) < 5:

