@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from queue_pods import Brokers, certificate, start, wait
+from queue_pods import F5, Brokers, certificate, find, start, wait
 from real import KUBECONFIG
 from sql_pods import own
+
+from tests.live.consoles import TAB, back
 
 pytestmark = [
     pytest.mark.live,
@@ -98,6 +100,36 @@ def test_tls_is_verified_and_messages_go_from_one_broker_to_another(namespace: s
     found = [one["payload"] for one in sealed.lines("get", "orders", "--count", "200")]
     assert found == [f"n {n}" for n in range(1, 51)] * 2
     assert "is both source and target" in bare.told("move", *away[:3], "bare", "--yes", code=2)
+
+
+async def test_the_console_moves_to_another_broker_and_is_told_what_is_not_there(namespace: str) -> None:
+    bare, sealed = Brokers(namespace, "bare"), Brokers(namespace, "sealed")
+    bare.lines("declare", "queue", "arrivals")
+    sealed.lines("declare", "queue", "leaving")
+    sealed.lines("publish", "--queue", "leaving", "--template", "--count", "50", "n {n}")
+    async with sealed.console() as program:
+        await find(program, "leaving")
+        for queue, said in (("nowhere", r"no queue 'nowhere' in vhost '/'"), ("arrivals", r"to arrivals of bare")):
+            program.type("m")
+            await program.until(r"Move messages of leaving")
+            program.type(TAB)
+            await program.until(r"The queue, or the key that they get")
+            program.type(queue)
+            await program.until(rf"to queue, key +{queue}")
+            program.type(TAB + TAB)
+            await program.until(r"Another broker is reached with its own login")
+            program.type("\x7f" * len("sealed") + "bare")
+            await program.until(r"of workload +bare")
+            program.type(F5)
+            await program.until(said)
+            if queue == "nowhere":
+                await program.until(r"Nothing was moved to nowhere of bare")
+                await back(program, r"▌leaving ")
+        program.type("y")
+        await program.until(r"50 messages moved to arrivals of bare", 120)
+    assert sealed.lines("get", "leaving") == []
+    found = [one["payload"] for one in bare.lines("get", "arrivals", "--count", "200")]
+    assert found == [f"n {n}" for n in range(1, 51)]
 
 
 async def test_the_head_says_that_tls_is_verified(namespace: str, tmp_path: Path) -> None:

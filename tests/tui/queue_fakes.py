@@ -174,6 +174,8 @@ class FakeBroker:
         self.waits = ""
         self.closed = False
         self.held: list[FakeHeld] = []
+        self.other_brokers: dict[str, str] = {}
+        self.out_of_reach: Exception | None = None
 
     def _ask(self, *what: Any) -> None:
         self.asked.append(what)
@@ -328,6 +330,14 @@ class FakeBroker:
     async def publish(self, publication: Publication, told: Told) -> Came:
         self._ask("publish", publication)
         return await self._job(told)
+
+    def others(self) -> Mapping[str, str]:
+        return self.other_brokers
+
+    async def reach(self, move: Move) -> None:
+        self._ask("reach", move)
+        if isinstance(self.out_of_reach, Exception):
+            raise self.out_of_reach
 
     async def move(self, move: Move, told: Told) -> Came:
         self._ask("move", move)

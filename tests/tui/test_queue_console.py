@@ -657,6 +657,65 @@ async def test_move_asks_with_the_count_and_copy_does_not() -> None:
         assert broker.all("move")[1][1].copy and broker.all("move")[1][1].count == 5
 
 
+async def test_a_move_to_another_broker_looks_there_first_and_says_where_they_went() -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        broker = full_broker()
+        broker.other_brokers = {"sealed": "shop/rabbitmq/sealed", "tests/other": "tests/rabbitmq/other"}
+        screen = await opened(pilot, broker)
+        screen.listed.move_to("/\0orders")
+        await pilot.press("m")
+        form = await fill(pilot, key="orders", workload="elsewhere")
+        await pilot.press("f5")
+        assert "There is no broker elsewhere in this context" in form.query_one("#said", Words).text
+        assert "rabbitmq, sealed, tests/other" in form.query_one("#said", Words).text
+        await fill(pilot, workload="sealed")
+        shown = [one.name for at, one in enumerate(form._entries) if form.query_one(f"#line-{at}").display]
+        assert shown == ["exchange", "key", "far", "workload", "count"], "its virtual hosts are not those of here"
+        broker.out_of_reach = ProblemError(Problem(
+            Cause.CREDENTIALS, "No login to sealed was found", "Secret shop/sealed: forbidden", "get secrets/sealed"
+        ))  # fmt: skip
+        await pilot.press("f5")
+        dialog = await shown_screen(pilot, TextDialog)
+        for part in (
+            "Nothing was moved to orders of sealed",
+            "No login to sealed was found",
+            "Secret shop/sealed: forbidden",
+            "get secrets/sealed",
+        ):
+            assert part in dialog.query_one(Lines).text
+        assert not broker.all("move")
+        await pilot.press("escape")
+        broker.out_of_reach, broker.before = None, Far(1204, 1204)
+        await pilot.press("m")
+        await fill(pilot, key="orders", workload="sealed")  # where they are called alike
+        await pilot.press("f5")
+        held = await shown_screen(pilot, Meant)
+        assert "moves 1,204 messages from orders to orders of sealed" in question(held)
+        assert not broker.all("move")
+        await pilot.press("y")
+        await until(pilot, lambda: broker.all("move"))
+        wish = broker.all("move")[0][1]
+        assert (wish.workload, wish.vhost, wish.routing_key) == ("shop/rabbitmq/sealed", "", "orders")
+        await until(pilot, lambda: "1,204 messages moved to orders of sealed" in line(screen, "activity"))
+
+
+async def test_a_copy_into_another_virtual_host_and_none_is_offered_where_there_is_no_other_broker() -> None:
+    async with app().run_test(size=WIDE) as pilot:
+        broker = full_broker()
+        screen = await opened(pilot, broker)
+        screen.listed.move_to("/\0orders")
+        await pilot.press("c")
+        form = await fill(pilot, key="orders", vhost="shop", count="5")
+        names = [entry.name for entry in form._entries]
+        assert not form.query_one(f"#line-{names.index('workload')}").display
+        assert form._entries[names.index("vhost")].offers == ("/", "shop")
+        await pilot.press("f5")
+        await until(pilot, lambda: broker.all("move"))
+        assert broker.all("reach")[0][1] == broker.all("move")[0][1]
+        assert (broker.all("move")[0][1].vhost, broker.all("move")[0][1].workload) == ("shop", "")
+        await until(pilot, lambda: "copied to orders in virtual host shop" in line(screen, "activity"))
+
+
 # --- making and destroying
 
 

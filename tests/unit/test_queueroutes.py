@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from tui.kube.resources import PODS
 from tui.problem import Cause, ProblemError
 from tui.services.queue.tls import Security
 from tui.systems.portroutes import PortTarget, service_of
+from tui.systems.queueothers import others
 from tui.systems.queueroutes import Port, QueueFinder, choices, serves
 
 HAND = {"app": "hand"}
@@ -94,6 +96,20 @@ def test_only_a_broker_serves_amqp():
     assert not serves(live(made), None)
     other = world(("pg", "postgres:17", {"app": "pg"}, [(5432, "pg")]))
     assert not serves(live(other), other.only)
+
+
+def test_the_other_brokers_are_named_so_that_each_is_meant():
+    made = world(
+        ("mq", "rabbitmq:4", {"app": "mq"}, PLAIN), ("away", "rabbitmq:4", {"app": "away"}, PLAIN),
+        ("pg", "postgres:17", {"app": "pg"}, [(5432, "pg")]),
+    )  # fmt: skip
+    key = {one.name: one.key for one in made.workloads.values()}
+    there = live(made)
+    assert others(there, key["mq"]) == {"away": key["away"]}
+    twin = dataclasses.replace(made.workloads[key["mq"]], key="second/rabbitmq/mq", namespace="second")
+    there.workloads = {**made.workloads, twin.key: twin}
+    assert others(there, key["mq"]) == {"away": key["away"], "second/mq": twin.key}
+    assert others(there, key["away"]) == {f"{made.workloads[key['mq']].namespace}/mq": key["mq"], "second/mq": twin.key}
 
 
 async def test_a_workload_that_is_gone():

@@ -221,6 +221,14 @@ class Client(Protocol):
         """
         ...
 
+    def others(self) -> Mapping[str, str]:
+        """The keys of the other brokers that messages can be moved to, by their names."""
+        ...
+
+    async def reach(self, move: Move) -> None:
+        """Sees whether the target of a move is there and lets us in; nothing is taken and nothing sent."""
+        ...
+
     async def move(self, move: Move, told: Told) -> Came:
         """Moves or copies messages: each is acknowledged only once its copy was confirmed."""
         ...

@@ -31,10 +31,12 @@ from tui.services.queue import operations
 from tui.services.queue.definitions import without_secrets
 from tui.services.queue.management import Management
 from tui.services.queue.model import Login
+from tui.systems.queueothers import open_other, others
 from tui.systems.queuesession import Half, QueueSession, Wish, open_queue
 
 if TYPE_CHECKING:
     from tui.services.queue.byname import Topology
+    from tui.services.queue.tls import Security
     from tui.systems.live import Live
     from tui.systems.queuekeys import FoundLogins
 
@@ -52,13 +54,28 @@ async def open_live(live: Live, key: str, login: Login, found: FoundLogins, *, r
     Raises:
         ProblemError: it cannot be reached, or does not let this user in.
     """
-
-    async def session(vhost: str) -> QueueSession:
-        wish = Wish(writes=not read_only, management=False)
-        return await open_queue(live, key, replace(login, vhost=vhost), found.security, wish)
-
     first = await open_queue(live, key, login, found.security, Wish(writes=not read_only))
-    return Opened(LiveClient(first, session), login)
+    return Opened(LiveClient(first, _Elsewhere(live, key, login, found.security, writes=not read_only)), login)
+
+
+class _Elsewhere:
+    """Other virtual hosts and other brokers; see `livemessages.Elsewhere`."""
+
+    def __init__(self, live: Live, key: str, login: Login, security: Security, *, writes: bool) -> None:
+        self._live, self._key, self._login, self._security = live, key, login, security
+        self._wish = Wish(writes=writes, management=False)
+
+    async def vhost(self, name: str) -> QueueSession:
+        """A session with this broker in another virtual host."""
+        return await open_queue(self._live, self._key, replace(self._login, vhost=name), self._security, self._wish)
+
+    def others(self) -> Mapping[str, str]:
+        """The keys of the other brokers, by their names."""
+        return others(self._live, self._key)
+
+    async def other(self, key: str, vhost: str) -> QueueSession:
+        """A session with another broker; an empty virtual host is that of its login."""
+        return await open_other(self._live, key, vhost, self._wish)
 
 
 class LiveClient(LiveMessages):

@@ -7,10 +7,11 @@ connections of its own, so that one can go on looking meanwhile.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tui.consoles.queue.client import Held
 from tui.consoles.queue.values import Came, Far, Move, Place, Publication, Told
@@ -23,24 +24,38 @@ if TYPE_CHECKING:
     from tui.services.queue.management import Management
     from tui.systems.queuesession import QueueSession
 
-#: Opens AMQP in a virtual host.
-Opener: TypeAlias = Callable[[str], Awaitable["QueueSession"]]
 #: Seconds between two looks at how far something is.
 _LOOK = 0.2
+
+
+class Elsewhere(Protocol):
+    """Where AMQP can be opened, beside the virtual host of the login."""
+
+    async def vhost(self, name: str) -> QueueSession:
+        """A session with this broker in another virtual host."""
+        ...
+
+    def others(self) -> Mapping[str, str]:
+        """The keys of the other brokers, by their names."""
+        ...
+
+    async def other(self, key: str, vhost: str) -> QueueSession:
+        """A session with another broker; an empty virtual host is that of its login."""
+        ...
 
 
 class LiveMessages:
     """Messages of a broker; the other half is `live.LiveClient`."""
 
-    def __init__(self, session: QueueSession, opener: Opener) -> None:
+    def __init__(self, session: QueueSession, elsewhere: Elsewhere) -> None:
         """Opens nothing yet.
 
         Args:
             session: of the login's own virtual host.
-            opener: opens another one.
+            elsewhere: opens others.
         """
         self._own = session
-        self._opener = opener
+        self._elsewhere = elsewhere
         self._others: dict[str, QueueSession] = {}
         self._opening = asyncio.Lock()
 
@@ -58,7 +73,7 @@ class LiveMessages:
             return self._own
         async with self._opening:
             if vhost not in self._others:
-                self._others[vhost] = await self._opener(vhost)
+                self._others[vhost] = await self._elsewhere.vhost(vhost)
             return self._others[vhost]
 
     async def _broker(self, vhost: str) -> Broker:
@@ -102,10 +117,43 @@ class LiveMessages:
             await broker.close()
         return Came(progress.taken, progress.returned, progress.rejected, tuple(progress.undeliverable))
 
+    def others(self) -> Mapping[str, str]:
+        """The keys of the other brokers that messages can be moved to, by their names."""
+        return self._elsewhere.others()
+
+    @contextlib.asynccontextmanager
+    async def _target(self, move: Move) -> AsyncIterator[QueueSession]:
+        """A session with where messages go to; one with another broker ends with this."""
+        if not move.workload:
+            yield await self._session(move.vhost or move.source.vhost)
+            return
+        session = await self._elsewhere.other(move.workload, move.vhost)
+        try:
+            yield session
+        finally:
+            await session.close()
+
+    async def reach(self, move: Move) -> None:
+        """Sees whether the target of a move is there and lets us in; nothing is taken and nothing sent."""
+        async with self._target(move) as session:
+            broker = await session.dial("statetui move, a look at the target")
+            try:
+                if not move.exchange:
+                    await broker.ready(move.routing_key)
+                    return
+                async with broker.channel() as channel:
+                    with broker.told():
+                        await channel.get_exchange(move.exchange)  # 404 when there is none
+            finally:
+                await broker.close()
+
     async def move(self, move: Move, told: Told) -> Came:
         """Moves or copies messages: each is acknowledged only once its copy was confirmed."""
         self._may("copied" if move.copy else "moved")
-        session = await self._session(move.source.vhost)
+        async with self._target(move) as target:
+            return await self._move(move, await self._session(move.source.vhost), target, told)
+
+    async def _move(self, move: Move, session: QueueSession, target: QueueSession, told: Told) -> Came:
         progress = moving.Moving()
         route = moving.Route(
             move.source.name, move.exchange, move.routing_key or None, move.count, move.copy, move.stream
@@ -118,7 +166,7 @@ class LiveMessages:
             return await session.dial("statetui move, source")
 
         async def taker() -> Broker:
-            return await session.dial("statetui move, target")
+            return await target.dial("statetui move, target")
 
         try:
             await _watched(moving.move(giver, taker, route, progress), look)

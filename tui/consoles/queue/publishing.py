@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import mimetypes
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tui.consoles.queue.client import ERRORS, problem_of
 from tui.consoles.queue.forms import Entry, Fields, Typed
 from tui.consoles.queue.messages import MessagesView
 from tui.consoles.queue.values import Move, Place, Publication
 from tui.consoles.queue.words import counted
+from tui.problem import ProblemError
 from tui.services.queue import facts
 from tui.services.queue.arguments import table, whole, wrong
 from tui.services.queue.model import Properties
@@ -106,45 +109,71 @@ def move(console: BrowsingScreen, *, copy: bool) -> None:
         return
     word = "copy" if copy else "move"
     ready = "?" if queue.messages_ready is None else f"{queue.messages_ready:,}"
+    own, others = console.workload_name, console.client.others()
+
+    def stays(typed: Typed) -> bool:
+        return typed["workload"].strip() in ("", own)
+
     entries = [
         Entry("exchange", "to exchange", "Empty for the queue that the key names."),
         Entry("key", "to queue, key", "The queue, or the key that they get; with an exchange, empty for the key that "
                 "each has."),
+        Entry("vhost", "virtual host", "The target's.", queue.vhost, tuple(one.name for one in console.vhosts),
+              when=stays),
+        Entry("far", "virtual host", "The target's; empty for the one that its packaging says.",
+              when=lambda typed: not stays(typed)),
+        Entry("workload", "of workload", "Another broker is reached with its own login. Each message leaves here only "
+                "once it was confirmed there.", own, (own, *others), when=lambda _: bool(others)),
         Entry("count", "how many", f"At most so many; empty for all that are ready now: {ready}."),
     ]  # fmt: skip
 
     def done(typed: Typed) -> None:
         if not typed["exchange"] and not typed["key"]:
             raise wrong("Where to? A queue, or an exchange, is needed")
-        if not typed["exchange"] and typed["key"] == queue.name:
+        here = stays(typed)
+        name, vhost = typed["workload"].strip(), typed["vhost"] if here else typed["far"]
+        if not here and name not in others:
+            raise wrong(f"There is no broker {name} in this context", f"There are: {', '.join((own, *others))}.")
+        if here and not typed["exchange"] and (vhost or queue.vhost, typed["key"]) == (queue.vhost, queue.name):
             raise wrong("That is where they are")
         count = whole("how many", typed["count"], least=1) if typed["count"].strip() else queue.messages_ready
-        console.do(
-            _move(
-                console,
-                Move(
-                    Place(queue.vhost, queue.name), typed["exchange"], typed["key"], count, copy, queue.kind == "stream"
-                ),
-            )
-        )
+        wish = Move(Place(queue.vhost, queue.name), typed["exchange"], typed["key"], count, copy,
+                    queue.kind == "stream", "" if here else others[name], vhost)  # fmt: skip
+        console.do(_move(console, wish, "" if here else name))
 
     title = f"{word.title()} messages of {queue.name}"
     console.app.push_screen(Fields(title, entries, done, word=f"{word}s"))
 
 
-async def _move(console: BrowsingScreen, wish: Move) -> None:
+async def _move(console: BrowsingScreen, wish: Move, workload: str) -> None:
+    """Asks whether it is meant, and begins it; a target elsewhere is looked at first, while one is there to be told.
+
+    Args:
+        console: where.
+        wish: what is wanted.
+        workload: the name of the broker that they go to, empty for this one.
+    """
     word, past = ("copy", "copied") if wish.copy else ("move", "moved")
     many = counted(wish.count, "message") if wish.count is not None else "all messages"
     to = wish.exchange or wish.routing_key
+    title = f"{word} {many} of {wish.source.name} to {to}"
+    if wish.far:
+        to += f" in virtual host {wish.vhost}" if wish.vhost else ""
+        to += f" of {workload}" if workload else ""
+        console.tell(f"asking for {to} …", "dim")
+        try:
+            await console.client.reach(wish)
+        except ERRORS as error:
+            problem = problem_of(error)
+            raise ProblemError(replace(problem, what=f"Nothing was {past} to {to}: {problem.what}")) from error
+        title, past = f"{word} {many} of {wish.source.name}", f"{past} to {to}"
     if not wish.copy:
         does = (f"moves {many} from {wish.source.name} to {to}", "each leaves only once its copy was confirmed: none "
                 "is "
                 "lost when the connection breaks, and some may be doubled")  # fmt: skip
         if not await console.confirm(console.guard.held("Move?", does, "move", wish.source.name)):
             return
-    console.jobs.begin(
-        f"{word} {many} of {wish.source.name} to {to}", past, lambda told: console.client.move(wish, told)
-    )
+    console.jobs.begin(title, past, lambda told: console.client.move(wish, told))
     console.look()
 
 

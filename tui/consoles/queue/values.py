@@ -218,6 +218,8 @@ class Move:
         count: how many at most; None for all that are there at the beginning.
         copy: whether they stay where they are as well.
         stream: whether the source is a stream, which can only be copied from.
+        workload: the key of the broker that they go to; empty for the one that they are in.
+        vhost: the virtual host that they go to; empty for the source's, or for the login's of another broker.
     """
 
     source: Place
@@ -226,6 +228,13 @@ class Move:
     count: int | None = None
     copy: bool = False
     stream: bool = False
+    workload: str = ""
+    vhost: str = ""
+
+    @property
+    def far(self) -> bool:
+        """Whether they leave their virtual host."""
+        return bool(self.workload) or self.vhost not in ("", self.source.vhost)
 
 
 @dataclass(frozen=True, slots=True)
