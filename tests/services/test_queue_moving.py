@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 from queue_messages import connected, fill, queue, until, until_ready
 from queue_servers import LOGIN, THERE, Rabbit
 
 from tui.problem import ProblemError
+from tui.services.queue import moving
 from tui.services.queue.acknowledging import Acknowledgements
 from tui.services.queue.amqp import Broker, open_broker
-from tui.services.queue.model import Lost, Properties, Refused
+from tui.services.queue.lane import Lane
+from tui.services.queue.model import Lost, Message, Properties, Refused
 from tui.services.queue.moving import Moving, Route, move
 from tui.services.queue.publishing import Outgoing, Publishing, publish
 from tui.services.queue.taking import take
@@ -56,6 +59,70 @@ async def test_so_many_and_no_more_are_moved(rabbit: Rabbit, broker: Broker) -> 
         assert (progress.done, progress.total) == (123, 123)
         await until_ready(broker, source, 877)
         assert await broker.ready(target) == 123
+
+
+class Watched:
+    """What moves hold and ask for, at most."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, pause: float = 0.0) -> None:
+        self.held = self.unconfirmed = 0
+        self.prefetched: list[int] = []
+        send, take = moving._Leg._send, Lane.take
+
+        async def watch(leg: moving._Leg, message: Message, source: Lane, target: Lane) -> None:
+            self.held = max(self.held, sum(len(one.body) for one in source.inbox))
+            await asyncio.sleep(pause)  # the source would go on meanwhile
+            await send(leg, message, source, target)
+            self.unconfirmed = max(self.unconfirmed, target.unsettled)
+
+        async def note(lane: Lane, queue: str, prefetch: int, arguments: dict[str, Any] | None = None) -> str:
+            self.prefetched.append(prefetch)
+            return await take(lane, queue, prefetch, arguments)
+
+        monkeypatch.setattr(moving._Leg, "_send", watch)
+        monkeypatch.setattr(Lane, "take", note)
+
+
+@pytest.mark.parametrize(("kind", "copy"), [("classic", False), ("quorum", False), ("classic", True), ("stream", True)])
+async def test_large_messages_are_bounded_by_their_bytes(
+    rabbit: Rabbit, broker: Broker, monkeypatch: pytest.MonkeyPatch, kind: str, copy: bool
+) -> None:
+    size, count = 1 << 20, 40
+    monkeypatch.setattr(moving, "_HELD", 2 * size)
+    monkeypatch.setattr(moving, "_UNCONFIRMED", 3 * size)
+    monkeypatch.setattr(moving, "_AHEAD", 4 * size)
+
+    async def dial() -> Broker:
+        return await open_broker(rabbit.way(), LOGIN)
+
+    async with queue(broker, queue_type=kind) as source, queue(broker) as target:
+        each = [b"%06d" % n + b"x" * (size - 6) for n in range(count)]
+        progress = Publishing()
+        await publish(broker, (Outgoing(body, source, "", Properties()) for body in each), progress)
+        assert progress.taken == count
+        watched, moved = Watched(monkeypatch, 0.02), Moving()
+        await move(dial, dial, Route(source, "", target, copy=copy, stream=kind == "stream"), moved)
+        assert (moved.done, moved.losses) == (count, 0)
+        assert size < watched.held <= 4 * size
+        assert size <= watched.unconfirmed <= 4 * size
+        if kind != "stream":
+            assert set(watched.prefetched) <= {8, 4}, "the broker does not send ahead what is not read"
+        assert [body[:6] for body in await bodies(broker, target, count + 1)] == [body[:6] for body in each]
+        await until_ready(broker, source, count if copy else 0)
+
+
+async def test_more_are_on_their_way_once_they_are_seen_to_be_small(
+    rabbit: Rabbit, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dial() -> Broker:
+        return await open_broker(rabbit.way(), LOGIN)
+
+    async with queue(broker, queue_type="quorum") as source, queue(broker) as target:
+        await fill(broker, source, 2000)
+        watched = Watched(monkeypatch)
+        await move(dial, dial, Route(source, "", target, window=300), Moving())
+        assert watched.prefetched == [8, 292]
+        assert await bodies(broker, target, 3000) == [b"%d" % n for n in range(2000)]
 
 
 @pytest.mark.parametrize("kind", ["classic", "quorum"])

@@ -12,6 +12,7 @@ from pamqp import commands
 from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 
+from tui.services.queue import frames
 from tui.services.queue.frames import ACK, DELIVER, METHOD, RETURN, Bulk, Contents, Frames, confirmed, why_returned
 from tui.services.queue.model import Message, Properties
 
@@ -159,3 +160,18 @@ def test_confirms_and_the_words_of_a_return() -> None:
     message = contents.add(2, ContentHeader(body_size=0).marshal())
     assert message is not None
     assert (message.exchange, message.routing_key, message.tag) == ("ex", "key", 0)
+
+
+async def test_what_we_do_not_read_is_no_silence_of_the_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library would take the connection for dead, and what it has delivered would go back."""
+    monkeypatch.setattr(frames, "_SIGN", 0.01)
+    reader, channel = asyncio.StreamReader(), Channel()
+    channel.waits = asyncio.get_running_loop().create_future()
+    reader.feed_data(delivered(1, b"x", commands.Basic.Properties()))
+    read = Frames(reader, {CHANNEL: channel})
+    for _ in range(2):
+        assert (await anext(read))[2].name == "Heartbeat"
+    assert not channel.messages, "nothing is read meanwhile"
+    channel.waits.set_result(None)
+    await anext(read)
+    assert [one.body for one in channel.messages] == [b"x"]

@@ -31,6 +31,9 @@ RETURN, DELIVER = struct.pack(">HH", 60, 50), struct.pack(">HH", 60, 60)
 ACK, NACK = struct.pack(">HH", 60, 80), struct.pack(">HH", 60, 120)
 #: Bytes that are taken from the socket at once.
 _READ = 1 << 18
+#: Seconds between two signs of life in the library's eyes while nothing is read; it ends a connection after 93.
+_SIGN = 10.0
+_ALIVE: ReceivedFrame = (8, 0, Heartbeat())
 _FRAME = struct.Struct(">BHI")
 _END = 0xCE
 _DELIVERY = struct.Struct(">QB")
@@ -91,7 +94,10 @@ class Frames:
     async def _more(self) -> None:
         for channel in list(self._channels.values()):
             if isinstance(channel, Bulk) and (room := channel.full()) is not None:
-                await room
+                await asyncio.wait({room}, timeout=_SIGN)
+                if not room.done():  # it is we who do not read: the broker is not to be taken for dead meanwhile
+                    self._ready.append(_ALIVE)
+                    return
         try:
             came = await self._reader.read(_READ)
         except OSError as error:
@@ -117,7 +123,7 @@ class Frames:
         self._rest = data[at:]
         if not self._ready:
             # Whatever came is a sign of life, and the library counts the frames that it sees.
-            self._ready.append((8, 0, Heartbeat()))
+            self._ready.append(_ALIVE)
 
 
 def _unmarshal(frame: bytes) -> ReceivedFrame:

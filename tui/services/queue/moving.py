@@ -28,6 +28,10 @@ Dial: TypeAlias = Callable[[], Awaitable[Broker]]
 _QUIET = 1.0
 #: The same for a stream, whose end nothing else tells.
 _QUIET_STREAM = 3.0
+#: AMQP lets a broker send ahead by messages alone, so the first of them tell how many are not too many bytes.
+_PROBE, _AHEAD = 8, 64 << 20
+#: Bytes that may wait here for the target before the source is not read any further, and that wait for a confirm.
+_HELD, _UNCONFIRMED = 32 << 20, 64 << 20
 #: More than any queue holds.
 _ENDLESS = 1 << 62
 #: The same after a loss: what the broken connection held comes back when the broker has noticed.
@@ -50,7 +54,8 @@ class Route:
         count: how many at most; None for all that are ready at the beginning.
         copy: whether they stay where they are as well.
         stream: whether the source is a stream, which is read from its beginning; it can only be copied.
-        window: how many may be on their way at once, and so how many may be doubled by a loss.
+        window: how many may be on their way at once, and so how many may be doubled by a loss; of large messages it
+            is fewer, so that what is on its way stays small in bytes as well.
     """
 
     queue: str
@@ -170,6 +175,10 @@ class _Leg:
         self._acknowledgements = Acknowledgements()
         self._kept = 0
         self._goal = 0
+        self._window = min(_PROBE, route.window)
+        self._bytes = 0
+        self._consumer = ""
+        self._granted = 0
         self._named = not route.exchange and route.routing_key is not None
         self._user = ""
         self._offered = 0
@@ -197,17 +206,20 @@ class _Leg:
             watch = asyncio.create_task(self._watch(taker))
             try:
                 await self._pass(giver, source, target)
+                source.drop()  # what came beyond the goal goes back, and answers are to be heard
                 await target.settled()
                 await self._acknowledge(source, all_of_them=True)
                 await source.queue_declare(route.queue, passive=True)  # answered after all acknowledgements are done
             finally:
+                source.drop()
                 watch.cancel()
 
     async def _pass(self, giver: Broker, source: Lane, target: Lane) -> None:
-        window = self._route.window
         quiet_since = time.monotonic()
-        while self.sent < self._goal and self._kept < max(1, window // 2):
+        while self.sent < self._goal:
             await self._offer(source)
+            if self._kept >= self._most_kept:
+                break
             while source.inbox and self.sent < self._goal:
                 quiet_since = time.monotonic()
                 await self._send(source.next(), source, target)
@@ -238,23 +250,48 @@ class _Leg:
         return self._route.stream or await giver.ready(self._route.queue) == 0
 
     async def _offer(self, source: Lane) -> None:
-        """Lets the broker deliver.
+        """Lets the broker deliver; the first few messages tell how large they are, and so how many may follow.
 
         What is copied is not acknowledged before the end, and a consumer that acknowledges nothing gets one window
-        only; so a copy has another consumer for each.
+        only; so a copy has another consumer for each. What is moved has one at a time: two would mix up the order.
         """
         route = self._route
         if route.stream:
             if not self._offered:
                 await source.take(route.queue, route.window, {"x-stream-offset": "first"})
                 self._offered = self._goal
-        elif not route.copy:
-            if not self._offered:
-                await source.take(route.queue, min(route.window, self._goal))
-                self._offered = self._goal
-        elif self.sent >= self._offered and not source.inbox:
-            await source.take(route.queue, min(route.window, self._goal - self._offered))
-            self._offered += min(route.window, self._goal - self._offered)
+        elif route.copy:
+            if self.sent >= self._offered and not source.inbox:
+                self._widen()
+                await source.take(route.queue, min(self._window, self._goal - self._offered))
+                self._offered += min(self._window, self._goal - self._offered)
+        else:
+            await self._consume(source)
+        source.limit(_HELD)
+
+    async def _consume(self, source: Lane) -> None:
+        most = min(self._widen(), self._goal)
+        if not self._consumer:
+            self._granted = most
+        elif most > 2 * self._granted:
+            source.limit(None)  # the answer is to be heard
+            await source.basic_cancel(self._consumer)
+            self._granted = most - self._granted  # what the one before has delivered is on its way as well
+        else:
+            return
+        self._consumer = await source.take(self._route.queue, self._granted)
+
+    def _widen(self) -> int:
+        """How many messages may be on their way, by the size of those that came."""
+        if self.sent:
+            self._window = max(1, min(self._route.window, _AHEAD * self.sent // max(1, self._bytes)))
+        return self._window
+
+    @property
+    def _most_kept(self) -> int:
+        """How many may stay before it ends: a consumer whose window is full of them gets no more."""
+        most = self._window // 2
+        return max(1, min(most, self._granted - 1) if self._consumer else most)
 
     async def _send(self, message: Message, source: Lane, target: Lane) -> None:
         route = self._route
@@ -262,7 +299,8 @@ class _Leg:
         properties = allowed(message.properties, self._user, named=self._named)
         if properties is not message.properties:
             self._progress.altered += 1
-        await target.room(route.window)
+        self._bytes += len(message.body)
+        await target.room(route.window, _UNCONFIRMED)
         await target.publish(message.body, route.exchange, key, properties, token=message.tag)
         self.sent += 1
         if route.stream:
