@@ -33,12 +33,13 @@ from queue_fakes import (
     without,
 )
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Label
 
 from tui.consoles.connecting import TYPED, Phase
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.forms import Form
 from tui.consoles.prompts import Prompt
+from tui.consoles.queue import declaring, publishing
 from tui.consoles.queue.asking import Meant
 from tui.consoles.queue.definitions import ImportView
 from tui.consoles.queue.filters import parse
@@ -125,6 +126,28 @@ async def test_a_secret_that_may_not_be_read_is_named_and_a_login_asked_for() ->
         await until(pilot, lambda: access.opened)
         login, _ = access.opened[0]
         assert (login.user, login.password, login.vhost, login.source) == ("user", "typed-pw", "/", TYPED)
+
+
+async def test_no_label_of_a_form_is_cut() -> None:
+    async with app().run_test(size=(80, 24)) as pilot:
+        await pilot.app.push_screen(console(FakeAccess(full_broker(), FORBIDDEN)))
+        await shown_screen(pilot, Form)
+        assert "virtual host " in screen_text(pilot.app)
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, full_broker())
+        screen.listed.move_to("/\0orders")
+        makes = [declaring.queue, declaring.exchange, declaring.policy, publishing.publish]
+        makes += [lambda screen: publishing.move(screen, copy=True)]
+        makes += [lambda screen: declaring.bind(screen, None, None, lambda: None)]
+        for make in makes:
+            make(screen)
+            form = await shown_screen(pilot, Fields)
+            for at, entry in enumerate(form._entries):
+                label = form.query_one(f"#line-{at} Label", Label)
+                if label.size:  # the others are of another type of queue
+                    assert label.content_size.width >= len(entry.label), entry.label
+            form.dismiss()
+            await until(pilot, lambda: pilot.app.screen is screen)
 
 
 async def test_wrong_credentials_are_told_and_r_tries_again() -> None:
@@ -630,6 +653,22 @@ async def test_a_publication_whose_connection_goes_says_how_many_have_no_answer(
                 "10 published, 7 unconfirmed (there or not): Pod rabbitmq-0 was deleted" in line(screen, "activity")
             ),
         )
+
+
+async def test_publish_is_for_the_queue_under_the_cursor_while_a_filters_answer_is_on_its_way() -> None:
+    async with app().run_test(size=WIDE) as pilot:
+        broker = full_broker()
+        screen = await opened(pilot, broker)
+        screen.listed.move_to("/\0growing")
+        broker.pages = asyncio.Event()
+        await pilot.press("slash", *"orders", "enter")
+        await until(pilot, lambda: broker.asked[-1] == ("queues", "", "orders", 1))
+        assert screen.queues is not None and not screen.queues.begun
+        assert screen.listed.cursor_key == "/\0growing", "it is still shown"
+        await pilot.press("p")
+        form = await shown_screen(pilot, Fields)
+        assert form.typed["key"] == "growing"
+        broker.pages.set()
 
 
 async def test_move_asks_with_the_count_and_copy_does_not() -> None:

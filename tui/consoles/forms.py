@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -24,6 +25,8 @@ from tui.widgets.lines import Line, Words
 
 #: Lines that a form keeps free of the words above its fields: its frame, its keys, a margin; without one, its keys.
 FRAME, FRAMELESS = 7, 3
+#: Columns beside a field's name.
+PADDING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +86,15 @@ something was typed. Enter does it, escape leaves everything as it is."""
 
     def compose(self) -> ComposeResult:
         """Words, fields, offers, keys."""
+        widest = max(cell_len(field.name) for field in self._fields) + PADDING
         with Vertical(id="dialog") as frame:
             frame.border_title = Content(one_line(self._title))
             yield Words(id="why")
             for at, field in enumerate(self._fields):
                 with Horizontal(classes="line"):
-                    yield Label(field.name)
+                    label = Label(field.name)
+                    label.styles.min_width = widest
+                    yield label
                     entry = Input(field.value, id=f"field-{at}", password=field.hidden, placeholder=field.hint)
                     entry.cursor_blink = False
                     yield entry

@@ -141,8 +141,9 @@ class QueueList:
         return self.order is not Order.SERVER or self.filter.local
 
     def get(self, key: str | None) -> Queue | None:
-        """A queue that was read, by its key."""
-        seen = self._read.get(key) if key is not None else None
+        """A queue that was read, by its key; while another filter's answer is on its way, one that is still shown."""
+        read = self._read if self.begun else self._of
+        seen = read.get(key) if key is not None else None
         return seen.queue if seen is not None else None
 
     def history(self, key: str) -> History | None:
