@@ -11,7 +11,7 @@ from queue_pods import F5, Brokers, certificate, find, start, wait
 from real import KUBECONFIG
 from sql_pods import own
 
-from tests.live.consoles import TAB, back
+from tests.live.consoles import ENTER, TAB, back, opened
 
 pytestmark = [
     pytest.mark.live,
@@ -23,7 +23,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
-    """`bare` has no management plugin, `mute` neither AMQP nor statistics, `sealed` no port without TLS."""
+    """`bare` has no management plugin, `mute` neither AMQP nor statistics, `sealed` no port without TLS, and `strict`
+    lets nobody in who does not show a certificate.
+    """
     with own(f"statetui-test-shapes-{os.getpid()}") as name:
         start(name, "bare", plugins=())
         start(name, "mute", "listeners.tcp = none", "management_agent.disable_metrics_collector = true")
@@ -32,7 +34,11 @@ def namespace() -> Iterator[str]:
         options = [f"{of}.{key} = /files/{file}" for of in ("ssl_options", "management.ssl") for key, file in parts]
         start(name, "sealed", "listeners.tcp = none", "listeners.ssl.default = 5671", "management.ssl.port = 15671",
               *options, files=files)  # fmt: skip
-        wait(name, "bare", "mute", "sealed")
+        options += [f"{of}.{key}" for of in ("ssl_options", "management.ssl")
+                    for key in ("verify = verify_peer", "fail_if_no_peer_cert = true")]  # fmt: skip
+        start(name, "strict", "listeners.tcp = none", "listeners.ssl.default = 5671", "management.ssl.port = 15671",
+              *options, files=certificate(f"strict.{name}.svc", f"*.strict.{name}.svc.cluster.local"))  # fmt: skip
+        wait(name, "bare", "mute", "sealed", "strict")
         yield name
 
 
@@ -100,6 +106,28 @@ def test_tls_is_verified_and_messages_go_from_one_broker_to_another(namespace: s
     found = [one["payload"] for one in sealed.lines("get", "orders", "--count", "200")]
     assert found == [f"n {n}" for n in range(1, 51)] * 2
     assert "is both source and target" in bare.told("move", *away[:3], "bare", "--yes", code=2)
+
+
+async def test_a_clients_certificate_is_shown_where_the_broker_wants_one(namespace: str) -> None:
+    strict = Brokers(namespace, "strict")
+    for words in (("ls",), ("publish", "--queue", "orders", "x")):
+        said = strict.told(*words, code=1)
+        assert "strict-0 wants a client's certificate" in said and "--cert and --key show one" in said
+    shown = ("--cert", "secret/strict-certs")
+    strict.lines(*shown, "declare", "queue", "orders")
+    strict.lines(*shown, "publish", "--queue", "orders", "hello")
+    assert [one["payload"] for one in strict.lines(*shown, "get", "orders")] == ["hello"]
+    assert "Secret " in strict.told("--cert", "secret/none", "ls", code=3)
+    async with opened("strict", "m", r"wants a client's certificate", namespace=namespace) as program:
+        program.type("\x1bOQ")  # f2
+        await program.until(r"Show a client's certificate")
+        program.type("certificate" + ENTER)
+        await program.until(r"Client's certificate of user")
+        program.type("secret/strict-certs")
+        await program.until(r"certificate +secret/strict-certs")
+        program.type(ENTER)
+        await program.until(r"RabbitMQ 4\.0\.5 .* TLS  ")
+        await program.until(r"▌orders ")
 
 
 async def test_the_console_moves_to_another_broker_and_is_told_what_is_not_there(namespace: str) -> None:

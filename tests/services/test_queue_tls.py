@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,9 +13,10 @@ import queue_servers
 from bucket_servers import LocalWay, free_ports
 from queue_servers import LOGIN
 
-from tui.problem import Cause, ProblemError
+from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.amqp import open_broker
 from tui.services.queue.management import Management
+from tui.services.queue.model import ClientCertificate
 from tui.services.queue.tls import Security
 
 pytestmark = pytest.mark.skipif(
@@ -35,6 +34,18 @@ def certificate(folder: Path, name: str) -> str:
         check=True, capture_output=True,
     )  # fmt: skip
     return (folder / "tls.crt").read_text()
+
+
+def signed(folder: Path) -> None:
+    """A client's certificate, and the authority that signed it."""
+    for words in (
+        ("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN=authority of {folder.name}",
+         "-keyout", "ca.key", "-out", "ca.crt"),
+        ("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=client", "-keyout", "tls.key", "-out", "tls.csr"),
+        ("x509", "-req", "-in", "tls.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2",
+         "-out", "tls.crt"),
+    ):  # fmt: skip
+        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder)
 
 
 @pytest.fixture(scope="module")
@@ -93,32 +104,87 @@ async def test_without_an_authority_it_is_encrypted_and_not_verified(served: tup
     await broker.close()
 
 
-async def test_a_broker_that_wants_a_clients_certificate_is_told(tmp_path: Path) -> None:
+@pytest.fixture(scope="module", params=["tlsv1.3", "tlsv1.2"])
+def strict(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Path]]:
+    """The ports of a broker that lets nobody in without a certificate, and the folder with its own and a client's."""
+    folder = tmp_path_factory.mktemp("strict")
+    certificate(folder, NAME)
+    for name in ("client", "stranger"):
+        (folder / name).mkdir()
+        signed(folder / name)
+    amqps, https = free_ports(2)
+    files = {"certfile": folder / "tls.crt", "keyfile": folder / "tls.key", "cacertfile": folder / "client" / "ca.crt"}
+    lines = [f"listeners.ssl.1 = 127.0.0.1:{amqps}", "management.ssl.ip = 127.0.0.1", f"management.ssl.port = {https}"]
+    for of in ("ssl_options", "management.ssl"):
+        lines += [f"{of}.{key} = {path}" for key, path in files.items()]
+        lines += [
+            f"{of}.verify = verify_peer",
+            f"{of}.fail_if_no_peer_cert = true",
+            f"{of}.versions.1 = {request.param}",
+        ]
+    with queue_servers.rabbitmq(*lines):
+        yield amqps, https, folder
+
+
+def shown(folder: Path, *, key: Path | None = None) -> ClientCertificate:
+    return ClientCertificate((folder / "tls.crt").read_text(), ((key or folder) / "tls.key").read_text())
+
+
+async def refused_twice(amqps: int, https: int, context: Callable[[], ssl.SSLContext]) -> Sequence[Problem]:
+    """What AMQP and the API say of it."""
+
+    async def find() -> LocalWay:
+        return LocalWay(https, NAME)
+
+    with pytest.raises(ProblemError) as caught:
+        await open_broker(LocalWay(amqps, NAME), LOGIN, context=context())
+    api = Management(find, LOGIN, context=context())
+    with pytest.raises(ProblemError) as answered:
+        await api.overview()
+    await api.close()
+    return caught.value.problem, answered.value.problem
+
+
+async def test_a_clients_certificate_lets_one_in(strict: tuple[int, int, Path]) -> None:
+    amqps, https, folder = strict
+    security, certificate = Security(True, (folder / "tls.crt").read_text()), shown(folder / "client")
+    broker = await open_broker(LocalWay(amqps, NAME), LOGIN, context=security.context(certificate))
+    assert "3.10" in broker.version
+    await broker.close()
+
+    async def find() -> LocalWay:
+        return LocalWay(https, NAME)
+
+    api = Management(find, LOGIN, context=security.context(certificate))
+    assert (await api.overview()).rabbitmq_version.startswith("3.10")
+    await api.close()
+    assert "PRIVATE" not in repr(certificate)
+
+
+async def test_a_broker_that_wants_a_clients_certificate_is_told(strict: tuple[int, int, Path]) -> None:
     """As a RabbitmqCluster with `tls.caSecretName` does."""
-    pem = certificate(tmp_path, NAME)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cadata=pem)
+    amqps, https, folder = strict
+    security = Security(True, (folder / "tls.crt").read_text())
+    for problem in await refused_twice(amqps, https, security.context):
+        assert problem.cause is Cause.REJECTED
+        assert "wants a client's certificate" in problem.what
+        assert "--cert and --key" in problem.remedy and "tls.caSecretName" in problem.remedy
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def refuse() -> None:  # asyncio's server would not send the alert
-            with context.wrap_socket(server.accept()[0], server_side=True, do_handshake_on_connect=False) as one:
-                with pytest.raises(ssl.SSLError):
-                    one.do_handshake()
-                one.shutdown(socket.SHUT_WR)
-                while one.recv(4096):  # closed with something unread it would be reset
-                    pass
+async def test_a_clients_certificate_that_the_broker_does_not_know(strict: tuple[int, int, Path]) -> None:
+    amqps, https, folder = strict
+    security = Security(True, (folder / "tls.crt").read_text())
+    for problem in await refused_twice(amqps, https, lambda: security.context(shown(folder / "stranger"))):
+        assert problem.cause is Cause.CREDENTIALS
+        assert "does not take the client's certificate" in problem.what
 
-        refusing = asyncio.create_task(asyncio.to_thread(refuse))
-        with pytest.raises(ProblemError) as caught:
-            way = LocalWay(server.getsockname()[1], NAME)
-            await open_broker(way, LOGIN, context=Security(True, pem).context())
-        await refusing
-    assert caught.value.problem.cause is Cause.REJECTED
-    assert "wants a client's certificate" in caught.value.problem.what
-    assert "tls.caSecretName" in caught.value.problem.remedy
+
+def test_a_certificate_with_another_key_cannot_be_shown(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        certificate(tmp_path / name, name)
+    with pytest.raises(ProblemError, match="cannot be used"):
+        Security(True).context(shown(tmp_path / "one", key=tmp_path / "other"))
 
 
 def test_an_authority_that_is_none() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gzip
 import json
 from pathlib import Path
@@ -56,9 +57,10 @@ from tui.consoles.queue.queuelist import PAGE
 from tui.consoles.queue.tailing import TailView
 from tui.consoles.queue.values import Far, Permission
 from tui.problem import Cause, Problem, ProblemError
+from tui.screens.chooser import Chooser
 from tui.screens.forwards.question import Question
 from tui.services.queue import facts
-from tui.services.queue.model import Lost, Properties
+from tui.services.queue.model import ClientCertificate, Lost, Properties
 from tui.systems.queuesession import Half
 from tui.widgets.lines import Lines, Words
 from tui.widgets.notice import Notice
@@ -148,6 +150,42 @@ async def test_no_label_of_a_form_is_cut() -> None:
                     assert label.content_size.width >= len(entry.label), entry.label
             form.dismiss()
             await until(pilot, lambda: pilot.app.screen is screen)
+
+
+async def test_a_clients_certificate_is_given_with_a_login_or_shown_as_who_one_is(tmp_path: Path) -> None:
+    (tmp_path / "c.crt").write_text("CERT")
+    (tmp_path / "c.key").write_text("KEY-OF-MINE")
+    async with app().run_test(size=(80, 24)) as pilot:
+        access = FakeAccess(full_broker(), FORBIDDEN)
+        screen = console(access)
+        await pilot.app.push_screen(screen)
+        form = await shown_screen(pilot, Form)
+        for at, value in enumerate(("user", "pw", "/", str(tmp_path / "c.crt"), str(tmp_path / "no.key"))):
+            form.query_one(f"#field-{at}", Input).value = value
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: "No such file or directory" in " ".join(question(form).split()))
+        form.query_one("#field-4", Input).value = str(tmp_path / "c.key")
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: access.opened)
+        assert access.opened[0][0].certificate == ClientCertificate("CERT", "KEY-OF-MINE")
+    async with app().run_test(size=(80, 24)) as pilot:
+        screen = console(access := FakeAccess(full_broker()))
+        access.problem = Problem(Cause.REJECTED, "rabbitmq-0 wants a client's certificate", "CERTIFICATE_REQUIRED", "")
+        await pilot.app.push_screen(screen)
+        await until(pilot, lambda: screen.connection.phase is Phase.FAILED)
+        access.problem = None
+        await pilot.press("f2")
+        await shown_screen(pilot, Chooser)
+        await pilot.press(*"certificate", "enter")
+        form = await shown_screen(pilot, Form)
+        assert "Client's certificate of user" in screen_text(pilot.app)
+        await pilot.press(*"secret/mine", "enter")
+        await until(pilot, lambda: screen.connection.phase is Phase.OPEN)
+        assert access.opened[-1][0] == dataclasses.replace(LOGIN, certificate=ClientCertificate(secret="mine"))
+        await pilot.press("r")
+        assert "KEY-OF-MINE" not in screen_text(pilot.app)
 
 
 async def test_wrong_credentials_are_told_and_r_tries_again() -> None:

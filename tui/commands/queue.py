@@ -12,12 +12,14 @@ from tui.commands.queue_output import Output
 from tui.commands.queue_rows import argument_rows
 from tui.commands.remarks import note
 from tui.commands.service import ServiceRun
-from tui.commands.wronguse import wrong
+from tui.commands.wronguse import WrongUseError, wrong
 from tui.kube.options import ConnectOptions
 from tui.problem import Cause, ProblemError
-from tui.services.queue.model import Login, Lost, Refused
+from tui.services.queue.model import ClientCertificate, Login, Lost, Refused
 from tui.settings import Settings
 from tui.systems.model import Workload
+from tui.systems.queuecertificates import given as certificate_given
+from tui.systems.queuecertificates import read
 from tui.systems.queuekeys import FoundLogins, find_logins
 from tui.systems.queueroutes import serves
 from tui.systems.queuesession import QueueSession, Wish, open_queue
@@ -104,7 +106,8 @@ class _Queue:
             login = Login(given.user, first_line(given.password_file), found.vhost, "--password-file")
         else:
             login = _first(found, workload)
-        self._own = own = _Own(workload.key, replace(login, vhost=given.vhost or login.vhost), found)
+        shown = replace(login, vhost=given.vhost or login.vhost, certificate=_certificate(given))
+        self._own = own = _Own(workload.key, await read(shown, *self._service.sought(workload)[::2]), found)
         messages = given.verb in queue_messages.VERBS
         try:
             return await self._open(own, messages=messages)
@@ -154,6 +157,13 @@ class _Own:
     key: str
     login: Login
     found: FoundLogins
+
+
+def _certificate(given: argparse.Namespace) -> ClientCertificate | None:
+    try:
+        return certificate_given(given.cert, given.cert_key)
+    except ProblemError as error:
+        raise WrongUseError(error.problem) from error
 
 
 def _first(found: FoundLogins, workload: Workload) -> Login:

@@ -55,6 +55,9 @@ def add(commands: argparse._SubParsersAction[Any], common: argparse.ArgumentPars
     queue.add_argument("workload", metavar="WORKLOAD", help="which broker")
     queue.add_argument("--user", metavar="NAME", help="another user than the packaging's")
     queue.add_argument("--password-file", metavar="FILE", help="that user's password is its first line")
+    queue.add_argument("--cert", default="", metavar="FILE",
+                       help="client's certificate, for a broker that wants one over TLS; or secret/NAME")  # fmt: skip
+    queue.add_argument("--key", default="", metavar="FILE", dest="cert_key", help="its key; a Secret holds both")
     queue.add_argument("--member", default="", metavar="POD", help="this node, and no other")
     queue.add_argument(
         "--wait", type=seconds, default=30.0, metavar="SECONDS", help="for the cluster and a ready pod (default: 30)"

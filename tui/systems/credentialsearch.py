@@ -123,7 +123,7 @@ async def search(
     rules = packaging.credentials.get(console, ()) if packaging is not None else ()
     servers = packaging.servers if packaging is not None else ()
     at = _member(workload.members if member else servers_among(workload.members, store, servers), member)
-    reader = _Reader(api, workload.namespace)
+    reader = Reader(api, workload.namespace)
     variables = await reader.pod(at.pod) if at is not None and rules else PodVariables()
     custom = next((store.by_uid(one.resource, one.uid, CustomResource) for one in workload.objects
                    if "." in one.resource), None)  # fmt: skip
@@ -141,7 +141,7 @@ def _member(members: Iterable[Member], pod: str) -> Member | None:
 class Search:
     """One search over a packaging's rules."""
 
-    def __init__(self, reader: _Reader, variables: PodVariables, places: Places, proof: str, user: str) -> None:
+    def __init__(self, reader: Reader, variables: PodVariables, places: Places, proof: str, user: str) -> None:
         """Reads nothing yet.
 
         Args:
@@ -294,7 +294,7 @@ class _Object(msgspec.Struct, frozen=True):
     data: dict[str, str] | None = None
 
 
-class _Reader:
+class Reader:
     """Reads single objects, each once, and notes what came of it."""
 
     def __init__(self, api: Api, namespace: str) -> None:

@@ -51,11 +51,14 @@ def serves(live: Live, workload: Workload | None) -> bool:
     return system is not None and AMQP in system.ports
 
 
-def choices(live: Live, key: str, plain: Port, encrypted: Port, security: Security) -> tuple[Port, ...]:
+def choices(
+    live: Live, key: str, plain: Port, encrypted: Port, security: Security, *, shown: bool = False
+) -> tuple[Port, ...]:  # fmt: skip
     """The ports to try, in order.
 
-    TLS that can be verified goes first. What cannot be verified is worth less than the plain port: that one is reached
-    through the API server's and the kubelet's TLS, to the pod itself.
+    TLS that can be verified goes first, and that to which a client's certificate is shown. What cannot be verified is
+    worth less than the plain port: that one is reached through the API server's and the kubelet's TLS, to the pod
+    itself.
 
     Args:
         live: the context.
@@ -63,6 +66,7 @@ def choices(live: Live, key: str, plain: Port, encrypted: Port, security: Securi
         plain: `AMQP` or `MANAGEMENT`.
         encrypted: its twin with TLS.
         security: what the packaging says.
+        shown: whether there is a client's certificate to show.
     """
     workload = live.workloads.get(key)
     if workload is None or live.cluster is None:
@@ -73,7 +77,7 @@ def choices(live: Live, key: str, plain: Port, encrypted: Port, security: Securi
         return (plain,)
     if not has[plain]:
         return (encrypted,)
-    return (encrypted, plain) if security.authority else (plain, encrypted)
+    return (encrypted, plain) if security.authority or shown else (plain, encrypted)
 
 
 @dataclass(frozen=True, slots=True)

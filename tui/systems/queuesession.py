@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tui.services.queue.management import Management
 
 T = TypeVar("T")
+E = TypeVar("E", ProblemError, "ProblemError | Refused")
 
 
 #: The question of health that each node answers for itself, and seconds to wait for one that hangs.
@@ -169,11 +170,10 @@ class QueueSession:
         """
         from tui.services.queue.amqp import open_broker  # noqa: PLC0415  (loads the client)
 
-        ports: Sequence[Port] = (self.amqp.port,) if self.amqp is not None else choices(
-            self._live, self._key, Port.AMQP, Port.AMQPS, self._security
-        )  # fmt: skip
+        ports = (self.amqp.port,) if self.amqp is not None else self._choices(Port.AMQP, Port.AMQPS)
         remark = self.amqp.remark if self.amqp is not None else ""
-        for last, port in enumerate(ports, 1 - len(ports)):
+        failed: list[ProblemError] = []
+        for port in ports:
             try:
                 context = self._context(port)
                 way = await self._finder(port, member)()
@@ -181,13 +181,14 @@ class QueueSession:
                     way, self.login, context=context, name=name, patience=_PATIENCE_LOGIN + self._wish.patience
                 )
             except ProblemError as error:
-                if last == 0 or error.problem.cause is Cause.CREDENTIALS:
+                if error.problem.cause is Cause.CREDENTIALS:
                     raise
                 remark = _remark(port, error.problem)
+                failed.append(error)
                 continue
             self.amqp = Spoken(port, _tls(context), remark)
             return broker
-        raise AssertionError("there is always a port to try")
+        raise _telling(failed)
 
     async def reconnect(self) -> Broker:
         """Puts another connection in the place of `broker`, which is gone or was never there.
@@ -220,13 +221,13 @@ class QueueSession:
             await old.close()
         self.lacks = [lack for lack in self.lacks if lack.half not in mine]
         remark = ""
-        problem: Problem | None = None
-        for port in choices(self._live, self._key, Port.MANAGEMENT, Port.MANAGEMENT_TLS, self._security):
+        failed: list[ProblemError | Refused] = []
+        for port in self._choices(Port.MANAGEMENT, Port.MANAGEMENT_TLS):
             try:
                 context = self._context(port)
             except ProblemError as error:
-                problem = error.problem
-                remark = _remark(port, problem)
+                failed.append(error)
+                remark = _remark(port, error.problem)
                 continue
             asked = Management(self._finder(port, ""), self.login, context=context, writes=self.writes,
                                connecting=self._wish.patience)  # fmt: skip
@@ -236,10 +237,10 @@ class QueueSession:
                 self.overview = _or_raise(told)
             except (ProblemError, Refused) as error:
                 await asked.close()
-                problem = error.problem
-                if problem.cause is Cause.CREDENTIALS:
+                failed.append(error)
+                if error.problem.cause is Cause.CREDENTIALS:
                     break
-                remark = _remark(port, problem)
+                remark = _remark(port, error.problem)
                 continue
             except BaseException:
                 await asked.close()
@@ -247,8 +248,7 @@ class QueueSession:
             self.management, self.http = asked, Spoken(port, _tls(context), remark)
             self._note_lacks(nodes)
             return
-        assert problem is not None  # noqa: S101 (there is always a port to try)
-        problem = _without_api(problem)
+        problem = _without_api(_telling(failed).problem)
         self.lacks.append(Lack(Half.MANAGEMENT, problem))
         raise ProblemError(problem)
 
@@ -308,8 +308,12 @@ class QueueSession:
         name = self._security.name if port.tls else ""
         return QueueFinder(self._live, self._key, port, name, member or self._wish.member, self._wish.patience)
 
+    def _choices(self, plain: Port, encrypted: Port) -> Sequence[Port]:
+        shown = self.login.certificate is not None
+        return choices(self._live, self._key, plain, encrypted, self._security, shown=shown)
+
     def _context(self, port: Port) -> ssl.SSLContext | None:
-        return self._security.context() if port.tls else None
+        return self._security.context(self.login.certificate) if port.tls else None
 
 
 async def open_queue(live: Live, key: str, login: Login, security: Security, wish: Wish | None = None) -> QueueSession:
@@ -356,6 +360,12 @@ def _tls(context: ssl.SSLContext | None) -> str:
     if context is None:
         return "off"
     return "verified" if context.verify_mode is ssl.CERT_REQUIRED else "not verified"
+
+
+def _telling(failed: Sequence[E]) -> E:
+    """Of what went wrong at several ports what tells the most: an answer more than none, and then the last."""
+    answers = [one for one in failed if one.problem.cause not in (Cause.UNREACHABLE, Cause.TIMEOUT)]
+    return (answers or failed)[-1]
 
 
 def _remark(port: Port, problem: Problem) -> str:

@@ -8,6 +8,7 @@ from tui.consoles import connecting
 from tui.consoles.access import WorkloadAccess
 from tui.consoles.queue.client import Opened
 from tui.services.queue.model import Login
+from tui.systems.queuecertificates import read
 from tui.systems.queuekeys import FoundLogins, find_logins
 
 #: See `LiveAccess`; tests have another one.
@@ -33,4 +34,5 @@ class LiveAccess(WorkloadAccess):
         """
         from tui.consoles.queue.live import open_live  # noqa: PLC0415  (the clients are loaded by it)
 
-        return await open_live(self._live, self._key, login, found, read_only=read_only)
+        api, _, workload, _ = self.sought()
+        return await open_live(self._live, self._key, await read(login, api, workload), found, read_only=read_only)

@@ -16,7 +16,14 @@ from tui.consoles.queue.jobs import Job, Jobs
 from tui.consoles.queue.words import counted
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.model import Login
+from tui.systems.queuecertificates import given
 from tui.systems.queuekeys import FoundLogins
+
+
+def certificate_fields() -> tuple[Field, Field]:
+    """What a broker may want to see beside a password."""
+    hint = "where the broker wants one: file, or secret/NAME"
+    return Field("certificate", hint=hint), Field("its key", hint="file; a Secret holds both")
 
 
 class ConnectedScreen(connected.ConnectedScreen[Login, FoundLogins, Opened]):
@@ -61,13 +68,15 @@ class ConnectedScreen(connected.ConnectedScreen[Login, FoundLogins, Opened]):
         await super()._connect(login, as_other=as_other)
 
     def _login_fields(self, asked: Asked) -> Sequence[Field]:
-        return Field("user", asked.name), Field("password", hidden=True), Field("virtual host", "/")
+        login = (Field("user", asked.name), Field("password", hidden=True), Field("virtual host", "/"))
+        return (*login, *certificate_fields())
 
     def _login_of(self, fields: Mapping[str, str]) -> Login:
         user = fields["user"].strip()
         if not user:
             raise ProblemError(Problem(Cause.CONFIG, "A user's name is needed", "", ""))
-        return Login(user, fields["password"], fields["virtual host"] or "/", source=TYPED)
+        certificate = given(fields["certificate"], fields["its key"])
+        return Login(user, fields["password"], fields["virtual host"] or "/", TYPED, certificate)
 
     async def _end(self) -> None:
         await self.jobs.close()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tui.consoles.forms import Form
 from tui.consoles.menus import Item, choose, of_protection
 from tui.consoles.queue import declaring, definitions, people, removing
+from tui.consoles.queue.connected import certificate_fields
 from tui.consoles.queue.values import OpenConnection, Place, Policy, User
 from tui.screens.chooser import Choice
 from tui.services.queue import facts
+from tui.services.queue.model import Login
+from tui.systems.queuecertificates import given
 from tui.systems.queuesession import Half
+from tui.text import one_line
 
 if TYPE_CHECKING:
     from tui.consoles.queue.screen import QueueConsole
@@ -119,6 +126,7 @@ def connection(console: QueueConsole) -> None:
         ]  # fmt: skip
     items += [
         (Choice("other", "Be somebody else", "typed, kept in memory only"), lambda: console.connect(as_other=True)),
+        *_of_certificate(console, here or (found[0] if found else None)),
         (Choice("again", "Connect anew", link.source), console.connect),
     ]
     if link.usable:
@@ -128,6 +136,23 @@ def connection(console: QueueConsole) -> None:
             for lack in console.client.facts.lacks
         ]  # fmt: skip
     choose(console, "Connection", [*items, *of_protection(console)])
+
+
+def _of_certificate(console: QueueConsole, login: Login | None) -> list[Item]:
+    """What shows a certificate, as who one is or would be; without a login the question for one asks for it, too."""
+    if login is None:
+        return []
+
+    def done(typed: Mapping[str, str]) -> None:
+        shown = given(typed["certificate"], typed["its key"])
+        console.call_after_refresh(lambda: console.connect(replace(login, certificate=shown)))
+
+    def ask() -> None:
+        title = f"Client's certificate of {one_line(login.user)}"
+        console.app.push_screen(Form(title, certificate_fields(), done, word="connect"))
+
+    word = "Show another client's certificate" if login.certificate is not None else "Show a client's certificate"
+    return [(Choice("certificate", word, "file, or a Secret"), ask)]
 
 
 def topology(console: QueueConsole) -> None:

@@ -27,6 +27,7 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.frames import Frames
 from tui.services.queue.lane import Lane
 from tui.services.queue.model import Login, Lost, Refused
+from tui.services.queue.tls import alert, refused_at_tls
 from tui.services.way import Way
 
 #: Seconds between two signs of life that are asked of the broker.
@@ -294,12 +295,15 @@ async def open_broker(
         pika = _Pika(url, connection)
         await pika.connect(patience)
     except BaseException as error:
-        await way.close()
-        if isinstance(error, ProblemError):
+        try:
+            if isinstance(error, amqp.AMQPError | OSError | TimeoutError | amqp.ChannelInvalidStateError):
+                problem = _not_in(error, way, login)
+                if problem.cause is Cause.UNREACHABLE and context is not None:
+                    problem = await alert(way, context) or problem
+                raise ProblemError(problem) from error
             raise
-        if isinstance(error, amqp.AMQPError | OSError | TimeoutError | amqp.ChannelInvalidStateError):
-            raise ProblemError(_not_in(error, way, login)) from error
-        raise
+        finally:
+            await way.close()
     return Broker(pika, connection, way, login)
 
 
@@ -324,13 +328,8 @@ def _not_in(error: BaseException, way: Way, login: Login) -> Problem:
         return Problem(
             Cause.REJECTED, f"{at} refuses the virtual host {login.vhost}", words, _REMEDIES.get(code or 530, "")
         )
-    if "CERTIFICATE_REQUIRED" in str(error):  # the library wraps what TLS said
-        return Problem(
-            Cause.REJECTED,
-            f"{at} wants a client's certificate, and there is none to show",
-            str(error),
-            "A RabbitmqCluster with tls.caSecretName does; its plain port would do, where it has one.",
-        )
+    if (told := refused_at_tls(error, at)) is not None:  # the library wraps what TLS said
+        return told
     if isinstance(error, ssl.SSLError):
         return Problem(
             Cause.UNREACHABLE,

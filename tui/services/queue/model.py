@@ -24,6 +24,21 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """What one shows to a broker that lets nobody in without (`ssl_options.fail_if_no_peer_cert`).
+
+    Attributes:
+        chain: PEM of the certificate, and of what stands between it and the broker's authority.
+        key: PEM of its private key, without a passphrase. Never printed, logged or stored.
+        secret: the Secret of the workload's namespace that holds both and has yet to be read; empty otherwise.
+    """
+
+    chain: str = ""
+    key: str = field(default="", repr=False)
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """Who one is to a broker. Never printed, logged or stored.
 
@@ -31,12 +46,14 @@ class Login:
         vhost: the virtual host.
         source: where it comes from, in words for the header and for errors (`Secret stateful/rabbitmq, key
             rabbitmq-password`).
+        certificate: what is shown to a broker that wants to see one; None for nothing.
     """
 
     user: str
     password: str = field(default="", repr=False)
     vhost: str = "/"
     source: str = ""
+    certificate: ClientCertificate | None = None
 
 
 @dataclass(eq=False)

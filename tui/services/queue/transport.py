@@ -16,6 +16,7 @@ import msgspec
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.overways import WayConnector
 from tui.services.queue.model import Login, Refused
+from tui.services.queue.tls import alert, refused_at_tls
 from tui.services.way import Finder, Way
 
 T = TypeVar("T")
@@ -152,10 +153,12 @@ class Transport:
             late = f"{way.member or way.host} did not answer in {patience + self._connecting:.0f} s"
             raise ProblemError(Problem(Cause.TIMEOUT, late, unquote(path), remedy)) from error
         except (aiohttp.ClientError, OSError) as error:
-            ended = way.ended()
-            raise ProblemError(
-                ended or Problem(Cause.UNREACHABLE, f"{way.member or way.host} gave no answer", str(error))
-            ) from error
+            at = way.member or way.host
+            none = Problem(Cause.UNREACHABLE, f"{at} gave no answer", str(error))
+            problem = refused_at_tls(error, at) or way.ended()
+            if problem is None and self._context is not None:
+                problem = await alert(way, self._context)
+            raise ProblemError(problem or none) from error
 
     async def _ready(self) -> tuple[aiohttp.ClientSession, Way]:
         async with self._opening:

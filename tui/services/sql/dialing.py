@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import ssl
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tui.problem import Cause, Problem, ProblemError
+from tui.services.pemfile import as_file
 from tui.services.sql.model import Route, Tls, TlsMode
 
 _VERIFIED = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
@@ -69,7 +68,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext | None:
     if tls.certificate:
         with (
             _told("The client certificate that was found cannot be used"),
-            _file(tls.certificate + "\n" + tls.key) as path,
+            as_file(tls.certificate + "\n" + tls.key) as path,
         ):
             # No passphrase is asked for at the terminal.
             context.load_cert_chain(path, password=lambda: "")
@@ -84,23 +83,6 @@ def _told(what: str) -> Iterator[None]:
         raise ProblemError(
             Problem(Cause.CREDENTIALS, what, str(error), "Look at the Secret that it comes from: PEM is expected.")
         ) from error
-
-
-@contextlib.contextmanager
-def _file(text: str) -> Iterator[str]:
-    """A file for OpenSSL, which takes keys from nothing else. In memory where the system can do that."""
-    if hasattr(os, "memfd_create"):
-        handle = os.memfd_create("pem", os.MFD_CLOEXEC)
-        try:
-            os.write(handle, text.encode())
-            yield f"/proc/self/fd/{handle}"
-        finally:
-            os.close(handle)
-    else:
-        with tempfile.NamedTemporaryFile("w") as file:  # mode 0600
-            file.write(text)
-            file.flush()
-            yield file.name
 
 
 def tls_text(transport: asyncio.BaseTransport | None, tls: Tls) -> str:
