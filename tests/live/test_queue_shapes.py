@@ -51,6 +51,10 @@ def test_commands_do_without_the_management_api_and_say_so(namespace: str) -> No
     assert "inequivalent arg 'x-delivery-limit'" in said and "received" in said and "current is none" in said
     bare.lines("declare", "exchange", "shop", "--type", "topic")
     bare.lines("bind", "shop", "orders", "--routing-key", "order.#")
+    bare.lines("bind", "shop", "orders", "--routing-key", "never")
+    (told,) = bare.lines("unbind", "shop", "orders", "--routing-key", "never")
+    assert (told["status"], told["note"]) == ("unbound", "whether it was there is not told")
+    assert "no exchange 'nix'" in bare.told("unbind", "nix", "orders", code=1)
     bare.lines("publish", "--exchange", "shop", "--routing-key", "order.new", "hello")
     assert [one["payload"] for one in bare.lines("get", "orders")] == ["hello"]
     assert bare.lines("purge", "orders", "--yes") == [
@@ -62,8 +66,13 @@ def test_commands_do_without_the_management_api_and_say_so(namespace: str) -> No
     bare.lines("delete", "exchange", "shop", "--yes")
     refused = bare.command("declare", "queue", "no", before=("--read-only",))
     assert refused.returncode == 4 and "queue.declare no was not sent" in refused.stderr
-    for words in (("delete", "queue", "*", "--yes"), ("ls",), ("declare", "vhost", "v")):
-        assert "`rabbitmq-plugins enable rabbitmq_management`" in bare.told(*words, code=3)
+    for words, needs in (
+        (("delete", "queue", "*", "--yes"), "`delete` with a pattern"), (("purge", "o*"), "`purge` with a pattern"),
+        (("ls",), "`ls queues`"), (("declare", "vhost", "v"), "`declare vhost`"),
+    ):  # fmt: skip
+        said = bare.told(*words, code=3)
+        assert f"{needs} needs the management API: Port 15672 of pod bare-0 refuses connections" in said
+        assert "`rabbitmq-plugins enable rabbitmq_management`" in said
 
 
 async def test_the_console_without_the_management_api(namespace: str) -> None:

@@ -112,8 +112,13 @@ class _Queue:
         try:
             return await self._open(own, messages=messages)
         except ProblemError as error:
-            if messages or not queue_changing.by_name(given):
+            if messages:
                 raise
+            if not queue_changing.by_name(given):
+                if error.problem.cause is Cause.CREDENTIALS:
+                    raise
+                what = f"{queue_changing.needs(given)} needs the management API: {error.problem.what}"
+                raise ProblemError(replace(error.problem, what=what)) from error
             return await self._by_amqp(own, error)
 
     async def _open(self, own: _Own, *, messages: bool) -> QueueSession:

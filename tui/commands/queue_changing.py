@@ -8,7 +8,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +34,20 @@ Delete = Callable[[str], Awaitable[None]]
 
 def by_name(given: argparse.Namespace) -> bool:
     """Whether AMQP can do it without the management API: what is meant is named, and no pattern."""
-    if given.verb == "bind":
+    if given.verb in ("bind", "unbind"):
         return True
     if given.verb == "declare":
         return given.what in ("queue", "exchange")
     if given.verb == "purge" or (given.verb == "delete" and given.what in ("queue", "exchange")):
         return not any(has_pattern(one) for one in given.names)
     return False
+
+
+def needs(given: argparse.Namespace) -> str:
+    """What of it needs the management API, in words: AMQP lists nothing."""
+    if any(has_pattern(one) for one in getattr(given, "names", ())):
+        return f"`{given.verb}` with a pattern"
+    return f"`{given.verb} {given.what}`" if getattr(given, "what", "") else f"`{given.verb}`"
 
 
 async def run(given: argparse.Namespace, session: QueueSession, output: Output) -> int:
@@ -281,6 +288,8 @@ class _Verbs:
         """Ends the binding with this key and these arguments."""
         given = self._given
         wanted = {key: _value(text) for key, text in _pairs(given.argument)}
+        if self._session.management is None:
+            return await self._unbind_by_name(wanted)
         found = [one for one in await self._api.bindings(self._vhost) if (
             one.source, one.destination, one.destination_type, one.routing_key, one.arguments
         ) == (given.source, given.target, given.to, given.routing_key, wanted)]  # fmt: skip
@@ -291,6 +300,18 @@ class _Verbs:
         if not given.dry_run:
             await self._api.unbind(self._vhost, given.source, given.target, found[0].properties_key, kind=given.to)
         self._output.done("would be unbound" if given.dry_run else "unbound", self._way)
+        return exits.OK
+
+    async def _unbind_by_name(self, wanted: Mapping[str, Any]) -> int:
+        from tui.services.queue.byname import ByName  # noqa: PLC0415  (loads the client)
+
+        given, named = self._given, self._topology
+        assert isinstance(named, ByName)  # noqa: S101 (there is no management API)
+        await named.there(given.source, given.target, kind=given.to)
+        if not given.dry_run:
+            await named.unbind(given.source, given.target, given.routing_key, wanted, kind=given.to)
+        told = "whether it was there is not told"
+        self._output.done("would be unbound" if given.dry_run else "unbound", self._way, told)
         return exits.OK
 
     @property

@@ -137,3 +137,22 @@ class ByName:
                 await channel.queue_bind(to, exchange, key, arguments=dict(arguments))
             else:
                 await channel.exchange_bind(to, exchange, key, arguments=dict(arguments))
+
+    async def there(self, exchange: str, to: str, *, kind: str = "queue") -> None:
+        """Sees that both ends of a binding exist; of the binding itself AMQP tells nothing."""
+        async with self._channel() as channel:
+            await channel.exchange_declare(exchange, passive=True)
+            if kind == "queue":
+                await channel.queue_declare(to, passive=True)
+            else:
+                await channel.exchange_declare(to, passive=True)
+
+    async def unbind(
+        self, exchange: str, to: str, key: str, arguments: Mapping[str, Any], *, kind: str = "queue"
+    ) -> None:  # fmt: skip
+        """Ends the binding with this key and these arguments. To end one that was not there is no error to a broker."""
+        async with self._channel(f"{kind}.unbind {exchange} {to}") as channel:
+            if kind == "queue":
+                await channel.queue_unbind(to, exchange, key, arguments=dict(arguments))
+            else:
+                await channel.exchange_unbind(to, exchange, key, arguments=dict(arguments))
