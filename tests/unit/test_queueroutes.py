@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,15 +56,21 @@ def test_a_port_of_another_number_is_found_by_its_name():
     assert [(at.pod, at.port) for at in found] == [("hand-0", 8080)]
 
 
+def at(time: str) -> float:
+    return dt.datetime.fromisoformat(f"2026-01-01T{time}Z").timestamp()
+
+
 @pytest.mark.parametrize(
     ("ready", "since", "started", "lapsed", "found"),
     [
         ("False", "2026-01-01T00:05:00Z", "2026-01-01T00:00:05Z", True, True),  # an alarm has come up
         ("False", "2026-01-01T00:05:00Z", "2026-01-01T00:00:05Z", False, False),
-        ("False", "2026-01-01T00:00:05Z", "2026-01-01T00:00:05Z", True, False),  # it starts
+        ("False", "2026-01-01T00:05:05Z", "2026-01-01T00:05:05Z", True, False),  # it starts
+        ("False", "2026-01-01T00:00:05Z", "2026-01-01T00:00:05Z", True, True),  # an alarm has held since then
+        ("False", "2026-01-01T00:00:05Z", "2026-01-01T00:00:05Z", False, False),
         ("False", "2026-01-01T00:05:00Z", "2026-01-01T00:06:00Z", True, False),  # it restarts
         ("False", "2026-01-01T00:05:00Z", None, True, False),  # its container waits
-        ("False", None, "2026-01-01T00:00:05Z", True, False),
+        ("False", None, "2026-01-01T00:05:05Z", True, False),
     ],
 )
 def test_a_broker_that_was_ready_before_will_do_where_none_is(ready, since, started, lapsed, found):
@@ -76,7 +83,9 @@ def test_a_broker_that_was_ready_before_will_do_where_none_is(ready, since, star
     )  # fmt: skip
     store = SimpleNamespace(by_uid=lambda *_: replace(pod, status=status))
     port = Port.AMQP
-    came = PortTarget(lambda: made.workloads, store, made.only.key, port.number, port.names, lapsed).resolve()
+    came = PortTarget(
+        lambda: made.workloads, store, made.only.key, port.number, port.names, lapsed, clock=lambda: at("00:06:30")
+    ).resolve()  # fmt: skip
     assert isinstance(came, list) is found
     if not found:
         assert came.reason == "pod hand-0 is not ready"

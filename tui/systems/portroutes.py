@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import socket
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,9 @@ from tui.problem import Cause, Problem, ProblemError
 from tui.systems.live import Live
 from tui.systems.model import Workload
 
+#: Seconds after which a container that runs has started, as far as a broker is concerned: one takes 10 to 60.
+_START = 120.0
+
 
 @dataclass(frozen=True, slots=True)
 class PortTarget:
@@ -30,8 +35,10 @@ class PortTarget:
         key: the workload.
         port: the number that all have agreed upon; the name of a container's port goes before it.
         names: what containers call that port.
-        lapsed: whether members will do that were ready and are no more, where none is. Charts call a broker under an
-            alarm not ready, and that is when it must be looked at.
+        lapsed: whether members will do that were ready and are no more, or that have run for long without ever being
+            so, where none is. Charts call a broker under an alarm not ready, and that is when it must be looked at; the
+            alarm may hold since it started. One that has not started by then refuses, which says more than to wait.
+        clock: seconds of the wall clock.
     """
 
     workloads: Callable[[], Mapping[str, Workload]]
@@ -40,6 +47,7 @@ class PortTarget:
     port: int
     names: tuple[str, ...]
     lapsed: bool = False
+    clock: Callable[[], float] = time.time
 
     @property
     def text(self) -> str:
@@ -69,10 +77,24 @@ class PortTarget:
             else:
                 found += told
         if not found and self.lapsed:
-            for pod in filter(was_ready, pods):
+            for pod in [pod for pod in pods if was_ready(pod) or runs_long(pod, self.clock())]:
                 told = of_pods([pod], serving.get(pod.uid, self.port), unready=True)
                 found += told if isinstance(told, list) else []
         return found or waiting
+
+
+def runs_long(pod: Pod, now: float) -> bool:
+    """Whether all containers of a pod have run for longer than a start takes.
+
+    Args:
+        pod: the pod.
+        now: seconds of the wall clock, which may not be the kubelet's.
+    """
+    running = [one.state.running for one in pod.status.container_statuses]
+    if not running or pod.metadata.deletion_timestamp:
+        return False
+    started = [one.started_at or "" if one is not None else "" for one in running]
+    return all(at and now - dt.datetime.fromisoformat(at).timestamp() > _START for at in started)
 
 
 def was_ready(pod: Pod) -> bool:
