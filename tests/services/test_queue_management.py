@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 import queue_servers
@@ -17,7 +18,7 @@ from tui.services.queue.byname import ByName
 from tui.services.queue.definitions import Change, differences, without_secrets
 from tui.services.queue.management import Management
 from tui.services.queue.model import Login, Refused
-from tui.services.queue.operations import Permission, Policy
+from tui.services.queue.operations import Permission, Policy, QueueDetail
 
 pytestmark = pytest.mark.skipif(not queue_servers.THERE, reason="RabbitMQ is not on this machine")
 
@@ -137,7 +138,33 @@ async def test_exchanges_bindings_and_policies(api: Management) -> None:
     assert "x/y" not in [one.name for one in await api.exchanges("t")]
 
 
-async def test_a_connection_is_seen_and_closed(api: Management, rabbit: Rabbit) -> None:
+async def consumers_are_told_with_their_queue(api: Management, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A virtual host may have thousands of others."""
+
+    async def told() -> bool:
+        return bool((await api.queue("t", "q")).consumer_details)
+
+    await until(told, "the queue's consumers are told")
+    asked: list[str] = []
+    ask = api.ask
+
+    async def note(method: str, path: str, *rest: Any, **more: Any) -> bytes:
+        asked.append(path)
+        return await ask(method, path, *rest, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "ask", note)
+        (one,) = await api.consumers_of(await api.queue("t", "q"))
+        assert (one.consumer_tag, one.ack_required, bool(one.channel)) == ("c", True, True)
+        assert asked == ["queues/t/q"]
+        (one,) = await api.consumers_of(QueueDetail("q", "t"))  # as of a server without statistics
+        assert one.consumer_tag == "c" and asked[1:] == ["consumers/t"]
+        assert await api.consumers_of(QueueDetail("another", "t")) == []
+
+
+async def test_a_connection_is_seen_and_closed(
+    api: Management, rabbit: Rabbit, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broker = await open_broker(rabbit.way(), Login("guest", "guest", "t"), name="me")
     try:
         async with broker.lane() as lane:
@@ -151,6 +178,7 @@ async def test_a_connection_is_seen_and_closed(api: Management, rabbit: Rabbit) 
             (connection,) = [one for one in await api.connections("t") if one.label == "me"]
             assert (connection.user, connection.vhost) == ("guest", "t")
             assert [one.consumer_tag for one in await api.consumers("t")] == ["c"]
+            await consumers_are_told_with_their_queue(api, monkeypatch)
 
             async def channel() -> bool:
                 return any(one.connection == connection.name for one in await api.channels("t"))
@@ -212,11 +240,20 @@ async def test_amqp_alone_changes_what_is_named(rabbit: Rabbit, api: Management)
             await named.declare_queue("/", "by-name", {"x-queue-type": "quorum"})
         assert caught.value.code == 406
         assert "received 'quorum' but current is 'classic'" in caught.value.problem.evidence.replace("the value ", "")
-        for asked in (named.queue("/", "nix"), named.delete_queue("/", "nix"), named.delete_exchange("/", "nix")):
+        await named.bind("/", "by-name-x", "by-name", "h", {"x-match": "all", "colour": "red"})
+        await named.there("by-name-x", "by-name")
+        await named.unbind("by-name-x", "by-name", "k", {})
+        await named.unbind("by-name-x", "by-name", "h", {})  # with other arguments it is another binding
+        await named.unbind("by-name-x", "amq.topic", "t", {}, kind="exchange")
+        found = {(one.destination, one.routing_key) for one in await api.bindings("/") if one.source == "by-name-x"}
+        assert found == {("by-name", "h")}
+        for asked in (named.queue("/", "nix"), named.delete_queue("/", "nix"), named.delete_exchange("/", "nix"),
+                      named.there("by-name-x", "nix"), named.there("nix", "by-name")):  # fmt: skip
             with pytest.raises(Refused) as caught:
                 await asked
             assert caught.value.code == 404
-        for asked in (reads.declare_queue("/", "no", {}), reads.purge_queue("/", "by-name")):
+        for asked in (reads.declare_queue("/", "no", {}), reads.purge_queue("/", "by-name"),
+                      reads.unbind("by-name-x", "by-name", "h", {})):  # fmt: skip
             with pytest.raises(ProblemError, match="was not sent"):
                 await asked
         told = await reads.queue("/", "by-name")

@@ -123,7 +123,7 @@ class _Verbs:
         api, vhost = self._api, self._vhost
         one = await api.queue(vhost, name)
         bindings = await api.bindings(vhost)
-        consumers = [each for each in await api.consumers(vhost) if each.queue is not None and each.queue.name == name]
+        consumers = await api.consumers_of(one)
         graph = Graph(await api.exchanges(vhost), bindings, [one], await self._policies())
         spot = Spot(What.QUEUE, vhost, name)
         online = f"{len(one.online or ())} of {len(one.members)}: {', '.join(one.online or ())}" if one.members else ""

@@ -141,18 +141,13 @@ class LiveClient(LiveMessages):
     async def queue(self, place: Place) -> Detail:
         """One queue."""
         api = self._api
-        queue, bindings, consumers = await asyncio.gather(
-            api.queue(place.vhost, place.name), api.bindings_of(place.vhost, place.name), self._consumers(place)
+        queue, bindings = await asyncio.gather(
+            api.queue(place.vhost, place.name), api.bindings_of(place.vhost, place.name)
         )
+        consumers: Sequence[Consumer] = ()
+        with contextlib.suppress(*ERRORS):  # not everybody is told: without them a queue is known, too
+            consumers = [answers.consumer(one) for one in await api.consumers_of(queue)]
         return Detail(queue, bindings, consumers)
-
-    async def _consumers(self, place: Place) -> Sequence[Consumer]:
-        """They are told for a whole virtual host at once, and not to everybody: without them a queue is known, too."""
-        try:
-            found = await self._api.consumers(place.vhost)
-        except ERRORS:
-            return ()
-        return [answers.consumer(one) for one in found if one.queue is not None and one.queue.name == place.name]
 
     async def exchanges(self, vhost: str = "") -> Sequence[topology.Exchange]:
         """The exchanges of a virtual host, or of all."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from tui.services.queue import facts
 from tui.services.queue.administration import Administration
+from tui.services.queue.operations import Consumer, QueueDetail
 from tui.services.queue.transport import segment
 
 __all__ = ["Management", "segment"]
@@ -39,9 +40,9 @@ class Management(Administration):
         """All nodes; of one that does not run little more than the name is known."""
         return await self._get("nodes", list[facts.Node])
 
-    async def queue(self, vhost: str, name: str) -> facts.Queue:
-        """One queue."""
-        found = await self._get(f"queues/{segment(vhost)}/{segment(name)}", facts.Queue)
+    async def queue(self, vhost: str, name: str) -> QueueDetail:
+        """One queue, with its consumers."""
+        found = await self._get(f"queues/{segment(vhost)}/{segment(name)}", QueueDetail)
         self._note_silence([found])
         if self._counts_only:  # lists have counts then, and a queue by itself has none
             listed = await self.queues(vhost=vhost, name=f"^{re.escape(name)}$", regex=True)
@@ -49,6 +50,16 @@ class Management(Administration):
                 found.messages, found.messages_ready = one.messages, one.messages_ready
                 found.messages_unacknowledged = one.messages_unacknowledged
         return found
+
+    async def consumers_of(self, queue: QueueDetail) -> list[Consumer]:
+        """The consumers of a queue that was asked for by its name; nothing more is asked where that told them.
+
+        Without statistics they are told for the whole virtual host alone, whose consumers may be many.
+        """
+        if queue.consumer_details is not None:
+            return queue.consumer_details
+        every = await self.consumers(queue.vhost)
+        return [one for one in every if one.queue is not None and one.queue.name == queue.name]
 
     async def queues(
         self, *, vhost: str = "", name: str = "", regex: bool = False, page: int = 1, size: int = 500

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tui.services.queue.facts import Rate
+from tui.services.queue.facts import Queue, Rate
 
 
 class Client(msgspec.Struct):
@@ -102,6 +102,12 @@ class Consumer(msgspec.Struct):
     def channel(self) -> str:
         """On which channel."""
         return self.channel_details.name if isinstance(self.channel_details, Owner) else ""
+
+
+class QueueDetail(Queue):
+    """A queue that was asked for by its name. `consumer_details`: None where the server collects no statistics."""
+
+    consumer_details: list[Consumer] | None = None
 
 
 class Policy(msgspec.Struct, rename={"applies": "apply-to"}):
