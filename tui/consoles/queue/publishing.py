@@ -165,7 +165,9 @@ async def _move(console: BrowsingScreen, wish: Move, workload: str) -> None:
             await console.client.reach(wish)
         except ERRORS as error:
             problem = problem_of(error)
+            console.tell(f"Nothing was {past}", "warn")
             raise ProblemError(replace(problem, what=f"Nothing was {past} to {to}: {problem.what}")) from error
+        console.tell(f"{to} is there", "ready")
         title, past = f"{word} {many} of {wish.source.name}", f"{past} to {to}"
     if not wish.copy:
         does = (f"moves {many} from {wish.source.name} to {to}", "each leaves only once its copy was confirmed: none "
