@@ -59,8 +59,8 @@ class QueueConsole(BrowsingScreen):
 The first line says where you are: workload, product, node, user, virtual host, TLS; the line below it what is missing
 or wrong, alarms among it. tab and the keys 1 to 8 turn the tabs. enter looks at a queue's messages, or walks from an
 exchange; p publishes, t tails, m moves and c copies messages, n makes something, P purges, D deletes or closes; x
-lists all that can be done. f2 has the login, the virtual host and read-only, f4 definitions, f6 the jobs. Jobs go on
-while you look around, and end with the console; it asks first."""
+lists all that can be done. f2 has the login, the virtual host, a certificate to show and read-only, f4 definitions,
+f6 the jobs. Jobs go on while you look around, and end with the console; it asks first."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", id="queue.back"),
         Binding("tab", "turn(1)", "Next tab", show=False, id="queue.next-tab", priority=True),
