@@ -9,8 +9,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 
+from tui.screens.modal import Modal
 from tui.text import one_line
 from tui.widgets.ink import Piece
 from tui.widgets.lines import Line, Lines, Words
@@ -19,10 +19,9 @@ from tui.widgets.lines import Line, Lines, Words
 LOW, NARROW = 16, 60
 
 
-class Dialog(ModalScreen[object]):
+class Dialog(Modal[object]):
     """A frame in the middle; all of a small screen."""
 
-    ALLOW_SELECT = False
     # Absolute: those who inherit it live elsewhere.
     CSS_PATH = Path(__file__).resolve().with_name("dialogs.tcss")
 

@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.problem import Problem, ProblemError
 from tui.screens.chooser import LOW, NARROW, Choice, ChoiceList
+from tui.screens.modal import Modal
 from tui.text import one_line
 from tui.widgets.lines import Line, Words
 
@@ -23,7 +23,7 @@ from tui.widgets.lines import Line, Words
 _MOST = 2000
 
 
-class Prompt(ModalScreen[bool]):
+class Prompt(Modal[bool]):
     """One field, below it what could stand there. Yields True when it was done.
 
     Args:
@@ -34,7 +34,6 @@ class Prompt(ModalScreen[bool]):
         offer: what could stand in the field, given what does.
     """
 
-    ALLOW_SELECT = False
     CSS_PATH = "prompts.tcss"
     HELP: ClassVar[str] = "Question\nType it, or take one of the offers with tab and the arrows; enter does it."
     BINDINGS: ClassVar[list[BindingType]] = [

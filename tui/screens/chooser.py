@@ -14,11 +14,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input
 
+from tui.screens.modal import Modal
 from tui.text import one_line
 from tui.widgets.columns import fit, width_of
 from tui.widgets.ink import Piece, inks
@@ -141,7 +141,7 @@ class ChoiceList(Widget):
             self.post_message(self.Clicked())
 
 
-class Chooser(ModalScreen[str | None]):
+class Chooser(Modal[str | None]):
     """Yields the value that was chosen, or None. Opaque where it is, and without a veil over the rest.
 
     Args:
@@ -150,7 +150,6 @@ class Chooser(ModalScreen[str | None]):
         hint: shown while nothing is typed.
     """
 
-    ALLOW_SELECT = False
     CSS_PATH = "chooser.tcss"
     HELP: ClassVar[str] = (
         "Chooser\nType to narrow the list, arrows to move, enter to choose, escape to leave things as they are."

@@ -128,7 +128,7 @@ class HelpScreen(BaseScreen):
     ALONE: ClassVar[bool] = True
     HELP: ClassVar[str] = "Help\nThis page. Escape goes back to where you were."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark", "app.pop_screen", "Back", id="help.back")
+        Binding("escape,q,question_mark,f1", "app.pop_screen", "Back", id="help.back")
     ]
 
     def __init__(self, text: str, keys: list[tuple[str, str, str]]) -> None:

@@ -73,7 +73,7 @@ BINDINGS: Final[Mapping[str, str]] = {
     "forward-dialog.down": "down,ctrl+n",
     "question.yes": "enter",
     "question.no": "escape,n",
-    "help.back": "escape,q,question_mark",
+    "help.back": "escape,q,question_mark,f1",
     "workload.back": "escape",
     "workload.next-tab": "tab",
     "workload.previous-tab": "shift+tab",

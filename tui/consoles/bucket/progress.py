@@ -41,7 +41,6 @@ class Waiting(Dialog):
         self._title = title
         self._unit = unit
         self.far: tuple[int, int | None] = (0, None)
-        self._over = False
 
     def compose(self) -> ComposeResult:
         """A frame with a line."""
@@ -65,18 +64,6 @@ class Waiting(Dialog):
     def action_leave(self) -> None:
         """Gives it up."""
         self.dismiss(True)
-
-    def end(self) -> None:
-        """It is over. What stands in front of it stays: `dismiss` takes away whatever is in front."""
-        if self.app.screen is self:
-            self.dismiss(False)
-        else:
-            self._over = True
-
-    def on_screen_resume(self) -> None:
-        """What was in front of it is gone."""
-        if self._over:
-            self.dismiss(False)
 
 
 async def show_progress(
@@ -118,7 +105,7 @@ async def show_progress(
             await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
             waiting.cancel()
             if not given_up.is_set():
-                dialog.end()
+                dialog.dismiss(False)
         if not task.done():
             task.cancel()
             await asyncio.wait({task})

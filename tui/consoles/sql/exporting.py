@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tui.consoles.sql.export import ENDINGS, Export, Taken
@@ -18,6 +17,7 @@ from tui.consoles.sql.files import path_of
 from tui.consoles.sql.resultset import ResultSet
 from tui.problem import ProblemError
 from tui.screens.chooser import LOW, NARROW, Choice, ChoiceList
+from tui.screens.modal import Modal
 from tui.services.sql.model import Wire
 from tui.widgets.ink import Piece
 from tui.widgets.lines import Line, Words
@@ -33,7 +33,7 @@ _FORMATS = (
 )
 
 
-class ExportDialog(ModalScreen[Export | None]):
+class ExportDialog(Modal[Export | None]):
     """Yields an export whose file is open, for somebody to run; or None.
 
     Args:
@@ -42,7 +42,6 @@ class ExportDialog(ModalScreen[Export | None]):
         table: its table.
     """
 
-    ALLOW_SELECT = False
     HELP: ClassVar[str] = """Export
 Writes all rows of the result to a file, in the order in which the server sent them, also those that are filtered out
 or hidden. A result that is not wholly read is read on to its end, through its open cursor; the statement is never run

@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.screens.chooser import LOW, NARROW, Choice, ChoiceList, matching
 from tui.screens.forwards.wanted import FREE, Typed, address_choices
+from tui.screens.modal import Modal
 from tui.text import one_line
 from tui.widgets.ink import Cell, Piece
 from tui.widgets.lines import Line, Words
@@ -40,7 +40,7 @@ class Desk(Protocol):
         """Does it; ProblemError when it cannot be done."""
 
 
-class ForwardDialog(ModalScreen[bool]):
+class ForwardDialog(Modal[bool]):
     """Three fields, and below them what can stand in the one that is being edited. Yields True when it was done.
 
     Args:
@@ -53,7 +53,6 @@ class ForwardDialog(ModalScreen[bool]):
         done: what enter does, in a word.
     """
 
-    ALLOW_SELECT = False
     CSS_PATH = "dialog.tcss"
     HELP: ClassVar[str] = (
         "Forward\nWhich port, to which member, and where programs of this machine connect. Enter opens it."

@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 
 from tui.kube.quantity import text as size
+from tui.screens.modal import Modal
 from tui.text import one_line
 from tui.widgets.ink import Piece
 from tui.widgets.lines import Line, Words
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tui.kube.forward.views import ForwardView
 
 
-class Question(ModalScreen[bool]):
+class Question(Modal[bool]):
     """Yields whether to go on. Enter goes on, escape leaves everything as it is.
 
     Args:
@@ -30,7 +30,6 @@ class Question(ModalScreen[bool]):
         key: a key that goes on as well; empty for none.
     """
 
-    ALLOW_SELECT = False
     CSS_PATH = "question.tcss"
     HELP: ClassVar[str] = "Question\nEnter does it, escape leaves everything as it is."
     BINDINGS: ClassVar[list[BindingType]] = [
