@@ -326,6 +326,28 @@ def uploading(namespace: str, path: Path, key: str, count: int) -> subprocess.Po
     return process
 
 
+# --- a server that goes away
+
+
+def test_what_is_tried_again_is_told_at_once_in_lines_of_json(namespace: str, tmp_path: Path) -> None:
+    path = tmp_path / "big.bin"
+    path.write_bytes(os.urandom(64 * MIB))
+    process = uploading(namespace, path, "tried", 40 * MIB)
+    kubectl("-n", namespace, "exec", f"{SECURE}-pool-0-0", "--", "bash", "-c", "kill 1")
+    process.send_signal(signal.SIGCONT)
+    assert process.stdout is not None
+    first = json.loads(process.stdout.readline())
+    assert process.poll() is None, "told only at the end"
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    *told, done, summary = [first, *map(json.loads, out.splitlines())]
+    assert {one["status"] for one in told} == {"retrying"} and summary["status"] == "summary"
+    assert done["verified"] == "CRC-32" and done["retries"] >= told[-1]["retries"] >= len(told)
+    for one in told:
+        assert one["error"] and one["waits"].startswith("for the store to "), one
+        assert (one["source"], one["size"]) == (str(path), 64 * MIB) and one["done"] < 64 * MIB
+
+
 # --- suspended
 
 

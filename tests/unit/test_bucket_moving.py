@@ -359,6 +359,50 @@ async def test_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\x1b" not in out + err and "no␛[2J" in err
 
 
+async def test_lines_tell_of_retries_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
+    job = job_of(Item("a", "b", 3))
+    (item,) = job.running
+
+    def fail(problem: Problem) -> None:
+        item.retries += 1
+        item.stage, item.problem = Stage.RETRYING, problem
+
+    async def lines() -> list[dict[str, object]]:
+        async with asyncio.timeout(20):
+            while True:
+                await asyncio.sleep(0.01)
+                if out := capsys.readouterr().out:
+                    return [json.loads(line) for line in out.splitlines()]
+
+    async with Telling(job, lines=True):
+        fail(Problem(Cause.UNREACHABLE, "gone", "connection reset"))
+        (line,) = await lines()
+        assert line == {
+            "status": "retrying", "source": "a", "target": "b", "size": 3, "done": 0, "retries": 1,
+            "error": "gone: connection reset", "waits": "for the store to be reached again",
+        }  # fmt: skip
+        await asyncio.sleep(0.3)
+        assert not capsys.readouterr().out, "it is told once"
+        job.advance(item, 2)
+        fail(Problem(Cause.SERVER, "refused", "InternalError"))
+        (line,) = await lines()
+        assert (line["retries"], line["done"], line["waits"]) == (2, 2, "for the store to be well again")
+        item.problem = None
+        job.end(item, Stage.DONE)
+    done, summary = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (done["status"], done["retries"], summary["status"]) == ("done", 2, "summary")
+
+
+async def test_who_pipes_an_object_is_not_told_of_retries_among_its_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    job = job_of(Item("a", "-"))
+    (item,) = job.running
+    async with Telling(job, lines=True, quiet=True):
+        item.retries, item.stage, item.problem = 1, Stage.RETRYING, Problem(Cause.SERVER, "refused")
+        await asyncio.sleep(0.3)
+        job.end(item, Stage.DONE)
+    assert not capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (1 << 30, "1.0 GiB"), (300 << 20, "300 MiB")]
 )

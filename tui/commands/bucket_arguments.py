@@ -170,7 +170,7 @@ def _told(verb: argparse.ArgumentParser) -> None:
         "--json",
         action="store_true",
         default=None,
-        help="a line of JSON for each item (the default without a terminal)",
+        help="a line of JSON for each item, and for each time one is tried again (the default without a terminal)",
     )
 
 

@@ -10,11 +10,22 @@ import sys
 from typing import Any
 
 from tui.commands.amounts import clock, size
+from tui.problem import Cause, Problem
 from tui.services.bucket.transfers.progress import Item, Job, Stage
 from tui.text import one_line, safe
 
 #: Seconds between two looks.
 _EVERY = 0.2
+#: Between two looks for what is tried again: what passes faster is counted in the line of its item.
+_RETRIES = 0.1
+#: What is waited for before the next attempt.
+_WAIT = "for the store to take it"
+_WAITS = {
+    Cause.UNREACHABLE: "for the store to be reached again",
+    Cause.TIMEOUT: "for the store to answer again",
+    Cause.THROTTLED: "for the store to take requests again",
+    Cause.SERVER: "for the store to be well again",
+}
 
 
 class Telling:
@@ -34,6 +45,7 @@ class Telling:
         self._lines = not sys.stdout.isatty() if lines is None else lines
         self._bar = not quiet and not self._lines and sys.stderr.isatty()
         self._shown = False
+        self._retried: dict[Item, int] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Telling:
@@ -41,6 +53,8 @@ class Telling:
         self._job.heard = self._hear
         if self._bar:
             self._task = asyncio.create_task(self._draw())
+        elif not (self._quiet or self._dry):
+            self._task = asyncio.create_task(self._look_for_retries())
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -56,6 +70,7 @@ class Telling:
     def _hear(self, item: Item) -> None:
         if not item.stage.ended:
             return
+        self._retried.pop(item, None)
         if self._lines and not self._quiet:
             print(json.dumps({**_record(item), **self._would()}), flush=True)
         elif self._dry and item.stage is Stage.DONE:
@@ -85,6 +100,25 @@ class Telling:
 
     def _would(self) -> dict[str, Any]:
         return {"dryRun": True} if self._dry else {}
+
+    # --- what is tried again
+
+    async def _look_for_retries(self) -> None:
+        while True:
+            await asyncio.sleep(_RETRIES)
+            self.tell_retries()
+
+    def tell_retries(self) -> None:
+        """Tells of each item that waits to be tried again, once for each failure; of parts that fail at once, one."""
+        for item in self._job.running:
+            again = item.stage is Stage.RETRYING and item.retries > self._retried.get(item, 0)
+            if not again or item.problem is None:
+                continue
+            self._retried[item] = item.retries
+            if self._lines:
+                print(json.dumps(_retry(item, item.problem)), flush=True)
+            else:
+                self._say(f"{item.source}: tried again ({item.retries}): {item.problem}")
 
     # --- the bar
 
@@ -136,6 +170,13 @@ def _record(item: Item) -> dict[str, Any]:
     if item.problem is not None:
         found["error"] = str(item.problem)
     return found
+
+
+def _retry(item: Item, problem: Problem) -> dict[str, Any]:
+    return {
+        "status": Stage.RETRYING.value, "source": item.source, "target": item.target, "size": item.size,
+        "done": item.done, "retries": item.retries, "error": str(problem), "waits": _WAITS.get(problem.cause, _WAIT),
+    }  # fmt: skip
 
 
 def _summary(job: Job) -> dict[str, Any]:
