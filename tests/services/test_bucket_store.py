@@ -523,11 +523,16 @@ async def test_a_connection_that_breaks_is_lost_and_no_refusal(store: Store, buc
             assert lost.value.unsure, "it may have been done"
             assert way.made == made + 1, "it was sent twice"
         made = way.made
-        way.cuts = [None] * made + [(None, 1)]
+        sent: list[bytes] = []
+        # Enough for the question whether the server knows versions, and not for the change after it.
+        way.cuts, way.heard = [None] * made + [(900, None)], sent.append
         await broken.session.use(https=False, context=None)
         with pytest.raises(Lost):
             await broken.set_versioning(bucket, on=True)
-        assert way.made == made + 1, "the client library sent it twice"
+        way.heard = None
+        said = b"".join(sent)
+        assert (said.count(b"GET /"), said.count(b"PUT /")) == (1, 1), "the client library sent it twice"
+        assert way.made == made + 1
 
         made = way.made
         way.refusing = 1

@@ -29,8 +29,11 @@ async def empty(store: Store, bucket: str, *, dry: bool) -> Sequence[Failure]:
     with Counter(f"counting what is in {bucket}") as counter:
         count = await store.count(bucket, "", counter, all_versions=True)
     what = (
-        counted(count.objects, "object"), counted(count.versions or 0, *_OLD),
-        counted(count.uploads or 0, "incomplete upload"), size(count.size + count.old_size),
+        counted(count.objects, "object"),
+        "older versions unknown: the server does not list them" if count.versions is None
+        else counted(count.versions, *_OLD),
+        "incomplete uploads unknown" if count.uploads is None else counted(count.uploads, "incomplete upload"),
+        size(count.size + count.old_size),
     )  # fmt: skip
     note(f"{bucket} holds {', '.join(what)}")
     if dry:

@@ -15,7 +15,7 @@ from tui.consoles.bucket.words import size
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.forms import Field, Form
 from tui.screens.chooser import Choice
-from tui.services.bucket.model import Count, Failure, Product, Progress
+from tui.services.bucket.model import Count, Failure, Product, Progress, StoreError
 from tui.text import counted, safe
 from tui.widgets.lines import Line
 
@@ -70,11 +70,18 @@ def make_bucket(console: BrowsingScreen) -> None:
 
 
 async def _make(console: BrowsingScreen, name: str, *, versioning: bool, lock: bool) -> None:
-    await console.client.make_bucket(name, versioning=versioning, lock=lock)
-    console.tell(f"Bucket {name} made", "ready")
+    try:
+        await console.client.make_bucket(name, versioning=versioning, lock=lock)
+        console.tell(f"Bucket {name} made", "ready")
+    except StoreError as error:
+        if not error.lacking:
+            raise
+        console.fail(error)  # it was made all the same, without what the server lacks
     if console.browser is not None:
         await console.browser.load()
         console.look()
+        if name not in {one.name for one in console.browser.buckets}:
+            return
         if not console.table.move_to(name):
             console.pane.drop_filter()  # which its name does not hold
             console.table.move_to(name)
@@ -125,9 +132,11 @@ def _goes(count: Count) -> tuple[str, ...]:
             f"and {counted(count.versions, 'older version')} (delete markers among them), {size(count.old_size)}"
         )
     if count.versions is None:
-        told.append("older versions could not be counted")
+        told.append("older versions are not known of: the server does not list them")
     if count.uploads:
         told.append(f"and {counted(count.uploads, 'incomplete upload')}")
+    if count.uploads is None:
+        told.append("incomplete uploads could not be counted")
     return tuple(told)
 
 
@@ -139,7 +148,7 @@ async def delete(console: BrowsingScreen) -> None:
     folders = [one for one in chosen if one.folder]
     files = [one for one in chosen if not one.folder]
     versioned = place.versions
-    keeps = (await console.client.versioning(place.bucket)) == "Enabled" and not versioned
+    stays = await _what_stays(console, place.bucket) if not versioned else "that cannot be undone"
     does = [f"deletes {summed(chosen)} of {place.bucket}"]
     if len(files) == 1 and not folders:
         does = [f"deletes {'this version of ' if versioned else ''}{safe(files[0].key)}, {size(files[0].size or 0)}"]
@@ -151,7 +160,7 @@ async def delete(console: BrowsingScreen) -> None:
             return
         does.append(f"below {safe(one.key)}: {counted(count.objects, 'object')}, {size(count.size)}")
     if not all(one.deleted for one in chosen):
-        does.append("a delete marker hides it, older versions stay" if keeps else "that cannot be undone")
+        does.append(stays)
     name = chosen[0].key if len(chosen) == 1 else place.bucket
     if not await console.confirm(console.guard.held("Delete?", tuple(does), "delete", name)):
         return
@@ -172,6 +181,17 @@ async def delete(console: BrowsingScreen) -> None:
     if failures:
         tell_failures(console, failures)
     await console.reload()
+
+
+async def _what_stays(console: BrowsingScreen, bucket: str) -> str:
+    """What a deletion without a version leaves. Whether it may be asked for is no reason not to delete."""
+    try:
+        keeps = await console.client.versioning(bucket) == "Enabled"
+    except StoreError as error:
+        if error.lacking:
+            return "that cannot be undone: the server has no versions"
+        return f"whether older versions stay is not known: {error.problem.evidence}"
+    return "a delete marker hides it, older versions stay" if keeps else "that cannot be undone"
 
 
 def _seen_again(marker: Entry) -> tuple[str, ...]:

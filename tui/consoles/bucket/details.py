@@ -100,7 +100,9 @@ def of_bucket(bucket: Bucket, anonymous: Anonymous | None) -> list[Line]:
         lines.append(fact("known from", bucket.counted, "dim"))
     if anonymous is not None:
         open_to_all = anonymous not in (Anonymous.NONE, Anonymous.UNKNOWN)
-        lines.append(fact("access", f"⚠ {anonymous}" if open_to_all else anonymous, "failing" if open_to_all else ""))
+        unknown = anonymous is Anonymous.UNKNOWN
+        said = f"{anonymous}: the policy may not be read, or the server has no policies" if unknown else anonymous
+        lines.append(fact("access", f"⚠ {said}" if open_to_all else said, "failing" if open_to_all else ""))
     return lines
 
 

@@ -68,7 +68,13 @@ async def _delete_together(
     headers |= {"Content-Type": "application/xml"}
     if bypass:
         headers["x-amz-bypass-governance-retention"] = "true"
-    root = xml.parse(await exchange(Request("POST", bucket, "", {"delete": ""}, headers, body)))
+    try:
+        root = xml.parse(await exchange(Request("POST", bucket, "", {"delete": ""}, headers, body)))
+    except Refused as error:
+        if not error.lacking:
+            raise
+        failures = [await _delete_one(exchange, bucket, key, version, bypass=bypass) for key, version in keys]
+        return [one for each in failures for one in each]
     return [
         Failure(
             xml.text(one, "Key"), xml.text(one, "VersionId"), f"{xml.text(one, 'Code')}: {xml.text(one, 'Message')}"
@@ -104,7 +110,7 @@ async def clear(
         prefix: empty for all of it.
         progress: is told how many are done.
         begun: by the server's clock; what is newer was not meant, and stays.
-        all_versions: also older versions, markers and incomplete uploads.
+        all_versions: also older versions, markers and incomplete uploads, as far as the server knows of such.
         bypass: see `delete`.
 
     Returns:
@@ -113,14 +119,15 @@ async def clear(
     """
     done = 0
     earlier_pass = ""
+    versions = all_versions and await listing.knows_versions(exchange, bucket)
     while True:
         before = done
         failures: list[Failure] = []
         newer: list[Failure] = []
         listed = hashlib.sha256()
-        async for entries in _ahead(listing.pages(exchange, bucket, prefix, all_versions=all_versions)):
+        async for entries in _ahead(listing.pages(exchange, bucket, prefix, all_versions=versions)):
             newer += [Failure(one.key, one.version, _NEWER) for one in entries if _came_after(one, begun)]
-            keys = [(one.key, one.version if all_versions else "") for one in entries if not _came_after(one, begun)]
+            keys = [(one.key, one.version if versions else "") for one in entries if not _came_after(one, begun)]
             listed.update(repr(keys).encode())
 
             def told(count: int, _: int | None, earlier: int = done) -> None:
@@ -135,17 +142,27 @@ async def clear(
         # SeaweedFS 4 lists the versions of a key with a control character under a name that it does not have, and
         # says that this one is deleted: it would be listed for ever.
         if listed.hexdigest() == earlier_pass:
-            async for entries in listing.pages(exchange, bucket, prefix, all_versions=all_versions):
+            async for entries in listing.pages(exchange, bucket, prefix, all_versions=versions):
                 failures += [
                     Failure(one.key, one.version, _NEWER if _came_after(one, begun) else _STAYS) for one in entries
                 ]
             break
         earlier_pass = listed.hexdigest()
     if all_versions:
-        for upload in await listing.uploads(exchange, bucket, prefix):
+        for upload in await _uploads(exchange, bucket, prefix):
             if upload.begun is None or upload.begun <= begun:
                 await abort(exchange, bucket, upload)
     return failures
+
+
+async def _uploads(exchange: Exchange, bucket: str, prefix: str) -> list[Upload]:
+    """The incomplete uploads; none of a server that does not list them."""
+    try:
+        return await listing.uploads(exchange, bucket, prefix)
+    except Refused as error:
+        if not error.lacking:
+            raise
+        return []
 
 
 def _came_after(entry: Entry, begun: dt.datetime) -> bool:

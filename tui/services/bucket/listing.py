@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from tui.services.bucket import xml
+from tui.services.bucket.lacking import not_there
 from tui.services.bucket.model import Bucket, Count, Entry, Exchange, Page, Part, Progress, Request, StoreError, Upload
 
 #: Keys a page: what servers give at most.
@@ -68,6 +69,8 @@ async def versions(exchange: Exchange, bucket: str, prefix: str, more: str = "",
         if mark.version:
             query["version-id-marker"] = mark.version
     root = xml.parse(await exchange(Request("GET", bucket, "", query)))
+    if root.tag == "ListBucketResult":
+        raise not_there(f"{bucket}?versions")
     encoded = xml.text(root, "EncodingType") == "url"
     entries: list[Entry] = []
     for one in root:
@@ -124,6 +127,8 @@ async def uploads(exchange: Exchange, bucket: str, prefix: str = "") -> list[Upl
     while True:
         query = {"uploads": "", "max-uploads": _PAGE, **_URL, **mark}
         root = xml.parse(await exchange(Request("GET", bucket, "", query)))
+        if root.tag == "ListBucketResult":
+            raise not_there(f"{bucket}?uploads")
         encoded = xml.text(root, "EncodingType") == "url"
         found += [
             Upload(xml.key(one, "Key", encoded=encoded), xml.text(one, "UploadId"), xml.time(one, "Initiated"))
@@ -154,6 +159,22 @@ async def parts(exchange: Exchange, bucket: str, upload: Upload) -> list[Part]:
         marker = following
 
 
+async def knows_versions(exchange: Exchange, bucket: str) -> bool:
+    """Whether the server lists versions at all.
+
+    Raises:
+        StoreError: it does, and not for this user.
+    """
+    query = {"versions": "", "prefix": "", "max-keys": "1"}
+    try:
+        root = xml.parse(await exchange(Request("GET", bucket, "", query)))
+    except StoreError as error:
+        if error.lacking:
+            return False
+        raise
+    return root.tag != "ListBucketResult"
+
+
 async def count(
     exchange: Exchange, bucket: str, prefix: str, progress: Progress, *, all_versions: bool = False
 ) -> Count:
@@ -164,10 +185,11 @@ async def count(
         bucket: the bucket.
         prefix: empty for all of it.
         progress: is told how many were counted.
-        all_versions: older versions, delete markers and incomplete uploads, too.
+        all_versions: older versions, delete markers and incomplete uploads, too, as far as the server knows of such.
     """
     objects = size = old = old_size = seen = 0
-    async for entries in pages(exchange, bucket, prefix, all_versions=all_versions):
+    versioned = all_versions and await knows_versions(exchange, bucket)
+    async for entries in pages(exchange, bucket, prefix, all_versions=versioned):
         for one in entries:
             if one.latest and not one.deleted:
                 objects += 1
@@ -182,4 +204,4 @@ async def count(
     pending: int | None = None
     with contextlib.suppress(StoreError):  # a server without multipart uploads, or no right to list them
         pending = len(await uploads(exchange, bucket, prefix))
-    return Count(objects, size, old, old_size, pending)
+    return Count(objects, size, old if versioned else None, old_size, pending)

@@ -106,6 +106,11 @@ class StoreError(Exception):
     status: int
     problem: Problem
 
+    @property
+    def lacking(self) -> bool:
+        """Whether the server does not have what was asked for."""
+        return self.status == 501 or self.code in ("NotImplemented", "MethodNotAllowed")
+
     def __str__(self) -> str:
         """The problem."""
         return str(self.problem)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 _META = "x-amz-meta-"
 _CHECKSUM = "x-amz-checksum-"
 #: A bucket without a lock is told with this where a lock's facts are asked for.
-_NO_LOCK = ("NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "InvalidRequest", "NotImplemented")
+_NO_LOCK = ("NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "InvalidRequest")
 
 
 async def detail(exchange: Exchange, settings: Settings, bucket: str, key: str, version: str = "") -> Detail:

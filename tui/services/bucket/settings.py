@@ -23,7 +23,7 @@ from miniopy_async.versioningconfig import VersioningConfig
 from miniopy_async.xml import marshal, unmarshal
 
 from tui.problem import Cause, Problem, ProblemError
-from tui.services.bucket import policies
+from tui.services.bucket import lacking, policies
 from tui.services.bucket.documents import to_json, to_xml
 from tui.services.bucket.errors import said, store_error
 from tui.services.bucket.model import Anonymous, Lost
@@ -95,6 +95,7 @@ class Settings:
     async def set_versioning(self, bucket: str, *, on: bool) -> None:
         """Enables or suspends it."""
         with self._told(f"PUT {bucket}?versioning"):
+            await lacking.check_known(self._session, bucket, "", "versioning")
             await self._minio.set_bucket_versioning(bucket, VersioningConfig("Enabled" if on else "Suspended"))
 
     async def bucket_tags(self, bucket: str) -> dict[str, str]:
@@ -114,6 +115,7 @@ class Settings:
             ProblemError: a key or value is too long or has characters that tags cannot have.
         """
         with self._told(f"PUT {bucket}/{key}?tagging"):
+            await lacking.check_known(self._session, bucket, key, "tagging")
             made = Tags.new_object_tags() if key else Tags.new_bucket_tags()
             made.update(tags)
             if key:
@@ -143,6 +145,7 @@ class Settings:
             ProblemError: it is no policy.
         """
         with self._told(f"PUT {bucket}?policy"):
+            await lacking.check_known(self._session, bucket, "", "policy")
             if text.strip():
                 await self._minio.set_bucket_policy(bucket, policies.checked(text, bucket))
             else:
@@ -165,6 +168,7 @@ class Settings:
             ProblemError: they are no rules.
         """
         with self._told(f"PUT {bucket}?lifecycle"):
+            await lacking.check_known(self._session, bucket, "", "lifecycle")
             if not text.strip():
                 await self._minio.delete_bucket_lifecycle(bucket)
                 return
@@ -182,6 +186,7 @@ class Settings:
         with self._told(f"PUT {bucket}/{key}?retention"):
             if mode not in (GOVERNANCE, COMPLIANCE):
                 raise ValueError(f"a retention's mode is {GOVERNANCE} or {COMPLIANCE}")
+            await lacking.check_known(self._session, bucket, key, "retention")
             await self._minio.set_object_retention(bucket, key, Retention(mode, until), version or None)
 
     async def hold(self, bucket: str, key: str, version: str = "") -> bool:
@@ -192,6 +197,7 @@ class Settings:
     async def set_hold(self, bucket: str, key: str, *, on: bool, version: str = "") -> None:
         """Puts a legal hold on a version, or takes it away."""
         with self._told(f"PUT {bucket}/{key}?legal-hold"):
+            await lacking.check_known(self._session, bucket, key, "legal-hold")
             change = self._minio.enable_object_legal_hold if on else self._minio.disable_object_legal_hold
             await change(bucket, key, version or None)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket import deleting, health, listing, objects
+from tui.services.bucket.lacking import not_there
 from tui.services.bucket.model import (
     Anonymous,
     Bucket,
@@ -125,7 +127,11 @@ class Store:
     # Changing.
 
     async def make_bucket(self, bucket: str, *, versioning: bool = False, lock: bool = False) -> None:
-        """Makes a bucket; one with object lock has versioning, too."""
+        """Makes a bucket; one with object lock has versioning, too.
+
+        Raises:
+            StoreError: it was not made; or it was, and the server lacks what it should have had, which is said.
+        """
         region = self.session.signer.region
         body = b""
         if region != "us-east-1":  # S3's default, which must not be named
@@ -133,8 +139,15 @@ class Store:
             body = f"<CreateBucketConfiguration>{inner}</CreateBucketConfiguration>".encode()
         headers = {"x-amz-bucket-object-lock-enabled": "true"} if lock else {}
         await self.session(Request("PUT", bucket, "", {}, headers, body))
-        if versioning and not lock:
-            await self.settings.set_versioning(bucket, on=True)
+        try:
+            if lock and not await self.settings.locked(bucket):
+                raise not_there(f"{bucket}?object-lock")
+            if versioning and not lock:
+                await self.settings.set_versioning(bucket, on=True)
+        except StoreError as error:
+            less = f"The bucket {bucket} was made, but without {'object lock' if lock else 'versioning'}"
+            error.problem = replace(error.problem, what=less)
+            raise
 
     async def remove_bucket(self, bucket: str) -> None:
         """Removes an empty bucket.
@@ -144,8 +157,8 @@ class Store:
         Raises:
             StoreError: BucketNotEmpty.
         """
-        found = await listing.versions(self.session, bucket, "", deep=True)
-        if found.entries:
+        known = await listing.knows_versions(self.session, bucket)
+        if (await self.page(bucket, "", "", deep=True, versions=known)).entries:
             said = "The bucket you tried to delete is not empty"
             raise StoreError("BucketNotEmpty", said, 409, Problem(
                 Cause.REJECTED, f"The bucket {bucket} is not empty", f"BucketNotEmpty: {said}",
@@ -199,7 +212,7 @@ class Store:
         try:
             return await self.settings.anonymous(bucket)
         except StoreError as error:
-            if error.code in ("AccessDenied", "NotImplemented", "MethodNotAllowed"):
+            if error.code == "AccessDenied" or error.lacking:
                 return Anonymous.UNKNOWN
             raise
 
