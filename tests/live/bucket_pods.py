@@ -1,8 +1,10 @@
-"""Object stores of a test's own in pods of the real cluster: MinIO as its operator makes it, with or without TLS."""
+"""Object stores of a test's own in pods of the real cluster: MinIO as its operator makes it, SeaweedFS, and less."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -10,8 +12,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.live.real import apply
+from tests.live.real import IMAGE, apply
 
+_BARE = Path(__file__).parents[1] / "services" / "bare_store.py"
+_WEED = """set -e
+mkdir -p /tmp/w
+exec weed -logtostderr=true mini -dir=/tmp/w -ip.bind=0.0.0.0 -master.telemetry=false -webdav=false -admin.ui=false \
+  -s3.config=/etc/sw/s3.json
+"""
 ACCESS, SECRET = "TESTACCESSKEY", "test-secret-key-0123456789"
 
 
@@ -59,6 +67,58 @@ def tenant(namespace: str, name: str, *, size: str = "", tls: dict[str, str] | N
                   "selector": {"matchLabels": labels},
                   "template": {"metadata": {"labels": labels}, "spec": spec}}},
     )  # fmt: skip
+
+
+def seaweedfs(namespace: str, name: str, *, replicas: int = 1) -> None:
+    """Applies SeaweedFS (servers that know nothing of each other), with a Secret like that of its operator: `AK`."""
+    meta = {"name": name, "namespace": namespace}
+    labels = {"app.kubernetes.io/name": "seaweedfs", "app.kubernetes.io/instance": name}
+    one = {"name": "a", "credentials": [{"accessKey": "AK", "secretKey": "SK"}], "actions": ["Admin", "Read", "Write"]}
+    identities = json.dumps({"identities": [one]})
+    container = {
+        "name": "seaweedfs", "image": IMAGE, "imagePullPolicy": "Never", "command": ["bash", "-c", _WEED],
+        "ports": [{"name": "swfs-s3", "containerPort": 8333}],
+        "readinessProbe": {"tcpSocket": {"port": 8333}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "config", "mountPath": "/etc/sw"}],
+    }  # fmt: skip
+    keys = {"s3.json": identities, "admin_access_key_id": "AK", "admin_secret_access_key": "SK"}
+    volumes = [{"name": "config", "secret": {"secretName": f"{name}-s3-secret"}}]
+    apply(_secret(namespace, f"{name}-s3-secret", keys), _set(meta, labels, container, volumes, replicas))
+
+
+def bare(namespace: str, name: str, *, refuse: bool) -> None:
+    """Applies a store in the shape of OpenIO's that lacks most of S3 (see `bare_store`); keys are `demo:demo`.
+
+    Args:
+        namespace: where.
+        name: of its StatefulSet.
+        refuse: what it lacks; otherwise it takes no notice of it.
+    """
+    meta = {"name": name, "namespace": namespace}
+    command = ["python3", "/bare/bare_store.py", "6007", "refuse" if refuse else "ignore"]
+    container = {
+        "name": "openio", "image": IMAGE, "imagePullPolicy": "Never", "command": command,
+        "ports": [{"name": "s3", "containerPort": 6007}],
+        "readinessProbe": {"tcpSocket": {"port": 6007}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "bare", "mountPath": "/bare"}],
+    }  # fmt: skip
+    text = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**meta, "name": f"{name}-bare"},
+            "data": {"bare_store.py": _BARE.read_text()}}  # fmt: skip
+    volumes = [{"name": "bare", "configMap": {"name": f"{name}-bare"}}]
+    apply(text, _set(meta, {"app": name}, container, volumes, 1))
+
+
+def _set(
+    meta: dict[str, Any], labels: dict[str, str], container: dict[str, Any], volumes: list[dict[str, Any]],
+    replicas: int,
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta,
+        "spec": {"serviceName": meta["name"], "replicas": replicas, "podManagementPolicy": "Parallel",
+                 "selector": {"matchLabels": labels},
+                 "template": {"metadata": {"labels": labels}, "spec": {
+                     "terminationGracePeriodSeconds": 1, "containers": [container], "volumes": volumes}}},
+    }  # fmt: skip
 
 
 def _secret(namespace: str, name: str, data: dict[str, str]) -> dict[str, Any]:

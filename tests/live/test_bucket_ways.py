@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from real import IMAGE, KUBECONFIG, apply, kubectl
+from real import KUBECONFIG, kubectl
 from test_sql_sessions import key, live_in, until
 
+from tests.live.bucket_pods import seaweedfs
 from tui.problem import ProblemError
 from tui.services.bucket.model import Keys, Request, Security, StoreError
 from tui.services.bucket.store import open_store
@@ -22,11 +22,6 @@ from tui.systems.live import Live
 from tui.systems.portroutes import ForwardWay
 
 pytestmark = pytest.mark.skipif(not KUBECONFIG, reason="needs STATETUI_TEST_KUBECONFIG")
-WEED = """set -e
-mkdir -p /tmp/w
-exec weed -logtostderr=true mini -dir=/tmp/w -ip.bind=0.0.0.0 -master.telemetry=false -webdav=false -admin.ui=false \
-  -s3.config=/etc/sw/s3.json
-"""
 
 
 async def answer(way: ForwardWay, path: str = "/minio/health/live") -> str:
@@ -72,26 +67,7 @@ def weed() -> Iterator[str]:
     """Two SeaweedFS that know nothing of each other, with a Secret like that of their operator."""
     namespace = f"statetui-test-bucket-{os.getpid()}"
     kubectl("create", "namespace", namespace)
-    meta = {"name": "weed", "namespace": namespace}
-    labels = {"app.kubernetes.io/name": "seaweedfs", "app.kubernetes.io/instance": "weed"}
-    one = {"name": "a", "credentials": [{"accessKey": "AK", "secretKey": "SK"}], "actions": ["Admin", "Read", "Write"]}
-    identities = json.dumps({"identities": [one]})
-    container = {
-        "name": "seaweedfs", "image": IMAGE, "imagePullPolicy": "Never", "command": ["bash", "-c", WEED],
-        "ports": [{"name": "swfs-s3", "containerPort": 8333}],
-        "readinessProbe": {"tcpSocket": {"port": 8333}, "periodSeconds": 1},
-        "volumeMounts": [{"name": "config", "mountPath": "/etc/sw"}],
-    }  # fmt: skip
-    apply(
-        {"apiVersion": "v1", "kind": "Secret", "metadata": {**meta, "name": "weed-s3-secret"},
-         "stringData": {"s3.json": identities, "admin_access_key_id": "AK", "admin_secret_access_key": "SK"}},
-        {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta,
-         "spec": {"serviceName": "weed", "replicas": 2, "podManagementPolicy": "Parallel",
-                  "selector": {"matchLabels": labels},
-                  "template": {"metadata": {"labels": labels}, "spec": {
-                      "terminationGracePeriodSeconds": 1, "containers": [container],
-                      "volumes": [{"name": "config", "secret": {"secretName": "weed-s3-secret"}}]}}}},
-    )  # fmt: skip
+    seaweedfs(namespace, "weed", replicas=2)
     kubectl("-n", namespace, "rollout", "status", "statefulset/weed", "--timeout=120s")
     yield namespace
     kubectl("delete", "namespace", namespace, "--wait=false")

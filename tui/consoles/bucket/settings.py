@@ -159,12 +159,18 @@ def tags(console: BrowsingScreen, bucket: str, key: str) -> None:
     """Views and changes the tags of an object, or of the bucket where the key is empty."""
 
     async def show() -> None:
+        unknown = ""
         if key:
-            now: Mapping[str, str] = (await console.client.detail(bucket, key)).tags or {}
+            detail = await console.client.detail(bucket, key)
+            now: Mapping[str, str] = detail.tags or {}
+            unknown = next((one for one in detail.unknown if one.startswith("tags: ")), "")
         else:
             now = await console.client.bucket_tags(bucket)
         text = ", ".join(f"{name}={value}" for name, value in now.items())
-        told = (Line((("They replace those that are there; an empty field takes all away.", "dim"),)),)
+        told = [Line((("They replace those that are there; an empty field takes all away.", "dim"),))]
+        if unknown:
+            why = f"What is there could not be read: {safe(unknown.removeprefix('tags: '))}"
+            told.append(Line((("▲ ", "warn"), (why, "warn")), hang=2))
         what = safe(key) if key else bucket
         form = Form(f"Tags of {what}", [Field("tags", text, hint="team=shop, stage=test")], done, word="set", told=told)
         console.app.push_screen(form)

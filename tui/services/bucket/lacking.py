@@ -16,6 +16,8 @@ from tui.services.bucket.model import Exchange, Request, StoreError
 SETTINGS = frozenset({
     "tagging", "retention", "legal-hold", "object-lock", "versioning", "policy", "lifecycle",
 })  # fmt: skip
+#: Queries without a value that say what a request is about.
+_ABOUT = (*SETTINGS, "versions", "uploads", "delete")
 _LISTING = b"<ListBucketResult"
 
 
@@ -26,8 +28,15 @@ def not_there(what: str) -> StoreError:
         what: as `GET shop/a.txt?retention`.
     """
     said = f"the server takes no notice of ?{what.rpartition('?')[2]}: it answered with something else"
-    problem = Problem(Cause.REJECTED, f"The store does not do {what}", said, "This server does not have it.")
+    problem = Problem(Cause.REJECTED, f"The store does not know {what}", said, "This server does not have it.")
     return StoreError("NotImplemented", said, 501, problem)
+
+
+def about(request: Request) -> str:
+    """What a request is about, for people: `GET shop/?versions`."""
+    asked = next((f"?{name}" for name in _ABOUT if name in request.query), "")
+    where = f"{request.bucket}/{request.key}" if request.bucket else "/"
+    return f"{request.method} {where}{asked}"
 
 
 def is_object(headers: Mapping[str, str]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 from urllib.parse import quote
 
+from tui.problem import ProblemError
 from tui.services.bucket import xml
 from tui.services.bucket.model import Detail, Exchange, Request, StoreError
 from tui.services.bucket.settings import Settings
@@ -45,6 +46,9 @@ async def detail(exchange: Exchange, settings: Settings, bucket: str, key: str, 
         except StoreError as error:
             if error.code not in _NO_LOCK:
                 unknown.append(f"{what}: {error.problem.evidence}")
+            return None
+        except ProblemError as error:  # a bucket's name that the client library refuses, and this server does not
+            unknown.append(f"{what}: {error.problem.evidence}")
             return None
 
     tags = await ask("tags", settings.object_tags(bucket, key, version))

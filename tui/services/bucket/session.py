@@ -13,6 +13,7 @@ from yarl import URL
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.errors import certificate_problem, check_key, store_error
+from tui.services.bucket.lacking import about
 from tui.services.bucket.model import Answer, Keys, Lost, Request
 from tui.services.bucket.signing import EMPTY, UNSIGNED, Signer, ahead_in, path_of, query_of
 from tui.services.overways import WayConnector
@@ -221,7 +222,7 @@ class StoreSession:
         signed = self.signer.sign(request.method, self.host, path, query, headers, self._payload(request))
         # What changes nothing may be asked again by whoever wants to; of the others one is not sure.
         unsure = request.method not in ("GET", "HEAD")
-        what = f"{request.method} {request.bucket}/{request.key}" if request.bucket else f"{request.method} /"
+        what = about(request)
         lost = _Losing(self.way, what, unsure=unsure)
         url = URL(f"{'https' if self.https else 'http'}://{self.host}{path}{'?' if query else ''}{query}", encoded=True)
         body = request.body if not isinstance(request.body, bytes) or request.body else None
