@@ -164,11 +164,12 @@ async def test_up_and_down_over_tls_with_what_the_operator_keeps(namespace: str,
     path = tmp_path / "big.bin"
     path.write_bytes(os.urandom(48 * MIB))
     (tmp_path / "out").mkdir()
-    sent = run(namespace, SECURE, "cp", str(path), f":{BUCKET}/")
-    assert sent.code == 0 and sent.lines[0]["verified"] == "CRC-32", sent.err
     async with console(namespace, SECURE, WIDE) as program:
         assert "TLSv1.3, verified" in program.text
-        await program.until(rf"{BUCKET}(?s:.*)big\.bin")
+        await program.until(rf"▌{BUCKET} ")
+        await upload(program, path)
+        await program.until(r"✓ upload big\.bin to \S+ done, 48Mi", 120)
+        await program.until(rf"{BUCKET}(?s:.*)big\.bin +48Mi")
         program.type(ENTER)
         await program.until("space Mark")
         program.type("w")
@@ -178,6 +179,19 @@ async def test_up_and_down_over_tls_with_what_the_operator_keeps(namespace: str,
         program.type(ENTER)
         await program.until(r"✓ download big\.bin \S+ \S+ done, 48Mi", 120)
     assert sum_of(tmp_path / "out" / "big.bin") == sum_of(path)
+    (told,) = run(namespace, SECURE, "stat", f"{BUCKET}/big.bin").lines
+    assert told["size"] == 48 * MIB and told["checksums"].get("CRC32")
+    assert run(namespace, SECURE, "uploads", BUCKET).lines == []
+
+
+async def upload(program: Program, path: Path) -> None:
+    """Begins an upload to the bucket."""
+    program.type("u")
+    await program.until(f"Upload to {BUCKET}")
+    program.type(str(path))
+    await program.until(rf"from +\S*{re.escape(path.name)}")
+    program.type(ENTER)
+    await program.until(lambda text: f"Upload to {BUCKET}" not in text)
 
 
 async def test_a_certificate_of_another_authority(namespace: str) -> None:
@@ -299,6 +313,41 @@ async def test_keys_that_are_rotated_under_a_console_and_a_command(namespace: st
     assert sent.code == 0 and sent.lines[0]["verified"] == "CRC-32", sent.err
     assert sent.lines[0]["resumed"] > 0, "nothing of the first run was used"
     assert run(namespace, SECURE, "uploads", BUCKET).lines == []
+
+
+async def test_keys_that_are_rotated_in_the_middle_of_a_consoles_upload(namespace: str, tmp_path: Path) -> None:
+    """It goes on with what the Secret has then: in the same upload, with the parts that were there."""
+    path = tmp_path / "rotating.bin"
+    path.write_bytes(os.urandom(192 * MIB))
+    before = base64.b64decode(
+        kubectl("-n", namespace, "get", "secret", f"{SECURE}-creds-secret", "-o", "jsonpath={.data.accesskey}")
+    ).decode()
+    async with console(namespace, SECURE, WIDE) as program:
+        await program.until(rf"▌{BUCKET} ")
+        assert f"as {before}" in program.text
+        await upload(program, path)
+        await program.until(r"◐ upload rotating\.bin .* \d+% ")
+        program.type("P")
+        await program.until(r"‖ upload rotating\.bin .*paused")
+        begun = run(namespace, SECURE, "uploads", BUCKET).lines
+        assert [one["key"] for one in begun] == ["rotating.bin"] and begun[0]["size"] > 0
+        assert not [one for one in run(namespace, SECURE, "ls", BUCKET).lines if one["key"] == "rotating.bin"]
+        data = json.dumps({"stringData": {"accesskey": "SECONDKEY", "secretkey": "second-secret-0123456789"}})
+        kubectl("-n", namespace, "patch", "secret", f"{SECURE}-creds-secret", "-p", data)
+        kubectl("-n", namespace, "exec", f"{SECURE}-pool-0-0", "--", "bash", "-c", "kill 1")
+        await until_answers(namespace, "SECONDKEY")
+        program.type("P")
+        await program.until("The store's keys were changed: it goes on with those that the Secret has now")
+        await program.until(r"✓ upload rotating\.bin \S+ \S+ done, 192Mi", 120)
+        await program.until(r"as SECONDKEY")
+        await program.until(r"rotating\.bin +192Mi")
+        program.type("r")
+        await program.until(r"rotating\.bin +192Mi")
+        assert "second-secret" not in program.raw.decode()
+    assert run(namespace, SECURE, "uploads", BUCKET).lines == []
+    assert Journal(tmp_path / "state" / "statetui" / "transfers").unfinished() == []
+    back = run(namespace, SECURE, "mv", f":{BUCKET}/rotating.bin", str(tmp_path / "back"))
+    assert back.code == 0 and sum_of(tmp_path / "back") == sum_of(path), back.err
 
 
 async def until_answers(namespace: str, access: str) -> None:

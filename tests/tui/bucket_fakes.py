@@ -303,6 +303,7 @@ class FakeMover:
 
     def __init__(self) -> None:
         self.asked: list[tuple[Any, ...]] = []
+        self.renewed: tuple[Keys, FoundKeys] | None = None
         self.transfers: list[Transfer] = []
 
     def all(self) -> Sequence[Transfer]:
@@ -338,6 +339,16 @@ class FakeMover:
 
     def forget(self) -> None:
         self.transfers = [one for one in self.transfers if one.stage in (Stage.RUNNING, Stage.PAUSED)]
+
+    def listen(self, heard: Callable[[Keys, FoundKeys], None]) -> None:
+        self.heard = heard
+
+    async def renew(self) -> bool:
+        self.asked.append(("renew",))
+        if self.renewed is None:
+            return False
+        self.heard(*self.renewed)
+        return True
 
     @property
     def unfinished(self) -> int:

@@ -912,6 +912,43 @@ async def test_keys_that_were_rotated_are_read_again(by: str) -> None:
         assert [keys for keys, _ in access.opened].count(fresh) == 1
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["others", "the same"])
+async def test_keys_that_were_rotated_while_something_moves(there: bool) -> None:
+    """What moves goes on; only where there are no other keys it is asked whether it may end for a new connection."""
+    async with app().run_test(size=(120, 30)) as pilot:
+        access = FakeAccess(full_store())
+        screen = await opened(pilot, access)
+        await enter(pilot, screen, "my-bucket")
+        mover, fresh = access.mover, replace(ROOT, secret="rotated")
+        mover.put(Transfer(1, "upload big.bin to my-bucket/", Stage.RUNNING, 43, 100))
+        gone = Problem(Cause.CREDENTIALS, "The store does not know these keys", "SignatureDoesNotMatch: …")
+        access.store.problem = StoreError("SignatureDoesNotMatch", "…", 403, gone)
+        found = FoundKeys((fresh, CONSOLE))
+
+        async def renew() -> bool:
+            if there:
+                access.store.problem = None
+                mover.heard(fresh, found)
+            return there
+
+        mover.renew = renew  # type: ignore[method-assign]
+        await pilot.press("r")
+        if there:
+            await until(pilot, lambda: screen.connection.opened.keys == fresh)
+            browser = screen.browser
+            await until(
+                pilot, lambda: (browser.problem, browser.bucket_problem, browser.reading) == (None, None, False)
+            )
+            assert screen.connection.found == found and len(access.opened) == 1
+            assert pilot.app.screen is screen and mover.transfers[0].stage is Stage.RUNNING
+        else:
+            question = await shown(pilot, Question)
+            assert "1 transfer stops" in question.query_one(Words).text
+            await pilot.press("escape")
+            await until(pilot, lambda: pilot.app.screen is screen)
+            assert ("close",) not in mover.asked
+
+
 async def test_keys_that_were_typed_are_not_replaced_by_others() -> None:
     async with app().run_test(size=(120, 30)) as pilot:
         access = FakeAccess(full_store())

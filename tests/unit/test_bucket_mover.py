@@ -16,8 +16,9 @@ from tui.consoles.bucket.client import Stage, Transfer
 from tui.consoles.bucket.live import LiveMover
 from tui.services.bucket.errors import store_error
 from tui.services.bucket.model import Keys, Request
-from tui.services.bucket.transfers.calls import Store
+from tui.services.bucket.signing import Signer
 from tui.services.bucket.transfers.journal import DownloadRecord, Journal, UploadRecord
+from tui.systems.bucketkeys import FoundKeys
 
 CONTENT = b"Hello from the chapter.\n"
 
@@ -47,6 +48,7 @@ class Exchange:
         self.refusing = ""
         self.asked: list[tuple[str, str]] = []
         self.closed = False
+        self.signer = Signer(Keys("a"))
 
     async def __call__(self, request: Request) -> bytes:
         return await (await self._answer(request)).read()
@@ -96,9 +98,13 @@ def store() -> Exchange:
     return Exchange()
 
 
+async def look() -> FoundKeys:
+    raise AssertionError("its keys are good")
+
+
 @pytest.fixture
 async def mover(store: Exchange) -> AsyncIterator[LiveMover]:
-    made = LiveMover(Store(store, "test/store"), store)  # type: ignore[arg-type]
+    made = LiveMover(store, "test/store", look)  # type: ignore[arg-type]
     yield made
     await made.close()
     assert store.closed
@@ -246,7 +252,7 @@ async def test_a_download_lands_below_the_folder(mover: LiveMover, store: Exchan
 
 
 async def test_leaving_ends_what_runs(store: Exchange, tmp_path: Path) -> None:
-    mover = LiveMover(Store(store, "test/store"), store)  # type: ignore[arg-type]
+    mover = LiveMover(store, "test/store", look)  # type: ignore[arg-type]
     store.gate.clear()
     mover.upload([a_file(tmp_path)], "shop", "")
     await until(mover, lambda _: store.asked)
@@ -271,7 +277,7 @@ async def test_what_an_earlier_run_left_is_offered_and_goes_on(
     ]
     for record in records:
         Journal().begin(record).close()
-    made = LiveMover(Store(store, "test/store"), store)  # type: ignore[arg-type]
+    made = LiveMover(store, "test/store", look)  # type: ignore[arg-type]
     try:
         assert [one.title for one in made.all()] == [
             "upload test.txt to shop/in/test.txt", f"download reports/report.csv to {target.parent}"

@@ -33,4 +33,4 @@ class LiveAccess(WorkloadAccess):
         """
         from tui.consoles.bucket.live import open_live  # noqa: PLC0415  (the client is loaded by it)
 
-        return await open_live(self._live, self._key, keys, found, read_only=read_only)
+        return await open_live(self._live, self._key, keys, found, self.look, read_only=read_only)

@@ -7,7 +7,7 @@ words), Lost (no whole answer came) or ProblemError.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +29,7 @@ from tui.services.bucket.model import (
     Told,
     Upload,
 )  # fmt: skip
+from tui.systems.bucketkeys import FoundKeys
 
 #: What a store may raise.
 ERRORS = (StoreError, Lost, ProblemError)
@@ -258,6 +259,18 @@ class Mover(Protocol):
     @property
     def unfinished(self) -> int:
         """How many are not over."""
+        ...
+
+    def listen(self, heard: Callable[[Keys, FoundKeys], None]) -> None:
+        """Has somebody told of keys that have taken the place of others, and of all that was found.
+
+        Transfers go on with them: what a store refuses because its keys were changed is asked again once their Secret
+        was read anew.
+        """
+        ...
+
+    async def renew(self) -> bool:
+        """Looks for keys that have taken the place of those that are used; whether there are any."""
         ...
 
     async def close(self) -> None:

@@ -21,10 +21,21 @@ class ConnectedScreen(connected.ConnectedScreen[Keys, FoundKeys, Opened]):
     """A screen with a connection to a store."""
 
     CALLED = "Bucket console"
+    connection: Connection
 
     def __init__(self, access: Access, name: str, guard: Guard) -> None:
         super().__init__(access, name, guard, Connection)
-        self._refused = False
+        self._refused = self._renewing = False
+        #: For which nothing has taken their place.
+        self._tried: Keys | None = None
+
+    def look(self) -> None:
+        """Draws what is new."""
+        raise NotImplementedError
+
+    async def reload(self) -> None:
+        """Reads anew what is shown."""
+        raise NotImplementedError
 
     @property
     def unfinished(self) -> str:
@@ -38,6 +49,8 @@ class ConnectedScreen(connected.ConnectedScreen[Keys, FoundKeys, Opened]):
         await super()._connect(login, as_other=as_other)
         refused, self._refused = self._refused, False
         opened = self.connection.opened if self.connection.phase is Phase.OPEN else None
+        if opened is not None:
+            opened.mover.listen(self._renewed)
         if opened is not None and (clock := opened.client.facts.clock):
             self.tell(f"{clock}: requests carry the server's time", "warn")
         if opened is not None and refused:
@@ -60,12 +73,36 @@ class ConnectedScreen(connected.ConnectedScreen[Keys, FoundKeys, Opened]):
             or link.source == TYPED
         ):
             return False
+        if self.unfinished and not self._refused and (link.opened is None or link.opened.keys is not self._tried):
+            # To connect anew would end what moves: it goes on with the keys that there are now.
+            if not self._renewing:
+                self._renewing = True
+                self.do(self._renew())
+        elif not self._refused:
+            self._connect_anew(problem)
+        return True
+
+    def _connect_anew(self, problem: Problem) -> None:
         if not self._refused:
             self._refused = True
             self.tell(f"{one_line(problem.what)}: keys and certificate are looked for again", "warn")
-            link.forget_login()
+            self.connection.forget_login()
             self.connect()
-        return True
+
+    async def _renew(self) -> None:
+        try:
+            opened = self.connection.opened
+            if opened is not None and not await opened.mover.renew():
+                self._tried = opened.keys
+            # A transfer may have found the new ones before: only what is refused again is told, see above.
+            await self.reload()
+        finally:
+            self._renewing = False
+        self.look()
+
+    def _renewed(self, keys: Keys, found: FoundKeys) -> None:
+        self.connection.renewed(keys, found)
+        self.tell("The store's keys were changed: it goes on with those that the Secret has now", "ready")
 
     def fail(self, error: Exception) -> None:
         """Tells what went wrong, with the store's words; keys that it does not know any more are looked for again."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tui.consoles import connecting
 from tui.consoles.bucket.client import ERRORS, Opened, problem_of
 from tui.consoles.connecting import Asked, Terms
@@ -29,6 +31,13 @@ class Connection(connecting.Connection[Keys, FoundKeys, Opened]):
     def missing(self, found: FoundKeys, workload: str, ask: str) -> Asked:
         """Why there are none, and the access key that goes with a secret key which may not be read."""
         return Asked(found.problem(workload, ask), found.access)
+
+    def renewed(self, keys: Keys, found: FoundKeys) -> None:
+        """Takes note of keys with which the store goes on, in place of those that it does not know any more."""
+        self._login, self.found = keys, found
+        if self.opened is not None:
+            self.opened = replace(self.opened, keys=keys)
+        self._changed()
 
     def doubts(self, error: Exception) -> bool:
         """Whatever the store refuses at first: which of its codes mean the keys differs from store to store."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from tui.consoles.bucket.client import Opened, Stage, Transfer
+from tui.consoles.connecting import TYPED
 from tui.memory import give_back
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.bucket.model import Keys, Lost, StoreError
+from tui.services.bucket.renewing import Renewing
 from tui.services.bucket.store import open_store
 from tui.services.bucket.transfers import wire
 from tui.services.bucket.transfers.calls import Store
@@ -38,7 +40,11 @@ if TYPE_CHECKING:
 Plan: TypeAlias = Callable[[Engine], AsyncIterator[Task]]
 
 
-async def open_live(live: Live, key: str, keys: Keys, found: FoundKeys, *, read_only: bool) -> Opened:
+#: Looks for the keys of a store anew.
+Look: TypeAlias = Callable[[], Awaitable["FoundKeys"]]
+
+
+async def open_live(live: Live, key: str, keys: Keys, found: FoundKeys, look: Look, *, read_only: bool) -> Opened:
     """Connects to the store of a workload, over forwards that nothing listens for.
 
     Args:
@@ -46,6 +52,7 @@ async def open_live(live: Live, key: str, keys: Keys, found: FoundKeys, *, read_
         key: the workload's.
         keys: who one is.
         found: how the store is spoken to.
+        look: for the keys, when the store does not know these any more.
         read_only: the client refuses changes.
 
     Raises:
@@ -55,7 +62,33 @@ async def open_live(live: Live, key: str, keys: Keys, found: FoundKeys, *, read_
     store = await open_store(StoreFinder(live, key), keys, found.security, found.region, writes=not read_only)
     connection = wire.over(store.session, writes=not read_only)
     place = f"{live.context.name if live.context is not None else ''}/{key}"
-    return Opened(store, LiveMover(Store(connection, place), connection), keys)
+    return Opened(store, LiveMover(connection, place, look), keys)
+
+
+class Renewal:
+    """Finds the keys anew that were changed in the cluster, and tells of it.
+
+    Attributes:
+        heard: told of the keys that have taken the place of others, and of all that was found.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self.heard: Callable[[Keys, FoundKeys], None] | None = None
+
+    async def __call__(self, keys: Keys) -> Keys | None:
+        """Those that stand now where these came from; None where they are the same, or were typed."""
+        if keys.source == TYPED:
+            return None
+        try:
+            found = await self._look()
+        except ProblemError:
+            return None
+        # Another user than before may have other rights: only the same place will do.
+        new = next((one for one in found.keys if one.source == keys.source and one != keys), None)
+        if new is not None and self.heard is not None:
+            self.heard(new, found)
+        return new
 
 
 @dataclass(eq=False)
@@ -89,20 +122,31 @@ class _Moving:
 class LiveMover:
     """Moves bytes with the engine; see `client.Mover`."""
 
-    def __init__(self, store: Store, connection: wire.Wire) -> None:
+    def __init__(self, connection: wire.Wire, place: str, look: Look) -> None:
         """Takes a store over.
 
         Args:
-            store: to and from which everything goes.
             connection: the transfers' own connections, ended with this.
+            place: whose store, see `transfers.calls.Store`.
+            look: for the keys, when the store does not know them any more.
         """
-        self._store = store
         self._connection = connection
+        self._renewal = Renewal(look)
+        self._renewing = Renewing(connection, connection.signer, self._renewal)
+        self._store = store = Store(self._renewing, place)
         self._journal = Journal()
         self._numbers = count(1)
         self._moving: dict[int, _Moving] = {}
         for record in self._journal.unfinished(store.place):
             self._leave(record)
+
+    def listen(self, heard: Callable[[Keys, FoundKeys], None]) -> None:
+        """Has somebody told of keys that have taken the place of others, and of all that was found."""
+        self._renewal.heard = heard
+
+    async def renew(self) -> bool:
+        """Looks for keys that have taken the place of those that are used; whether there are any."""
+        return await self._renewing.others(self._connection.signer.keys)
 
     def all(self) -> Sequence[Transfer]:
         """All transfers, the oldest first."""

@@ -110,7 +110,6 @@ class StoreSession:
     """The connections to one store with one user's keys; an `Exchange`.
 
     Attributes:
-        keys: who one is.
         way: the way that is used now.
         https: whether TLS is spoken.
         verified: whether the server's certificate is verified.
@@ -124,7 +123,6 @@ class StoreSession:
     def __init__(self, finder: Finder, way: Way, keys: Keys, region: str, *, writes: bool = True) -> None:
         """Is made by `opening.open_session`."""
         self.writes = writes
-        self.keys = keys
         self.way = way
         self.https = False
         self.verified = False
@@ -136,6 +134,11 @@ class StoreSession:
         self._finder = finder
         self._clients: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
         self._connector: WayConnector | None = None
+
+    @property
+    def keys(self) -> Keys:
+        """Who one is: as whom requests are signed."""
+        return self.signer.keys
 
     @property
     def tls(self) -> str:
