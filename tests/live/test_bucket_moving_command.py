@@ -126,3 +126,20 @@ def test_what_is_refused(tmp_path: Path) -> None:
     code, _, err = run("cp", f":{BUCKET}", str(tmp_path / "other"))
     assert code == 2 and "--recursive" in err
     assert mc("ls", f"tt/{BUCKET}") == ""
+
+
+def test_what_minio_does_not_list_is_said_where_something_goes(tmp_path: Path) -> None:
+    """It lists no `a/b` while there is an object `a`; what is hidden is neither counted nor told."""
+    (tmp_path / "file").write_text("x")
+    for key in ("hidden/a", "hidden/a/b", "hidden/c"):
+        assert run("cp", str(tmp_path / "file"), f":{BUCKET}/{key}")[0] == 0
+    unlisted = "keys below another object's name (a/b beside a), which MinIO does not list"
+    code, told, err = run("rm", "--recursive", "--dry-run", f"{BUCKET}/hidden/")
+    assert (code, len(told)) == (0, 2) and f"not told are {unlisted}" in " ".join(err.split())
+    _, _, err = run("rb", "--force", "--dry-run", BUCKET)
+    assert f"not counted are {unlisted}; they go, too" in " ".join(err.split())
+    code, told, err = run("rm", "--recursive", f"{BUCKET}/hidden/")
+    assert (code, len(told)) == (0, 2)
+    assert f"1 below :{BUCKET}/hidden/ came to light, and stay: {unlisted}" in " ".join(err.split())
+    code, told, err = run("rm", "--recursive", f"{BUCKET}/hidden/")
+    assert [one["name"] for one in told] == [f"{BUCKET}/hidden/a/b"] and "came to light" not in err

@@ -14,7 +14,7 @@ from typing import Any
 from tui.commands import exits
 from tui.commands.amounts import size
 from tui.commands.bucket_counter import Counter
-from tui.commands.bucket_emptying import empty
+from tui.commands.bucket_emptying import empty, tell_hidden
 from tui.commands.bucket_places import StorePlace, place
 from tui.commands.bucket_records import record
 from tui.commands.given import unreadable
@@ -299,6 +299,8 @@ class _Verbs:
                     removed, batch = removed + len(batch), []
             failed |= await self._remove(where.bucket, batch, given.versions)
             removed += len(batch)
+            if removed and not failed and not where.pattern:
+                await tell_hidden(self._store, where, dry=given.dry_run)
         if not removed:
             note("nothing was named that is there")
             return exits.FAILED

@@ -15,7 +15,7 @@ from tui.consoles.bucket.words import size
 from tui.consoles.dialogs import TextDialog
 from tui.consoles.forms import Field, Form
 from tui.screens.chooser import Choice
-from tui.services.bucket.model import Count, Failure, Product, Progress, StoreError
+from tui.services.bucket.model import NOT_LISTED, Count, Failure, Product, Progress, StoreError
 from tui.text import counted, safe
 from tui.widgets.lines import Line
 
@@ -102,7 +102,7 @@ async def remove_bucket(console: BrowsingScreen) -> None:
         return
     does = (f"removes bucket {name}", *_goes(count))
     if console.client.facts.product is Product.MINIO and count.objects:
-        does = (*does, "and keys below another object's name (a/b beside a), which MinIO does not list")
+        does = (*does, f"and {NOT_LISTED}")
     question = console.guard.held(f"Remove {name}?", does, "remove", name, always=bool(count.objects or count.versions))
     if not await console.confirm(question):
         return
@@ -159,6 +159,8 @@ async def delete(console: BrowsingScreen) -> None:
         if count is None:
             return
         does.append(f"below {safe(one.key)}: {counted(count.objects, 'object')}, {size(count.size)}")
+    if folders and console.client.facts.product is Product.MINIO:
+        does.append(f"and, below {'it' if len(folders) == 1 else 'them'}, {NOT_LISTED}")
     if not all(one.deleted for one in chosen):
         does.append(stays)
     name = chosen[0].key if len(chosen) == 1 else place.bucket

@@ -74,8 +74,8 @@ class Usage(View):
 
     HELP: ClassVar[str] = """What takes the room
 Folders with the bytes and the number of objects below them, the largest first; a bar is the share of what stands one
-level above. enter opens a folder in its place, or closes it. It is counted by listing, current versions only; escape
-stops that."""
+level above. enter opens a folder in its place, or closes it. It is counted by listing, current versions only, and
+without what MinIO does not list (a/b beside an object a); escape stops that."""
 
     def __init__(self, client: Client, bucket: str, prefix: str) -> None:
         super().__init__()

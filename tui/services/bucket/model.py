@@ -246,6 +246,11 @@ class Anonymous(StrEnum):
     UNKNOWN = "not known"
 
 
+#: What no count of MinIO's holds: it lists nothing of `a/` while there is an object `a` (seen with the source of
+#: 2026-02). Once that is gone, what was hidden is listed.
+NOT_LISTED = "keys below another object's name (a/b beside a), which MinIO does not list"
+
+
 @dataclass(frozen=True, slots=True)
 class Count:
     """What lies below a bucket or a prefix.
