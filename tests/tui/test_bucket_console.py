@@ -29,6 +29,7 @@ from bucket_fakes import (
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
+from tui.consoles.bucket.browser import Place
 from tui.consoles.bucket.client import Stage, Transfer
 from tui.consoles.bucket.credentials import MASK, CredentialsView
 from tui.consoles.bucket.dashboard import Dashboard
@@ -217,6 +218,24 @@ async def test_filter_and_order_hold_for_what_is_in_memory_and_say_so() -> None:
         assert screen.keys_list.entry.key == "0000977.dump"  # the largest
         await pilot.press("escape")
         assert len(screen.keys_list.listing) == 1000
+
+
+@pytest.mark.parametrize("size", [(100, 30), (60, 15)])
+async def test_how_many_a_search_found_is_seen_where_there_is_little_room(size: tuple[int, int]) -> None:
+    async with app().run_test(size=size) as pilot:
+        screen = await opened(pilot, FakeAccess(full_store()))
+        await enter(pilot, screen, "backups")
+        await pilot.press("f")
+        await shown(pilot, Prompt)
+        await pilot.press(*"0002499.dump", "enter")
+        await until(pilot, lambda: names(screen) == ["0002499.dump"])
+        path = screen.query_one("#path", OneLine)
+        await until(pilot, lambda: "”: 1 of 2,500 keys" in path.text)
+        assert "99.dump”" in path.text
+        screen.go(Place("backups"))
+        await until(pilot, lambda: len(names(screen)) >= 1000)
+        await pilot.press("slash", *"0000999.dump")
+        await until(pilot, lambda: "99.dump: 1 of " in path.text)
 
 
 @pytest.mark.parametrize("size", [(100, 30), (60, 15)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from tui.consoles.bucket.browser import Browser
@@ -15,6 +15,8 @@ from tui.widgets.ink import Cell, Piece
 from tui.widgets.lines import Lines
 from tui.widgets.rows import Row, RowTable
 
+#: Cells of the path at least, and of what was typed to search or filter for.
+LEAST, SHORTEST = 12, 5
 BUCKETS = (
     Column("name", "BUCKET", min_width=16, grow=1),
     Column("access", "ACCESS", min_width=8, optional=True, cut=True),
@@ -53,6 +55,25 @@ def bucket_row(bucket: Bucket, anonymous: Anonymous | None) -> Row:
     return Row(bucket.name, (safe(bucket.name), access, amount, objects, moment(bucket.created)[:10]))
 
 
+def _typed(leads: Sequence[str], text: str, tail: str, room: int) -> str:
+    """What was typed between other words, of which the last stand for sure: they say how many there are.
+
+    Args:
+        leads: what may stand before it, the longest first.
+        text: it.
+        tail: what stands behind it.
+        room: cells.
+    """
+    text = one_line(text)
+    left = 0
+    for lead in leads:
+        left = room - width_of(lead) - width_of(tail)
+        if width_of(text) <= left:
+            return f"{lead}{text}{tail}"
+    cut = text if width_of(text) <= SHORTEST else "".join(one for one, _ in fit(text, max(SHORTEST, left), keep="end"))
+    return f"{leads[-1]}{cut}{tail}"
+
+
 def path_line(browser: Browser | None, marked: Collection[Entry], width: int) -> list[Piece]:
     """Where one is, how the listing is arranged, what is marked."""
     if browser is None or not browser.place.bucket:
@@ -66,9 +87,11 @@ def path_line(browser: Browser | None, marked: Collection[Entry], width: int) ->
         found = len(listing) if listing is not None else 0
         looked = listing.looked if listing is not None else 0
         state = "" if listing is None or listing.whole else ("…" if browser.reading else ", more with end")
-        right.append((f" below here with “{one_line(place.search)}”: {found:,} of {looked:,} keys{state} ", "accent"))
+        tail = f"”: {found:,} of {looked:,} keys{state} "
+        right.append((_typed((" below here with “", " “"), place.search, tail, width - LEAST), "accent"))
     if listing is not None and listing.filter:
-        right.append((f" /{one_line(listing.filter)}: {len(listing):,} of {listing.resident:,} ", "accent"))
+        tail = f": {len(listing):,} of {listing.resident:,} "
+        right.append((_typed((" /",), listing.filter, tail, width - LEAST), "accent"))
     if marked:
         right.append((f" ✓ {summed(marked)} ", "accent"))
     if browser.problem is not None and listing is not None and len(listing):
@@ -77,5 +100,5 @@ def path_line(browser: Browser | None, marked: Collection[Entry], width: int) ->
         more = "" if listing.whole else "+"
         right.append((f" {len(listing):,}{more} ", "dim"))
     taken = sum(width_of(text) for text, _ in right)
-    room = max(12, width - taken)
+    room = max(LEAST, width - taken)
     return fit((*fit(tuple(left), room, keep="end"), *right), width)
