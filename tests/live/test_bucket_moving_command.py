@@ -47,9 +47,10 @@ def command(*words: str) -> list[str]:
 
 
 def run(*words: str, stdin: bytes = b"") -> tuple[int, list[dict[str, Any]], str]:
-    """Exit code, the lines of JSON, stderr."""
+    """Exit code, the lines of JSON but for those that tell of what is tried again, stderr."""
     done = subprocess.run(command(*words), input=stdin, capture_output=True, timeout=180, check=False)
-    return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr.decode()
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return done.returncode, [one for one in lines if one.get("status") != "retrying"], done.stderr.decode()
 
 
 def _read(pid: int) -> int:

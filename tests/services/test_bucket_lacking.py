@@ -67,6 +67,12 @@ async def test_what_it_lacks_is_said(store: Store, bare: Bare) -> None:
     assert all(told[name] for name in ("Objects", "Usage", "Drives", "Drain"))
 
 
+async def test_without_buckets_there_are_no_objects(store: Store, bare: Bare) -> None:
+    bare.stored.clear()
+    told = {one.name: one.value for one in await store.dashboard()}
+    assert (told["Buckets"], told["Objects"], told["Usage"]) == ("0", "0", "0B")
+
+
 async def test_changing_what_it_lacks_changes_nothing(store: Store, bare: Bare) -> None:
     before = {name: dict(held) for name, held in bare.stored.items()}
     changes: list[Callable[[], Awaitable[object]]] = [

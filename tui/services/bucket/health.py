@@ -70,6 +70,8 @@ async def dashboard(
             Told(_STORE, "Objects", f"{sum(one.objects or 0 for one in counted):,} ({note})"),
             Told(_STORE, "Usage", size(sum(one.size or 0 for one in counted))),
         ]
+    elif not buckets:
+        facts += [Told(_STORE, "Objects", "0"), Told(_STORE, "Usage", size(0))]
     else:
         because = "the server has not counted yet" if product is Product.MINIO else f"{product} does not tell; count it"
         facts += [Told(_STORE, name, "", because) for name in ("Objects", "Usage")]
