@@ -405,7 +405,6 @@ async def test_a_port_that_is_not_the_api(rabbit: Rabbit) -> None:
 def test_statistics_may_be_disabled() -> None:
     async def look(node: Rabbit) -> None:
         api = node.management()
-        assert (await api.overview()).disable_stats
         await api.declare_queue("/", "q", {})
         await api.declare_queue("/", "quorum", {"x-queue-type": "quorum"})
         broker = await open_broker(node.way(), LOGIN)
@@ -420,6 +419,9 @@ def test_statistics_may_be_disabled() -> None:
         one, other = (await api.queues()).items
         assert (other.name, other.kind, other.messages) == ("quorum", "quorum", 0)
         assert (one.name, one.rate("publish"), one.memory) == ("q", None, None), "what nobody counts is unknown, not 0"
+        told = await api.about()
+        assert told.rabbitmq_version and not told.disable_stats, "it was not asked whether there are statistics"
+        assert (await api.overview()).disable_stats
         assert (await api.queue("/", "q")).messages_ready == 1
         await api.close()
 

@@ -148,6 +148,7 @@ class FakeBroker:
         problem: raised by everything.
         gate: publications and moves wait for it; told before is what they tell.
         pages: pages of queues wait for it.
+        whole: raised by the question for all queues.
     """
 
     def __init__(self) -> None:
@@ -169,6 +170,7 @@ class FakeBroker:
         self.tails: asyncio.Queue[Sequence[Message] | Exception | None] = asyncio.Queue()
         self.gate: asyncio.Event | None = None
         self.pages: asyncio.Event | None = None
+        self.whole: Exception | None = None
         self.before = Far(0)
         self.came: Came | Exception | None = None
         self.waits = ""
@@ -196,6 +198,9 @@ class FakeBroker:
         checks = (("alarms", True, ""), ("node-is-quorum-critical", False, "1 queue: orders"))
         return Cluster(overview, ("khepri_db",), ("transient_nonexcl_queues",), checks)
 
+    async def learn(self) -> None:
+        self._ask("learn")
+
     async def nodes(self) -> Sequence[Node]:
         self._ask("nodes")
         return self.node_list
@@ -210,6 +215,8 @@ class FakeBroker:
 
     async def all_queues(self, *, vhost: str, name: str, regex: bool) -> AsyncIterator[Sequence[facts.Queue]]:
         self._ask("all-queues", vhost, name)
+        if self.whole is not None:
+            raise self.whole
         found = [one for one in self.stored if (not vhost or one.vhost == vhost) and name in one.name]
         yield found[:500]
         yield found[500:]

@@ -277,6 +277,22 @@ async def test_pages_are_read_as_one_goes_and_never_sorted_by_the_server() -> No
         await until(pilot, lambda: f"of the {2 * PAGE} read" in line(screen, "path"))
 
 
+async def test_nodes_and_alarms_are_told_while_the_first_page_is_awaited_and_statistics_come_last() -> None:
+    broker = many()
+    broker.node_list[1] = node(1, mem_alarm=True)
+    broker.pages = asyncio.Event()
+    async with app().run_test(size=(140, 40)) as pilot:
+        screen = console(FakeAccess(broker))
+        await pilot.app.push_screen(screen)
+        await until(pilot, lambda: "memory alarm on rabbitmq-1" in screen_text(pilot.app))
+        assert not screen.listed.rows
+        assert not broker.all("learn"), "it would keep the server from the page"
+        broker.pages.set()
+        await until(pilot, lambda: broker.all("learn"))
+        assert len(screen.listed.rows) == 100
+        assert len(broker.all("queues")) == 1
+
+
 async def test_the_end_reached_while_another_page_is_read_is_read_on_from() -> None:
     async with app().run_test() as pilot:
         broker = many()
@@ -309,6 +325,39 @@ async def test_all_are_read_at_once_and_only_what_was_told_anew_is_drawn_anew() 
         screen.query_one("#filter", Input).value = "is:idle"
         await until(pilot, lambda: len(screen.listed.rows) == 6667)
         assert len(broker.all("all-queues")) == 1, "what was read is looked through"
+
+
+async def test_all_that_could_not_be_read_is_told_until_it_is_tried_again() -> None:
+    async with app().run_test(size=(140, 40)) as pilot:
+        broker = many()
+        screen = await opened(pilot, broker)
+        broker.whole = ProblemError(Problem(Cause.TIMEOUT, "rabbitmq-0 did not answer in 190 s"))
+        await pilot.press("A")
+        await until(pilot, lambda: "did not answer in 190 s" in line(screen, "path"))
+        before = len(broker.all("queues"))
+        await screen.load()
+        await pilot.pause()
+        assert len(broker.all("queues")) > before, "a page was read since"
+        assert "did not answer in 190 s" in line(screen, "path")
+        broker.whole = None
+        await pilot.press("A")
+        await until(pilot, lambda: len(screen.listed.rows) == 20_000)
+        assert "did not answer" not in line(screen, "path")
+
+
+async def test_while_all_are_read_no_page_of_them_is_asked_for() -> None:
+    async with app().run_test() as pilot:
+        broker = many()
+        screen = await opened(pilot, broker)
+        assert screen.queues is not None
+        screen.queues.reading = screen.queues.reading_all = True
+        before = len(broker.all("queues"))
+        await screen.load()
+        await pilot.press("end")
+        assert len(broker.all("queues")) == before
+        screen.queues.reading = screen.queues.reading_all = False
+        await screen.load()
+        assert len(broker.all("queues")) > before
 
 
 async def test_the_server_is_asked_for_a_name_once_and_not_for_each_letter_of_it() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.kube.forward.forward import PATIENCE
 from tui.problem import Cause, Problem, ProblemError
@@ -17,6 +16,7 @@ from tui.services.queue.model import Login, Refused
 from tui.services.queue.operations import Check
 from tui.services.queue.tls import Security
 from tui.systems.live import Live
+from tui.systems.queuelacks import Half, Lack, Spoken, lacking
 from tui.systems.queueroutes import Port, QueueFinder, choices
 
 if TYPE_CHECKING:
@@ -24,69 +24,15 @@ if TYPE_CHECKING:
     from tui.services.queue.byname import Topology
     from tui.services.queue.management import Management
 
+__all__ = ["Half", "Lack", "QueueSession", "Spoken", "Wish", "open_queue"]
 T = TypeVar("T")
 E = TypeVar("E", ProblemError, "ProblemError | Refused")
 
-
 #: The question of health that each node answers for itself, and seconds to wait for one that hangs.
 CRITICAL, PATIENCE_NODE = "node-is-quorum-critical", 2.0
-#: Seconds for the login, beside those for the way to a ready pod.
-_PATIENCE_LOGIN = 10.0
-
-
-class Half(StrEnum):
-    """What a session may lack."""
-
-    AMQP = "AMQP"
-    MANAGEMENT = "the management API"
-    STATISTICS = "statistics"
-    NODES = "facts of the nodes"
-
-
-#: What one cannot do without it.
-COSTS = {
-    Half.AMQP: "no message can be published, got, tailed or moved",
-    Half.MANAGEMENT: "only what one knows the name of can be reached: no lists, no rates, no nodes",
-    Half.STATISTICS: "no rates, no memory, no counts of connections",
-    Half.NODES: "no memory, disk, uptime and alarms of the nodes",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Lack:
-    """Something that is missing.
-
-    Attributes:
-        half: what.
-        problem: why, and what would help.
-    """
-
-    half: Half
-    problem: Problem
-
-    @property
-    def costs(self) -> str:
-        """What one cannot do without it."""
-        return COSTS[self.half]
-
-    def __str__(self) -> str:
-        """`no AMQP: no message can be published …, because …`."""
-        return f"no {self.half}: {self.costs}, because {self.problem.what}"
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """How one half is reached.
-
-    Attributes:
-        port: which.
-        tls: `verified`, `not verified` or `off`.
-        remark: why it is not better (`its certificate …`); empty when there is nothing to say.
-    """
-
-    port: Port
-    tls: str
-    remark: str = ""
+#: Seconds for the login, beside those for the way to a ready pod; and for which a session waits for AMQP once the API
+#: is there, where it need not have both from the first.
+_PATIENCE_LOGIN, GRACE = 10.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +45,8 @@ class Wish:
         writes: whether anything may be changed.
         amqp: whether messages are wanted; what is not wanted is no lack.
         management: whether the API is wanted.
+        quick: whether the API will do at first, as soon as it lets one in: AMQP may come later, and `learn` tells what
+            is missing of the API. With many queues the server takes a while for that.
     """
 
     member: str = ""
@@ -106,6 +54,7 @@ class Wish:
     writes: bool = True
     amqp: bool = True
     management: bool = True
+    quick: bool = False
 
 
 class QueueSession:
@@ -137,17 +86,13 @@ class QueueSession:
         self._security = security
         self._wish = wish
         self._nodes: dict[str, Management] = {}
+        self._late: asyncio.Task[Broker] | None = None
 
     @property
     def version(self) -> str:
         """RabbitMQ's version; empty while unknown."""
         told = self.overview.rabbitmq_version if self.overview is not None else ""
         return told or (self.broker.version.rpartition(" ")[2] if self.broker is not None else "")
-
-    @property
-    def statistics(self) -> bool:
-        """Whether the server collects any."""
-        return self.overview is not None and not self.overview.disable_stats
 
     def topology(self) -> Topology:
         """Who changes queues and exchanges whose names are known: the API, or AMQP in the login's virtual host."""
@@ -197,15 +142,32 @@ class QueueSession:
             ProblemError: as `dial`; `broker` is None then, and what is missing is told by `lacks`.
         """
         old, self.broker = self.broker, None
+        if self._late is not asyncio.current_task():
+            self._give_up()
         if old is not None:
             await old.close()
-        self.lacks = [lack for lack in self.lacks if lack.half is not Half.AMQP]
+        self._lack(Half.AMQP, None)
         try:
             self.broker = await self.dial()
         except ProblemError as error:
-            self.lacks.insert(0, Lack(Half.AMQP, error.problem))
+            self._lack(Half.AMQP, error.problem)
             raise
+        self._lack(Half.AMQP, None)
         return self.broker
+
+    def wait_for(self, amqp: asyncio.Task[Broker]) -> None:
+        """Goes on without AMQP, which is missing until the task that connects it has ended."""
+        self._late = amqp
+        amqp.add_done_callback(lambda task: task.cancelled() or task.exception())  # `lacks` has it
+        self._lack(Half.AMQP, Problem(
+            Cause.TIMEOUT, "it has not answered yet", f"no login within {GRACE:.0f} s of the management API's",
+            "It is waited for.",
+        ))  # fmt: skip
+
+    def _give_up(self) -> None:
+        late, self._late = self._late, None
+        if late is not None:
+            late.cancel()
 
     async def ask_management(self) -> None:
         """Reaches the API for the first time, or tries again. What is missing then is told by `lacks`.
@@ -215,11 +177,11 @@ class QueueSession:
         """
         from tui.services.queue.management import Management  # noqa: PLC0415  (loads the client)
 
-        mine = (Half.MANAGEMENT, Half.STATISTICS, Half.NODES)
         old, self.management, self.overview, self.http = self.management, None, None, None
         if old is not None:
             await old.close()
-        self.lacks = [lack for lack in self.lacks if lack.half not in mine]
+        for half in (Half.MANAGEMENT, Half.STATISTICS, Half.NODES):
+            self._lack(half, None)
         remark = ""
         failed: list[ProblemError | Refused] = []
         for port in self._choices(Port.MANAGEMENT, Port.MANAGEMENT_TLS):
@@ -231,11 +193,18 @@ class QueueSession:
                 continue
             asked = Management(self._finder(port, ""), self.login, context=context, writes=self.writes,
                                connecting=self._wish.patience)  # fmt: skip
+            self.management = asked
             try:
-                # At once: with many queues the overview alone takes the server a while.
-                told, nodes = await asyncio.gather(asked.overview(), asked.nodes(), return_exceptions=True)
-                self.overview = _or_raise(told)
+                if self._wish.quick:
+                    self.overview = await asked.about()
+                else:  # at once: with many queues the overview alone takes the server a while
+                    told, nodes = await asyncio.gather(self.learn(), self.nodes(), return_exceptions=True)
+                    _or_raise(told)
+                    if not isinstance(nodes, ProblemError | Refused):
+                        _or_raise(nodes)
             except (ProblemError, Refused) as error:
+                self.management = None
+                self._lack(Half.NODES, None)  # without the API that goes without saying
                 await asked.close()
                 failed.append(error)
                 if error.problem.cause is Cause.CREDENTIALS:
@@ -243,14 +212,50 @@ class QueueSession:
                 remark = _remark(port, error.problem)
                 continue
             except BaseException:
+                self.management = None
                 await asked.close()
                 raise
-            self.management, self.http = asked, Spoken(port, _tls(context), remark)
-            self._note_lacks(nodes)
+            self.http = Spoken(port, _tls(context), remark)
             return
         problem = _without_api(_telling(failed).problem)
-        self.lacks.append(Lack(Half.MANAGEMENT, problem))
+        self._lack(Half.MANAGEMENT, problem)
         raise ProblemError(problem)
+
+    async def learn(self) -> None:
+        """Asks the API for the cluster as a whole, and with it whether there are statistics (`lacks`).
+
+        Raises:
+            ProblemError, Refused: it does not tell.
+        """
+        self.overview = found = await self._api.overview()
+        none = Problem(
+            Cause.CONFIG, "the server collects none", "management_agent.disable_metrics_collector",
+            "Prometheus has them, where rabbitmq_prometheus is enabled.",
+        )  # fmt: skip
+        self._lack(Half.STATISTICS, none if found.disable_stats else None)
+
+    async def nodes(self) -> list[Node]:
+        """All nodes; where they are not told, `lacks` says so.
+
+        Raises:
+            ProblemError, Refused: they are not told.
+        """
+        try:
+            found = await self._api.nodes()
+        except (ProblemError, Refused) as error:
+            self._lack(Half.NODES, error.problem)
+            raise
+        self._lack(Half.NODES, None)
+        return found
+
+    @property
+    def _api(self) -> Management:
+        assert self.management is not None  # noqa: S101 (who asks knows that it is there)
+        return self.management
+
+    def _lack(self, half: Half, problem: Problem | None) -> None:
+        """Takes note that something is missing, or is not."""
+        self.lacks = lacking(self.lacks, half, problem)
 
     async def critical(self, pods: Sequence[str]) -> dict[str, Check]:
         """Whether queues would lose their majority with a node. Each node knows it of itself alone.
@@ -283,20 +288,9 @@ class QueueSession:
             self._nodes[pod] = Management(finder, self.login, context=self._context(port), writes=False)
         return self._nodes[pod]
 
-    def _note_lacks(self, nodes: Sequence[Node] | BaseException) -> None:
-        """Takes note of what is missing; `nodes` is what came of asking for them."""
-        if not self.statistics:
-            self.lacks.append(Lack(Half.STATISTICS, Problem(
-                Cause.CONFIG, "the server collects none", "management_agent.disable_metrics_collector",
-                "Prometheus has them, where rabbitmq_prometheus is enabled.",
-            )))  # fmt: skip
-        if isinstance(nodes, ProblemError | Refused):
-            self.lacks.append(Lack(Half.NODES, nodes.problem))
-        else:
-            _or_raise(nodes)
-
     async def close(self) -> None:
         """Ends all connections, and the ways."""
+        self._give_up()
         for half in (self.broker, self.management, *self._nodes.values()):
             if half is not None:
                 with contextlib.suppress(ProblemError, OSError, TimeoutError):
@@ -316,7 +310,10 @@ class QueueSession:
         return self._security.context(self.login.certificate) if port.tls else None
 
 
-async def open_queue(live: Live, key: str, login: Login, security: Security, wish: Wish | None = None) -> QueueSession:
+async def open_queue(
+    live: Live, key: str, login: Login, security: Security, wish: Wish | None = None,
+    *, reached: Callable[[Management], None] = lambda _: None,
+) -> QueueSession:  # fmt: skip
     """Opens both halves at once; one will do.
 
     Args:
@@ -325,17 +322,32 @@ async def open_queue(live: Live, key: str, login: Login, security: Security, wis
         login: who one is, and the virtual host.
         security: how the broker is spoken to.
         wish: what the session is to be.
+        reached: told of the API as soon as it lets one in; AMQP may still be on its way.
 
     Raises:
         ProblemError: neither can be had: credentials that are refused are told before all else.
     """
     wish = wish or Wish()
     session = QueueSession(live, key, login, security, wish)
-    halves = ((session.reconnect, wish.amqp), (session.ask_management, wish.management))
-    wanted = [half() for half, want in halves if want]
+
+    async def management() -> None:
+        await session.ask_management()
+        assert session.management is not None  # noqa: S101 (it would have raised)
+        reached(session.management)
+
+    amqp = asyncio.create_task(session.reconnect()) if wish.amqp else None
+    api = asyncio.create_task(management()) if wish.management else None
+    wanted: list[asyncio.Task[Any]] = [task for task in (amqp, api) if task is not None]
     try:
+        if wish.quick and api is not None and amqp is not None:
+            await asyncio.wait([api])
+            if api.exception() is None and not (await asyncio.wait([amqp], timeout=GRACE))[0]:
+                session.wait_for(amqp)
+                return session
         came = await asyncio.gather(*wanted, return_exceptions=True)
     except BaseException:
+        for task in wanted:
+            task.cancel()
         await session.close()
         raise
     failed = [one for one in came if isinstance(one, BaseException)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from typing import TypeAlias
 
 from tui.consoles import connecting
@@ -24,7 +26,8 @@ class LiveAccess(WorkloadAccess):
         Raises:
             ProblemError: there is no such workload any more.
         """
-        return await find_logins(*self.sought())
+        found, _ = await asyncio.gather(find_logins(*self.sought()), asyncio.to_thread(_load))
+        return found
 
     async def open(self, login: Login, found: FoundLogins, *, read_only: bool) -> Opened:
         """Connects: over forwards that nothing listens for.
@@ -36,3 +39,9 @@ class LiveAccess(WorkloadAccess):
 
         api, _, workload, _ = self.sought()
         return await open_live(self._live, self._key, await read(login, api, workload), found, read_only=read_only)
+
+
+def _load() -> None:
+    """Loads what the first connection needs while the logins are looked for: beside the loop, which it holds 50 ms."""
+    for name in ("tui.consoles.queue.live", "tui.services.queue.amqp", "tui.services.queue.management"):
+        importlib.import_module(name)

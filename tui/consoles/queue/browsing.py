@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from textual import events, on
@@ -53,6 +54,8 @@ class BrowsingScreen(FollowingScreen):
 
     def compose(self) -> ComposeResult:
         """Head, what is wrong, tabs, lists, facts, what goes on, keys."""
+        # Before there is anything in it: afterwards each widget's style would be found a second time.
+        self.set_class(self.app.size.width >= WIDE, "-wide")
         yield OneLine(self._head, id="head")
         yield OneLine(self._wrong, id="wrong")
         yield TabLine(id="tabs")
@@ -115,8 +118,8 @@ class BrowsingScreen(FollowingScreen):
             told.append(("   ◌ reading all: with many queues this takes the server a while", "running"))
         elif not queues.whole:
             told += [("   ", ""), ("A", "key"), (" reads all", "dim")]
-        if queues.problem is not None:
-            told.append((f"   ✗ {one_line(queues.problem.what)}", "failing"))
+        if (problem := queues.problem or queues.gap) is not None:
+            told.append((f"   ✗ {one_line(problem.what)}", "failing"))
         return told
 
     def _activity(self, width: int) -> list[Piece]:
@@ -291,7 +294,7 @@ class BrowsingScreen(FollowingScreen):
         """Reads all that match, also where they were read if `anew`; another filter, or leaving, ends it."""
         queues = self.queues
         if queues is not None and (anew or not queues.whole):
-            self._judge(QUEUES, None if await queues.rest(self.look) else queues.problem)
+            self._judge(QUEUES, None if await queues.rest(self.look, rows_of) else queues.problem)
             self.look()
 
     # --- the filter
@@ -357,6 +360,7 @@ class BrowsingScreen(FollowingScreen):
         if wanted != queues.filter or not queues.begun:
             good = await queues.find(wanted)
             self._judge(QUEUES, None if good else queues.problem)
+            await asyncio.sleep(0)  # with many queues either is all that a key should wait for
         self.look()
         if wanted.local:  # what the server does not answer is looked for in all
             await self.read_all()

@@ -89,6 +89,10 @@ class Client(Protocol):
         """The cluster as a whole."""
         ...
 
+    async def learn(self) -> None:
+        """Finds out what the broker does not tell at once, for `facts`: with many queues that takes it a while."""
+        ...
+
     async def nodes(self) -> Sequence[Node]:
         """All nodes."""
         ...

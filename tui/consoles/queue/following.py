@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +27,8 @@ from tui.widgets.rows import RowTable
 #: The broker is not asked again before so many times what its last answers took, at most so many seconds: with many
 #: queues each of them is a walk through all, and others want to be served as well.
 EASE, LONGEST = 8.0, 30.0
+#: Seconds for which the first page has the server to itself.
+AHEAD = 0.5
 
 
 class FollowingScreen(ConnectedScreen):
@@ -119,10 +122,22 @@ class FollowingScreen(ConnectedScreen):
         self.do(self._begin(), group="begin")
 
     async def _begin(self) -> None:
-        # Alarms are told on every tab, and virtual hosts are offered in forms.
-        more = [self._load_tab(at) for at in (NODES, VHOSTS) if at != self.tab]
-        await asyncio.gather(self.load(), *more)
+        # The page first: with many queues the server has enough to do with it. Then alarms, which are told on every
+        # tab, and virtual hosts, which are offered in forms; each is shown once it is there.
+        more = [at for at in (NODES, VHOSTS) if at != self.tab]
+        async with asyncio.TaskGroup() as asking:
+            await asyncio.wait([asking.create_task(self.load())], timeout=AHEAD)
+            for at in more:
+                asking.create_task(self._load_more(at))
+        # Last: with many queues it costs the server half as much as a page of them, which all are waiting for.
+        if self.connection.usable:
+            with contextlib.suppress(*ERRORS):
+                await self.client.learn()
         self.look()
+
+    async def _load_more(self, at: int) -> None:
+        await self._load_tab(at)
+        self._changed()
 
     async def load(self) -> None:
         """Asks for what the open tab shows."""
@@ -132,6 +147,7 @@ class FollowingScreen(ConnectedScreen):
         try:
             await self._load_tab(self.tab)
             if self.tab == NODES and self._has(Half.MANAGEMENT):
+                self._changed()  # the whole of them takes the server longer
                 self.cluster = await self.client.cluster()
         except ERRORS as error:
             self._lost(problem_of(error))
@@ -149,6 +165,8 @@ class FollowingScreen(ConnectedScreen):
             queues = self.queues
             if queues is None:
                 return
+            if queues.reading_all:
+                return  # a page of them would only keep the server from it
             if not queues.begun:
                 good = await queues.find(queues.filter)
             else:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.consoles.queue import answers
 from tui.consoles.queue.client import ERRORS, Opened
-from tui.consoles.queue.livemessages import LiveMessages
+from tui.consoles.queue.livemessages import Elsewhere, LiveMessages
+from tui.consoles.queue.queuelist import PAGE
 from tui.consoles.queue.values import (
     Cluster,
     Consumer,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from tui.systems.live import Live
     from tui.systems.queuekeys import FoundLogins
 
+T = TypeVar("T")
+
 
 async def open_live(live: Live, key: str, login: Login, found: FoundLogins, *, read_only: bool) -> Opened:
     """Connects to the broker of a workload, over forwards that nothing listens for.
@@ -54,8 +57,44 @@ async def open_live(live: Live, key: str, login: Login, found: FoundLogins, *, r
     Raises:
         ProblemError: it cannot be reached, or does not let this user in.
     """
-    first = await open_queue(live, key, login, found.security, Wish(writes=not read_only))
-    return Opened(LiveClient(first, _Elsewhere(live, key, login, found.security, writes=not read_only)), login)
+    writes = not read_only
+    ahead = Ahead()
+    try:
+        first = await open_queue(
+            live, key, login, found.security, Wish(writes=writes, quick=True), reached=ahead.ask
+        )  # fmt: skip
+    except BaseException:
+        ahead.give_up()
+        raise
+    return Opened(LiveClient(first, _Elsewhere(live, key, login, found.security, writes=writes), ahead), login)
+
+
+class Ahead:
+    """The first page of queues, asked for as soon as the API lets one in.
+
+    With many queues it is what takes the longest until a console shows something: AMQP and the screen get ready
+    meanwhile. Another first question than the expected one gives it up.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[topology.QueuePage] | None = None
+
+    def ask(self, api: Management) -> None:
+        """Asks."""
+        self._task = asyncio.create_task(api.queues(page=1, size=PAGE))
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())  # who takes it is told
+
+    def take(self, *, first: bool) -> asyncio.Task[topology.QueuePage] | None:
+        """The answer that is awaited, once; None when it is not the `first` page of all queues that is wanted."""
+        task, self._task = self._task, None
+        if task is not None and not first:
+            task.cancel()
+            return None
+        return task
+
+    def give_up(self) -> None:
+        """Nobody wants it any more."""
+        self.take(first=False)
 
 
 class _Elsewhere:
@@ -80,6 +119,11 @@ class _Elsewhere:
 
 class LiveClient(LiveMessages):
     """A broker; see `client.Client`."""
+
+    def __init__(self, session: QueueSession, elsewhere: Elsewhere, ahead: Ahead) -> None:
+        """As `LiveMessages`; `ahead` has the first page."""
+        super().__init__(session, elsewhere)
+        self._ahead = ahead
 
     @property
     def facts(self) -> Facts:
@@ -116,22 +160,29 @@ class LiveClient(LiveMessages):
     async def cluster(self) -> Cluster:
         """The cluster as a whole; what a server or a user cannot tell is left out."""
         api = self._api
-        overview, checks = await asyncio.gather(api.overview(), api.checks())
-        told = [tuple[str, ...](), tuple[str, ...]()]
-        with contextlib.suppress(*ERRORS):
-            told[0] = tuple(one.name for one in await api.feature_flags() if one.state == "disabled")
-        with contextlib.suppress(*ERRORS):
-            told[1] = tuple(one.name for one in await api.deprecated())
-        return Cluster(overview, told[0], told[1], tuple((one.name, one.well, one.says) for one in checks))
+        overview, checks, flags, used = await asyncio.gather(
+            api.overview(), api.checks(), _or_none(api.feature_flags()), _or_none(api.deprecated())
+        )
+        disabled = tuple(one.name for one in flags if one.state == "disabled")
+        told = tuple((one.name, one.well, one.says) for one in checks)
+        return Cluster(overview, disabled, tuple(one.name for one in used), told)
+
+    async def learn(self) -> None:
+        """Finds out what the broker does not tell at once, for `facts`: with many queues that takes it a while."""
+        if self._own.management is not None:
+            await self._own.learn()
 
     async def nodes(self) -> Sequence[Node]:
         """All nodes, and of each whether queues would lose their majority with it."""
-        found = await self._api.nodes()
+        _ = self._api  # or why it is not there
+        found = await self._own.nodes()
         told = await self._own.critical([one.pod for one in found if one.running])
         return [Node(one, _critical(told.get(one.pod))) for one in found]
 
     async def queues(self, *, vhost: str, name: str, regex: bool, page: int, size: int) -> topology.QueuePage:
         """A page of queues in the server's order."""
+        if (asked := self._ahead.take(first=(vhost, name, page, size) == ("", "", 1, PAGE))) is not None:
+            return await asked
         return await self._api.queues(vhost=vhost, name=name, regex=regex, page=page, size=size)
 
     def all_queues(self, *, vhost: str, name: str, regex: bool) -> AsyncIterator[Sequence[topology.Queue]]:
@@ -267,8 +318,17 @@ class LiveClient(LiveMessages):
 
     async def close(self) -> None:
         """Ends the connections."""
+        self._ahead.give_up()
         await self.close_messages()
         await self._own.close()
+
+
+async def _or_none(asked: Awaitable[Sequence[T]]) -> Sequence[T]:
+    """What not every server tells, and not everybody."""
+    try:
+        return await asked
+    except ERRORS:
+        return ()
 
 
 def _critical(check: operations.Check | None) -> bool | None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from tui.consoles.queue.client import ERRORS, Client, problem_of
 from tui.consoles.queue.filters import Filter, holds
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 #: Queues of a page; the server's limit is 500. Samples of a queue's rates that are kept.
 PAGE, SAMPLES = 100, 24
-#: Queues that are taken in at once when all come, and seconds that the screen has in between: a key needs several
-#: turns of the event loop to become a frame.
-SLICE, TURN = 400, 0.001
+#: Queues that are taken in at once when all come, of how many such slices the list is shown anew, and seconds that the
+#: screen has in between: a key needs several turns of the event loop to become a frame.
+SLICE, SHOWN, TURN = 100, 5, 0.001
 
 
 class Order(StrEnum):
@@ -56,8 +57,7 @@ def key_of(queue: Queue) -> str:
     return f"{queue.vhost}\0{queue.name}"
 
 
-@dataclass(eq=False, slots=True)
-class History:
+class History(msgspec.Struct, eq=False, gc=False):
     """What a queue did while one looked.
 
     Attributes:
@@ -67,19 +67,17 @@ class History:
     """
 
     first: int | None
-    into: list[float | None] = field(default_factory=list)
-    out: list[float | None] = field(default_factory=list)
+    into: tuple[float | None, ...] = ()
+    out: tuple[float | None, ...] = ()
 
     def note(self, queue: Queue) -> None:
         """Takes note of the rates of now."""
-        for samples, rate in ((self.into, queue.rate("publish")), (self.out, queue.rate("deliver_get"))):
-            samples.append(rate)
-            del samples[:-SAMPLES]
+        self.into = (*self.into, queue.rate("publish"))[-SAMPLES:]
+        self.out = (*self.out, queue.rate("deliver_get"))[-SAMPLES:]
 
 
-@dataclass(eq=False, slots=True)
-class Seen:
-    """A queue as it was told last.
+class Seen(msgspec.Struct, eq=False, gc=False):
+    """A queue as it was told last. None of this leads back to it, and the collector of cycles leaves it alone.
 
     Attributes:
         key: of the queue among all.
@@ -101,6 +99,7 @@ class QueueList:
         total: how many the server has that match its part of the filter.
         reading: whether a page is being read; `reading_all` whether all are.
         problem: why the last page could not be read.
+        gap: why not all could be read, when that was asked for last; pages that are read meanwhile do not end it.
         begun: whether there was an answer.
     """
 
@@ -118,6 +117,7 @@ class QueueList:
         self.reading = self.reading_all = False
         self.begun = False
         self.problem: Problem | None = None
+        self.gap: Problem | None = None
         self._turn = 0
 
     @property
@@ -158,7 +158,7 @@ class QueueList:
             self._arrange()
             return True
         self._turn += 1
-        self.filter = wanted
+        self.filter, self.gap = wanted, None
         self._pages = {}
         self.begun = False
         self._arrange()
@@ -170,17 +170,19 @@ class QueueList:
             return False
         return await self._get(len(self._pages) + 1)
 
-    async def rest(self, told: Callable[[], None]) -> bool:
+    async def rest(self, told: Callable[[], None], made: Callable[[Sequence[Seen]], object]) -> bool:
         """Reads all that match, anew; what is there is shown meanwhile.
 
         Args:
-            told: called after each part.
+            told: called when there are more to be shown.
+            made: called with a few at a time, to make what they are shown as.
 
         Returns:
             Whether all were read.
         """
         turn, wanted = self._turn, self.filter
         found: list[Seen] = []
+        slices, self.gap = 0, None
         self.reading = self.reading_all = True
         told()
         try:
@@ -189,15 +191,19 @@ class QueueList:
                     if turn != self._turn:
                         return False
                     before = len(found) // PAGE
-                    found += [self._note(queue) for queue in piece[start : start + SLICE]]
+                    came = [self._note(queue) for queue in piece[start : start + SLICE]]
+                    made(came)
+                    found += came
                     for at in range(before, len(found) // PAGE):
                         self._pages[at + 1] = found[at * PAGE : (at + 1) * PAGE]
-                    self._arrange()
-                    told()
+                    slices += 1
+                    if slices % SHOWN == 0:
+                        self._arrange()
+                        told()
                     await asyncio.sleep(TURN)
         except ERRORS as error:
             if turn == self._turn:
-                self.problem = problem_of(error)
+                self.problem = self.gap = problem_of(error)
             return False
         finally:
             self.reading = self.reading_all = False
@@ -235,7 +241,7 @@ class QueueList:
                 self.problem = problem_of(error)
             return False
         finally:
-            self.reading = False
+            self.reading = self.reading_all
         if turn != self._turn:
             return False  # something else is wanted by now
         self.problem, self.begun = None, True

@@ -37,6 +37,8 @@ def rate(events: float | None) -> str:
 def spark(samples: Sequence[float | None], cells: int) -> str:
     """The last samples as a line of blocks from nothing to the highest of them; blanks for what was before."""
     last = list(samples)[-cells:]
+    if not any(last) and None not in last:  # of many queues almost all are silent
+        return (_STEPS[0] * len(last)).rjust(cells)
     most = max((one for one in last if one is not None), default=0.0)
     drawn = "".join(
         "·" if one is None else _STEPS[0 if not most else min(7, int(one / most * 7.999))] for one in last

@@ -10,10 +10,12 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from tui.services.queue import facts
 from tui.services.queue.administration import Administration
 from tui.services.queue.operations import Consumer, QueueDetail
-from tui.services.queue.transport import segment
+from tui.services.queue.transport import decoded, segment
 
 __all__ = ["Management", "segment"]
 
@@ -22,6 +24,12 @@ __all__ = ["Management", "segment"]
 _PAGES = 4
 #: Seconds for all at once: nothing comes before the server has looked at each.
 _WHOLE = 180.0
+#: Queues of a whole answer that are understood at once: a millisecond's work.
+_PIECE = 500
+#: What is asked of each queue: the columns that are shown. A server that collects no statistics leaves the counts out
+#: unless it is asked for them, which others do not heed (seen with 3.10 and 4.0): so the same question does for both,
+#: and can be asked before it is known which of them this is.
+_SHAPE = {"columns": ",".join(facts.QUEUE_COLUMNS), "enable_queue_totals": "true"}
 
 
 class Management(Administration):
@@ -36,6 +44,16 @@ class Management(Administration):
         self._counts_only = found.disable_stats
         return found
 
+    async def about(self) -> facts.Overview:
+        """Version and name of the cluster, with no statistic: with 20,000 queues a twentieth of what `overview` takes.
+
+        The server says `disable_stats` of an answer for which it was asked to leave them out: `overview` tells whether
+        it collects any. A server that does not know the question (before 3.8) answers with all.
+        """
+        found = await self._get("overview", facts.Overview, {"disable_stats": "true"})
+        found.disable_stats = False
+        return found
+
     async def nodes(self) -> list[facts.Node]:
         """All nodes; of one that does not run little more than the name is known."""
         return await self._get("nodes", list[facts.Node])
@@ -43,7 +61,7 @@ class Management(Administration):
     async def queue(self, vhost: str, name: str) -> QueueDetail:
         """One queue, with its consumers."""
         found = await self._get(f"queues/{segment(vhost)}/{segment(name)}", QueueDetail)
-        self._note_silence([found])
+        _note_silence([found])
         if self._counts_only:  # lists have counts then, and a queue by itself has none
             listed = await self.queues(vhost=vhost, name=f"^{re.escape(name)}$", regex=True)
             for one in listed.items:
@@ -81,12 +99,12 @@ class Management(Administration):
             "page": str(page),
             "page_size": str(size),
             "pagination": "true",
-            **self._shape,
+            **_SHAPE,
         }
         if name:
             query |= {"name": name, "use_regex": "true" if regex else "false"}
         found = await self._get(f"queues/{segment(vhost)}" if vhost else "queues", facts.QueuePage, query)
-        self._note_silence(found.items)
+        _note_silence(found.items)
         return found
 
     async def all_queues(
@@ -101,26 +119,19 @@ class Management(Administration):
                 return
             if found.page_count > _PAGES and not name:  # without pages the server does not look at the name
                 seen.update((one.vhost, one.name) for one in found.items)
-                path = f"queues/{segment(vhost)}" if vhost else "queues"
-                whole = await self._get(path, list[facts.Queue], self._shape, patience=_WHOLE)
-                self._note_silence(whole)
-                yield [one for one in whole if (one.vhost, one.name) not in seen]
+                async for piece in self._whole(vhost):
+                    yield [one for one in piece if (one.vhost, one.name) not in seen]
                 return
             page += 1
 
-    def _note_silence(self, queues: Sequence[facts.Queue]) -> None:
-        """Where rates are collected, a queue without any had nothing to count: that is zero, and not unknown."""
-        if not self._counts_only:
-            for one in queues:
-                if one.message_stats is None and one.messages is not None:
-                    one.message_stats = facts.MessageStats()
-
-    @property
-    def _shape(self) -> Mapping[str, str]:
-        """What is asked of each queue. Columns are not there where nothing collects them; the counts still are."""
-        if self._counts_only:
-            return {"disable_stats": "true", "enable_queue_totals": "true"}
-        return {"columns": ",".join(facts.QUEUE_COLUMNS)}
+    async def _whole(self, vhost: str) -> AsyncIterator[Sequence[facts.Queue]]:
+        """All queues with one question, understood piece by piece: as a whole 20,000 of them take 20 ms or more."""
+        path = f"queues/{segment(vhost)}" if vhost else "queues"
+        told = await self._get(path, list[msgspec.Raw], _SHAPE, patience=_WHOLE)
+        for start in range(0, len(told), _PIECE):
+            piece = decoded(b"[%b]" % b",".join(told[start : start + _PIECE]), list[facts.Queue], path)
+            _note_silence(piece)
+            yield piece
 
     async def exchanges(self, vhost: str = "") -> list[facts.Exchange]:
         """The exchanges of a virtual host, or of all."""
@@ -206,3 +217,13 @@ class Management(Administration):
     async def put_definitions(self, definitions: Mapping[str, Any], vhost: str = "") -> None:
         """Makes what is not there; nothing is deleted."""
         await self.ask("POST", f"definitions/{segment(vhost)}" if vhost else "definitions", dict(definitions))
+
+
+def _note_silence(queues: Sequence[facts.Queue]) -> None:
+    """Where rates are collected, a queue without any had nothing to count: that is zero, and not unknown.
+
+    Who counts messages alone does not tell the consumers.
+    """
+    for one in queues:
+        if one.message_stats is None and one.messages is not None and one.consumers is not None:
+            one.message_stats = facts.MessageStats()

@@ -210,11 +210,24 @@ class Transport:
     async def _get(
         self, path: str, kind: type[T], query: Mapping[str, str] | None = None, *, patience: float = _TIMEOUT
     ) -> T:
-        content = await self.ask("GET", path, query=query, patience=patience)
-        try:
-            return msgspec.json.decode(content, type=kind)
-        except msgspec.DecodeError as error:
-            said = content[:_SHOWN].decode("utf-8", "replace")
-            raise ProblemError(
-                Problem(Cause.PROTOCOL, f"The answer to {path} is not understood", f"{error}: {said}")
-            ) from error
+        return decoded(await self.ask("GET", path, query=query, patience=patience), kind, path)
+
+
+def decoded(content: bytes, kind: type[T], path: str) -> T:
+    """What an answer says.
+
+    Args:
+        content: JSON.
+        kind: what it is to be.
+        path: that was asked for.
+
+    Raises:
+        ProblemError: it is something else.
+    """
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.DecodeError as error:
+        said = content[:_SHOWN].decode("utf-8", "replace")
+        raise ProblemError(
+            Problem(Cause.PROTOCOL, f"The answer to {path} is not understood", f"{error}: {said}")
+        ) from error
