@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -117,6 +118,37 @@ async def test_the_cursor_stays_on_its_row_when_others_come_and_go() -> None:
         assert app.table.cursor_key == "k30"
         assert "pod-30 " in app.table.render_line(before).text
         assert app.table.render_line(before).text.startswith("▌")
+
+
+async def test_rows_that_are_read_on_are_found_measured_and_drawn_while_the_others_are_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = Host()
+    async with app.run_test(size=(60, 12)) as pilot:
+        rows = [row(at) for at in range(5)]
+        app.table.set_rows(rows)
+        app.table.move_to("k3")
+        await pilot.pause()
+        measured: list[int] = []
+        widen = RowTable._widen
+
+        def watched(self: RowTable, new: Sequence[Row], old: Sequence[Row]) -> bool:
+            measured.append(len(new))
+            return widen(self, new, old)
+
+        monkeypatch.setattr(RowTable, "_widen", watched)
+        app.table.set_rows([*rows, row(5), row(6, "CrashLoopBackOff")])
+        assert measured == [2], "only what is new is measured"
+        assert app.table.cursor_key == "k3"
+        assert app.table.move_to("k6")
+        await pilot.pause()
+        assert "CrashLoopBackOff" in drawn(app.table)[7], "and the column grows for it"
+        app.table.set_rows([rows[0], row(7), *rows[2:]])
+        assert not app.table.move_to("k6") and not app.table.move_to("k1")
+        assert app.table.move_to("k7") and app.table.move_to("k4")
+        measured.clear()
+        app.table.set_rows([*app.table.rows[:3], row(3, "Failed"), app.table.rows[4]])
+        assert measured == [1]
 
 
 async def test_a_vanished_row_hands_the_cursor_to_its_place_and_tells() -> None:

@@ -8,9 +8,9 @@ rows are ever turned into strips, so that ten thousand rows cost no more than fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
+import msgspec
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
@@ -31,9 +31,11 @@ MANY_REGIONS = 60
 ROOMY = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: its key, unique in the table, its cells in the order of the columns, and their default ink."""
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One row: its key, unique in the table, its cells in the order of the columns, and their default ink.
+
+    It holds texts alone: the collector of cycles need not look at ten thousand of them.
+    """
 
     key: str
     cells: tuple[Cell, ...]
@@ -150,16 +152,20 @@ class RowTable(ScrollView, can_focus=True):
         goes to the one that took the place. Rows that are the same object as before cost next to nothing.
         """
         before, self._rows = self._rows, tuple(rows)
-        same_keys = len(before) == len(self._rows) and all(
-            old is new or old.key == new.key for old, new in zip(before, self._rows, strict=True)
-        )
-        if same_keys:
-            self._repaint_changed(before)
+        pairs = enumerate(zip(before, self._rows, strict=False))
+        same = next((at for at, (old, new) in pairs if old is not new), min(len(before), len(self._rows)))
+        rest, ahead = before[same:], self._rows[same:]
+        if len(rest) == len(ahead) and all(old.key == new.key for old, new in zip(rest, ahead, strict=True)):
+            if not self._widen([new for old, new in zip(rest, ahead, strict=True) if old is not new], ()):
+                self._repaint_lines(before, self.scroll_offset.y)
             return
         key = before[self._cursor].key if before else None
         offset = self._cursor - self.scroll_offset.y
-        self._index = {row.key: position for position, row in enumerate(self._rows)}
-        self._widen(self._rows, before)
+        if rest:
+            self._index = {row.key: position for position, row in enumerate(self._rows)}
+        else:  # more were read: what was there stands where it stood
+            self._index.update((row.key, position) for position, row in enumerate(ahead, same))
+        self._widen(ahead, rest)
         fallback = min(max(self._cursor, 0), len(self._rows) - 1)
         self._cursor = self._index.get(key, fallback) if key is not None else fallback
         scroll = self.scroll_offset.y
@@ -210,7 +216,7 @@ class RowTable(ScrollView, can_focus=True):
 
     def _widen(self, rows: Sequence[Row], before: Sequence[Row]) -> bool:
         """Takes note of wider cells; True when a column's width follows from it, so that all must be laid out anew."""
-        known = {id(row) for row in before}
+        known = set(map(id, before))
         wider = False
         for row in rows:
             if id(row) in known:
@@ -233,14 +239,8 @@ class RowTable(ScrollView, can_focus=True):
             self.refresh()
         return changed
 
-    def _repaint_changed(self, before: Sequence[Row]) -> None:
-        """The usual case, the same rows with other cells: marks the changed cells that are visible."""
-        if self._widen(self._rows, before):
-            return
-        self._repaint_lines(before, self.scroll_offset.y)
-
     def _repaint_lines(self, before: Sequence[Row], scroll: int) -> None:
-        """Compares what stood on each visible line with what stands there now."""
+        """Compares what stood on each visible line with what stands there now: often the same rows with other cells."""
         if not before or not self._rows:
             self.refresh()
             return
