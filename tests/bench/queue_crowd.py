@@ -113,13 +113,14 @@ async def crowd(kubeconfig: str, namespace: str, workload: str, count: int, kept
 
 
 async def _remove(api: Management, vhost: str) -> None:
-    """Deletes it. With 20,000 queues that takes a broker minutes; it gives no answer after one, and goes on."""
+    """Deletes it: as often as it takes, since a broker ends a request after a minute, and what it does with it.
+
+    4,000 of 20,000 queues were gone by then on a busy machine (seen with 4.0.5).
+    """
     began = time.monotonic()
-    with contextlib.suppress(ProblemError):
-        await api.ask("DELETE", f"vhosts/{vhost}", patience=600)
-    with contextlib.suppress(ProblemError):
-        while any(one.name == vhost for one in await api.vhosts()) and time.monotonic() - began < 900:
-            await asyncio.sleep(2)
+    while time.monotonic() - began < 900 and any(one.name == vhost for one in await api.vhosts()):
+        with contextlib.suppress(ProblemError):
+            await api.ask("DELETE", f"vhosts/{vhost}", patience=600)
     print(f"virtual host {vhost}: removed, or given up, after {time.monotonic() - began:.0f} s", flush=True)
 
 
