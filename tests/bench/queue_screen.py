@@ -157,7 +157,7 @@ async def run(bench: Bench, made: Crowd, workload: str) -> None:
                       and "aa.busy" not in text, 1.0)  # fmt: skip
     await bench.keys("key to frame with a filter of ours", "jjkk", count=100)
     program.type(ESCAPE)
-    await program.until(re.compile(r"^ [\d,]+ *$", re.MULTILINE).search)
+    await program.until(lambda text: "/is:idle" not in text)
     program.type(HOME)  # the cursor stays on its row, which is behind the busy ones
     await program.until(r"aa\.busy\.00 ")
     named = re.compile(r"^ /orders\.0011 +100", re.MULTILINE).search
