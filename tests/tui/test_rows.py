@@ -12,7 +12,8 @@ from textual.app import App, ComposeResult
 
 from tui.widgets.columns import Column, fit, lay_out
 from tui.widgets.ink import plain
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 COLUMNS = (
     Column("name", "NAME", min_width=8),

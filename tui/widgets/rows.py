@@ -8,9 +8,8 @@ rows are ever turned into strips, so that ten thousand rows cost no more than fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import msgspec
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
@@ -23,23 +22,15 @@ from tui.widgets.columns import Column, Place, fit, lay_out, width_of
 from tui.widgets.ink import Cell, Piece, inks, paper
 from tui.widgets.strips import strip_of
 
-__all__ = ["Cell", "Column", "Row", "RowTable"]
+if TYPE_CHECKING:
+    from tui.widgets.row import Row
+
+__all__ = ["Cell", "Column", "RowTable"]
 
 #: Above this many changed regions a full repaint is no dearer.
 MANY_REGIONS = 60
 #: Terminals from this width on have two cells between columns instead of one.
 ROOMY = 100
-
-
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """One row: its key, unique in the table, its cells in the order of the columns, and their default ink.
-
-    It holds texts alone: the collector of cycles need not look at ten thousand of them.
-    """
-
-    key: str
-    cells: tuple[Cell, ...]
-    ink: str = ""
 
 
 class TableMessage(Message):

@@ -14,7 +14,7 @@ from tui.text import one_line
 from tui.widgets.columns import fit
 from tui.widgets.ink import Piece
 from tui.widgets.oneline import OneLine
-from tui.widgets.rows import Row
+from tui.widgets.row import Row
 
 #: What stands there while there are no buckets.
 _EMPTY = "none yet: n makes one"

@@ -13,7 +13,8 @@ from tui.text import one_line, safe
 from tui.widgets.columns import Column, fit, width_of
 from tui.widgets.ink import Cell, Piece
 from tui.widgets.lines import Lines
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 #: Cells of the path at least, and of what was typed to search or filter for.
 LEAST, SHORTEST = 12, 5

@@ -19,7 +19,8 @@ from tui.widgets.columns import Column
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import Line, Lines
 from tui.widgets.oneline import OneLine
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 LOOK = 0.5
 _COLUMNS = (

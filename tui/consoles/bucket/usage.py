@@ -20,7 +20,8 @@ from tui.widgets.columns import Column
 from tui.widgets.ink import Piece
 from tui.widgets.keyline import KeyLine
 from tui.widgets.oneline import OneLine
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 #: Folders that are counted at once, and that are looked at of one with very many.
 AT_ONCE, MOST = 2, 1000

@@ -31,7 +31,8 @@ from tui.widgets.ink import Piece, plain
 from tui.widgets.keyline import KeyLine
 from tui.widgets.notice import Notice, Text
 from tui.widgets.oneline import OneLine
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 #: Columns from which facts stand beside the list, and below which tabs have short names.
 WIDE, ROOMY = 110, 100

@@ -26,7 +26,8 @@ from tui.widgets.columns import Column
 from tui.widgets.ink import Piece
 from tui.widgets.keyline import KeyLine
 from tui.widgets.oneline import OneLine
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 if TYPE_CHECKING:
     from tui.consoles.queue.browsing import BrowsingScreen

@@ -22,7 +22,8 @@ from tui.widgets.ink import Cell
 from tui.widgets.keyline import KeyLine
 from tui.widgets.lines import Line, Lines
 from tui.widgets.oneline import OneLine
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 WIDE = 110
 #: Lines of a body that are laid out, characters of a line, headers that are listed.

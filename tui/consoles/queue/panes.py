@@ -12,7 +12,8 @@ from tui.consoles.queue.values import Cluster, Node
 from tui.systems.model import Workload
 from tui.widgets.columns import Column
 from tui.widgets.lines import Line, Lines
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 
 class QueueTable(RowTable):

@@ -21,7 +21,7 @@ from tui.problem import Problem
 from tui.services.queue.facts import Queue
 
 if TYPE_CHECKING:
-    from tui.widgets.rows import Row
+    from tui.widgets.row import Row
 
 #: Queues of a page; the server's limit is 500. Samples of a queue's rates that are kept.
 PAGE, SAMPLES = 100, 24

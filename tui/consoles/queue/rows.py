@@ -13,7 +13,7 @@ from tui.systems.model import Member, Workload
 from tui.text import one_line, safe
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell, Piece
-from tui.widgets.rows import Row
+from tui.widgets.row import Row
 from tui.widgets.signs import use as claim_use
 
 QUEUES = (

@@ -23,7 +23,7 @@ from tui.systems import sqlwords
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell, Piece
 from tui.widgets.lines import Line
-from tui.widgets.rows import Row
+from tui.widgets.row import Row
 from tui.widgets.signs import bar
 
 #: Shape first: what a fact is worth a look.

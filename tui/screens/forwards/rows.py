@@ -10,7 +10,7 @@ from tui.kube.times import age
 from tui.screens.forwards.signs import rate, short_uid, spark, state_cell, traffic
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell, Piece
-from tui.widgets.rows import Row
+from tui.widgets.row import Row
 
 #: Cells and seconds of each of the sparkline in the list: a minute.
 SPARK, STEP = 12, 5

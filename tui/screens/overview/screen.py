@@ -19,11 +19,12 @@ from tui.screens.overview.preview import Preview
 from tui.systems.model import Workload
 from tui.widgets.keyline import KeyLine
 from tui.widgets.notice import Notice, Text
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.rows import RowTable
 from tui.widgets.statusline import StatusLine
 
 if TYPE_CHECKING:
     from tui.screens.app import StatetuiApp
+    from tui.widgets.row import Row
 
 Layout = Literal["auto", "grid", "table"]
 LAYOUTS: Final[tuple[Layout, ...]] = ("auto", "grid", "table")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tui.kube.times import age
 from tui.screens.overview.order import restarts
@@ -10,8 +10,10 @@ from tui.systems.model import Health, Workload, brief
 from tui.text import one_line
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell, Piece
-from tui.widgets.rows import Row
 from tui.widgets.signs import bar, sign
+
+if TYPE_CHECKING:
+    from tui.widgets.row import Row
 
 #: Signs of members that stand one by one; of more members the states are counted.
 RUN: Final = 9
@@ -42,6 +44,8 @@ def row(workload: Workload, now: float, *, stale: bool = False, letter: str = ""
         letter: for jumping; it takes the sign's place.
         badge: of the forwards that lead to it; the column's title has their sign already.
     """
+    from tui.widgets.row import Row  # noqa: PLC0415 - the first frame has no rows, and need not load what they are
+
     fullest = workload.fullest
     use, drawn = _use(workload)
     again = restarts(workload)

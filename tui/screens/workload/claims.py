@@ -14,7 +14,8 @@ from tui.systems.model import Claim, Health, Member
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell, Piece
 from tui.widgets.lines import Line
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 from tui.widgets.signs import bar, sign, use
 
 _MODES = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}

@@ -16,7 +16,8 @@ from tui.text import one_line
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell
 from tui.widgets.lines import Line
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 _KINDS = {resource.key: resource.kind for resource in BUILT_IN}
 _RESOURCES = {resource.kind: resource.key for resource in BUILT_IN}

@@ -17,7 +17,8 @@ from tui.systems.observed import short_lag
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell, Piece
 from tui.widgets.lines import Line
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 from tui.widgets.signs import sign, use
 
 

@@ -16,7 +16,8 @@ from tui.screens.workload.view import View
 from tui.widgets.columns import Column
 from tui.widgets.ink import Cell
 from tui.widgets.lines import Line, Lines
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 #: From this width on, in cells, the facts stand beside the list.
 WIDE = 110

@@ -26,7 +26,8 @@ from tui.screens.workload.view import View
 from tui.widgets.columns import Column
 from tui.widgets.ink import Piece
 from tui.widgets.lines import Line, Lines
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,8 @@ from tui.text import one_line
 from tui.widgets.columns import Column, fit
 from tui.widgets.ink import Cell, inks
 from tui.widgets.keyline import KeyLine
-from tui.widgets.rows import Row, RowTable
+from tui.widgets.row import Row
+from tui.widgets.rows import RowTable
 from tui.widgets.statusline import StatusLine
 from tui.widgets.strips import strip_of
 
