@@ -56,6 +56,15 @@ async def opened(
         yield program
 
 
+async def act(program: Program, menu: str, typed: str, row: str) -> None:
+    """Chooses an action of the menu that `x` opens, by a part of its name."""
+    program.type("x")
+    await program.until(menu)
+    program.type(typed)
+    await program.until(row)
+    program.type(ENTER)
+
+
 async def back(program: Program, until: str) -> None:
     """Goes back by escape."""
     program.type(ESCAPE)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.live.bucket_pods import bare, seaweedfs
-from tests.live.consoles import CONNECTED, ENTER, back, opened
+from tests.live.consoles import CONNECTED, ENTER, act, back, opened
 from tests.live.real import KUBECONFIG, kubectl
 
 pytestmark = [pytest.mark.live, pytest.mark.usefixtures("own_terminal"), pytest.mark.timeout(300)]
@@ -102,11 +102,7 @@ async def test_the_console_says_what_a_store_lacks(namespace: str, workload: str
         for choice, typed in (("Tags", "tags"), ("Legal hold", "legal"), ("Retention", "retention")):
             program.type("\x1b[F")
             await program.until(r"▌ +top\.txt")
-            program.type("x")
-            await program.until("Look at it")
-            program.type(typed)
-            await program.until(rf"▌ +{choice}")
-            program.type(ENTER)
+            await act(program, "Look at it", typed, rf"▌ +{choice}")
             if choice == "Tags":  # some may set what they may not read
                 await program.until(r"Tags of top\.txt(?s:.*)What is there could not be read")
                 program.type("a=b" + ENTER)
@@ -133,18 +129,10 @@ async def test_the_console_in_front_of_seaweedfs(namespace: str, tmp_path: Path)
     filled(namespace, WEED, tmp_path, "by-console")
     async with opened(WEED, "b", CONNECTED, namespace=namespace) as program:
         await program.until(r"▌by-console(?s:.*)top\.txt")
-        program.type("x")
-        await program.until("Bucket by-console")
-        program.type("quota")
-        await program.until(r"▌ +Quota")
-        program.type(ENTER)
+        await act(program, "Bucket by-console", "quota", r"▌ +Quota")
         await program.until("SeaweedFS has no quotas that can be asked for")
         await back(program, r"top\.txt")
-        program.type("x")
-        await program.until("Bucket by-console")
-        program.type("versioning")
-        await program.until(r"▌ +Versioning")
-        program.type(ENTER)
+        await act(program, "Bucket by-console", "versioning", r"▌ +Versioning")
         await program.until("Versioning of by-console: never switched on")
         program.type("enabled" + ENTER)
         await program.until("Versioning of by-console: enabled")
