@@ -119,13 +119,15 @@ async def test_what_another_consumer_has_for_itself_is_asked_for_singly(
         await until_ready(broker, name, 20)
 
 
-async def test_large_messages_do_not_gather(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("patience", [1.0, 0.0], ids=["waits", "asks all the time whether there are more"])
+async def test_large_messages_do_not_gather(broker: Broker, monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
     monkeypatch.setattr(draining, "_HELD", 4 << 20)
+    monkeypatch.setattr(draining, "_QUIET", patience)
     body, most = bytes(1 << 20), 0
     async with queue(broker) as name:
         progress = Publishing()
         await publish(broker, (Outgoing(body, name, "", Properties(delivery_mode=1)) for _ in range(60)), progress)
-        async with drain(broker, name, 60, Settle.ACKNOWLEDGE) as drained:
+        async with drain(broker, name, 60, Settle.ACKNOWLEDGE) as drained, asyncio.timeout(120):
             lane, found = drained._lane, 0
             while came := await drained.next():
                 found += len(came)

@@ -83,11 +83,17 @@ class Watched:
         monkeypatch.setattr(Lane, "take", note)
 
 
-@pytest.mark.parametrize(("kind", "copy"), [("classic", False), ("quorum", False), ("classic", True), ("stream", True)])
+@pytest.mark.parametrize(
+    ("kind", "copy", "quiet"),
+    [("classic", False, 1.0), ("classic", False, 0.0), ("quorum", False, 1.0), ("classic", True, 0.0),
+     ("stream", True, 1.0)],
+    ids=lambda given: "asks all the time whether there are more" if given == 0.0 else str(given),
+)  # fmt: skip
 async def test_large_messages_are_bounded_by_their_bytes(
-    rabbit: Rabbit, broker: Broker, monkeypatch: pytest.MonkeyPatch, kind: str, copy: bool
+    rabbit: Rabbit, broker: Broker, monkeypatch: pytest.MonkeyPatch, kind: str, copy: bool, quiet: float
 ) -> None:
     size, count = 1 << 20, 40
+    monkeypatch.setattr(moving, "_QUIET", quiet)
     monkeypatch.setattr(moving, "_HELD", 2 * size)
     monkeypatch.setattr(moving, "_UNCONFIRMED", 3 * size)
     monkeypatch.setattr(moving, "_AHEAD", 4 * size)

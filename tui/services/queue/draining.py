@@ -179,8 +179,10 @@ class Drain:
         What the queue has delivered before it answers is behind the answer on its way; it is there before the next one.
         """
         for _ in range(2):
-            told = await self._lane.queue_declare(self._queue, passive=True)
-            if told.message_count:
+            ready = await self._lane.ready(self._queue)
+            if ready is None:
+                return False
+            if ready:
                 if time.monotonic() - self._since > _STUCK:
                     await self._end_consumers()
                     self._singly = True

@@ -15,15 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pamqp.frame
-from aiormq.abc import ChannelFrame
+from aiormq.abc import ChannelFrame, TaskType
 from aiormq.channel import Channel
 from pamqp import commands
-from pamqp.header import ContentHeader
 
 from tui.problem import Cause, Problem, ProblemError
 from tui.services.queue.frames import ACK, DELIVER, METHOD, NACK, RETURN, Bulk, Contents, confirmed, why_returned
+from tui.services.queue.heads import Heads
 from tui.services.queue.model import Message, Properties, Returned
-from tui.services.queue.properties import to_frame
 
 #: Bytes that are gathered before they are written.
 _BATCH = 1 << 17
@@ -76,14 +75,14 @@ class Lane(Channel, Bulk):
         self._held = 0
         self._wanted = True
         self._room: asyncio.Future[None] | None = None
+        self._question: TaskType | None = None
         self._contents = Contents()
         self._begun = b""
         self._sent: dict[int, Sent] = {}
         self._tag = 0
         self._pending: list[bytes] = []
         self._size = 0
-        self._made: dict[tuple[str, str, int, bool], tuple[bytes, bytes]] = {}
-        self._kept: dict[int, Properties] = {}
+        self._heads = Heads(self.number)
         self._change = asyncio.Event()
         self._closing.add_done_callback(self._wake)
 
@@ -116,7 +115,7 @@ class Lane(Channel, Bulk):
             ProblemError: routing key or headers are too long for the protocol; nothing was sent of this message.
         """
         self._check()
-        method, head = self._frames(exchange, routing_key, properties, mandatory)
+        method, head = self._heads.of(exchange, routing_key, properties, mandatory)
         if len(head) + 12 > self.max_content_size > 0:
             raise ProblemError(Problem(
                 Cause.CONFIG, f"The headers of a message of {len(body):,} bytes are too large",
@@ -195,6 +194,43 @@ class Lane(Channel, Bulk):
         self._pending.append(pamqp.frame.marshal(frame, self.number))
         self._size += 21
 
+    async def ready(self, queue: str) -> int | None:
+        """How many messages of a queue are ready; None when something was delivered before the answer.
+
+        Under a limit an answer may lie behind messages that are read only once those before them were taken out of the
+        inbox. So nobody waits for it any longer then; and an answer that comes late is nobody's, because the queue may
+        have got others since it was given.
+
+        Args:
+            queue: whose messages.
+
+        Raises:
+            aiormq.exceptions.AMQPError: the queue is not there any more, or the connection has ended.
+        """
+        late = self._question
+        if late is not None and not await self._answered(late):
+            return None
+        self._question = asked = self.create_task(self.queue_declare(queue, passive=True))
+        asked.add_done_callback(self._heard)
+        if not await self._answered(asked):
+            return None
+        self._question = None
+        told: commands.Queue.DeclareOk = await asked
+        return told.message_count or 0
+
+    async def _answered(self, question: TaskType) -> bool:
+        """Waits for an answer, or a delivery; whether it was the answer."""
+        while not question.done():
+            if self.inbox:
+                return False
+            await self.change()
+        return True
+
+    def _heard(self, question: asyncio.Future[Any]) -> None:
+        if not question.cancelled():
+            question.exception()  # of a late one nobody asks it
+        self._change.set()
+
     async def room(self, window: int, size: int = _UNSETTLED) -> None:
         """Waits until fewer than `window` messages, of no more than `size` bytes, are unconfirmed."""
         if len(self._sent) < window and self.unsettled <= size:
@@ -230,29 +266,6 @@ class Lane(Channel, Bulk):
             raise self._close_exception
         if self.is_closed or self.connection.is_closed:
             raise ConnectionResetError("the channel is closed")
-
-    def _frames(self, exchange: str, routing_key: str, properties: Properties, mandatory: bool) -> tuple[bytes, bytes]:
-        key = (exchange, routing_key, id(properties), mandatory)
-        made = self._made.get(key)
-        if made is None:
-            if len(self._made) > 256:
-                self._made.clear()
-                self._kept.clear()
-            if len(routing_key.encode()) > 255 or len(exchange.encode()) > 255:
-                raise ProblemError(Problem(
-                    Cause.CONFIG, "A routing key or the name of an exchange is longer than 255 bytes", routing_key[:80]
-                ))  # fmt: skip
-            publish = commands.Basic.Publish(exchange=exchange, routing_key=routing_key, mandatory=mandatory)
-            try:
-                head = ContentHeader(properties=to_frame(properties)).marshal()[12:]
-            except (TypeError, ValueError, struct.error, OverflowError) as error:
-                raise ProblemError(Problem(
-                    Cause.CONFIG, "The protocol cannot carry a property or a header of the message", str(error),
-                    "Names and short texts have at most 255 bytes, whole numbers 64 bits.",
-                )) from error  # fmt: skip
-            self._kept[id(properties)] = properties  # an id is good as long as its object lives
-            made = self._made[key] = (pamqp.frame.marshal(publish, self.number), head)
-        return made
 
     # What comes.
 
@@ -308,7 +321,8 @@ class Lane(Channel, Bulk):
     def limit(self, most: int | None) -> None:
         """Does not let the connection be read any further while the inbox holds more than so many bytes.
 
-        Whoever sets a limit asks the broker nothing over this connection meanwhile: no answer would be heard.
+        Whoever sets a limit asks the broker nothing over this connection meanwhile but by `ready`: an answer may lie
+        behind what is not read.
 
         Args:
             most: None for no limit.

@@ -239,15 +239,15 @@ class _Leg:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_QUIET):
                     await source.change()
-            if await self._emptied(giver, source, target, time.monotonic() - quiet_since):
+            if await self._emptied(source, target, time.monotonic() - quiet_since):
                 break
 
-    async def _emptied(self, giver: Broker, source: Lane, target: Lane, quiet: float) -> bool:
+    async def _emptied(self, source: Lane, target: Lane, quiet: float) -> bool:
         """Whether no more will come."""
         limit = _QUIET_STREAM if self._route.stream else _QUIET_AFTER_LOSS if self._progress.losses else _QUIET
         if quiet < limit or source.inbox or target.unconfirmed:
             return False
-        return self._route.stream or await giver.ready(self._route.queue) == 0
+        return self._route.stream or (await source.ready(self._route.queue) == 0 and not source.inbox)
 
     async def _offer(self, source: Lane) -> None:
         """Lets the broker deliver; the first few messages tell how large they are, and so how many may follow.
