@@ -236,6 +236,8 @@ async def test_a_client_certificate_that_runs_out_while_connected(monkeypatch):
 async def test_a_client_certificate_of_the_future(monkeypatch):
     monkeypatch.setattr(tls.time, "time", lambda: 1.0)  # the clock stands at 1970
     async with serving() as server:
+        await ask(server, CA, user())  # the server's clock decides
+        server.fail(PODS, 401)
         problem = await problem_of(ask(server, CA, user()))
     assert "valid only from 2020-01-01" in problem.what
     assert "clock" in problem.remedy

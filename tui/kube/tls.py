@@ -155,8 +155,16 @@ def _reason(error: Exception) -> str:
 # --- validity of a certificate, read from its DER
 
 
-def check_validity(pem: bytes, context: Context) -> None:
+def check_validity(pem: bytes, context: Context, *, refused: bool = False) -> None:
     """Says at once that a client certificate has expired; the server would only say 401.
+
+    One that is not valid yet is tried: the server goes by its own clock, and a new certificate on a machine whose clock
+    is behind is good there. Only after a refusal is it told.
+
+    Args:
+        pem: the certificate.
+        context: whose it is, for the message.
+        refused: whether the server has said 401 already.
 
     Raises:
         ProblemError: CREDENTIALS with the time of its end.
@@ -175,7 +183,7 @@ def check_validity(pem: bytes, context: Context) -> None:
                 "Get a new kubeconfig from whoever runs the cluster; or is this machine's clock wrong?",
             )
         )
-    if now < begins - 300:  # clocks differ by a few minutes
+    if refused and now < begins:
         raise ProblemError(
             Problem(
                 Cause.CREDENTIALS,

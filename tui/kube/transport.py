@@ -129,7 +129,7 @@ class Transport:
         said = self.credentials.evidence
         if self._tls is not None and self._tls[0].certificate:
             try:
-                tls.check_validity(self._tls[0].certificate, self.context)
+                tls.check_validity(self._tls[0].certificate, self.context, refused=True)
             except ProblemError as error:  # it ran out while we were connected
                 return error.problem
         return replace(
